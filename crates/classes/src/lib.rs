@@ -1,0 +1,16 @@
+//! Linux' side of the contract of device classes.
+//!
+//! A class translates the bytes that a client sent into typed operations, carries them through the gate of its device
+//! to a driver, and translates the answer back into what Linux' own subsystem would have said. It does no I/O and
+//! knows neither its front nor where its driver runs.
+//!
+//! Every class folder has the same rooms: `mod` (the class in one screen), `uapi` (numbers and layouts), `driver` (the
+//! trait and its errors), `file` (what one open file does), `tests`.
+
+pub mod file;
+pub mod i2c;
+pub mod plugged;
+
+pub use file::{Access, Answer, Call, Completion, Fault, File, Memory, OpenFlags, PollBits};
+pub use plugged::{Contract, Hardware, Node, Plugged, StillBusy};
+pub use rustix::io::Errno;

@@ -1,0 +1,102 @@
+//! What a lab sees of a device that is plugged in, whatever its class.
+
+use crate::{Errno, File, OpenFlags, i2c};
+use outlive::{Generation, Gone, Inside, Reason};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// The device node of a device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Node {
+    /// The name under `/dev`: `i2c-7`. What `ls` and `unplug` call the device.
+    pub name: String,
+    /// Major number, from `Documentation/admin-guide/devices.txt` of the kernel.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// Whether its files have a position (lseek, pread). A char device without one says ESPIPE.
+    pub positioned: bool,
+}
+
+impl Node {
+    /// The absolute path: `/dev/i2c-7`.
+    pub fn path(&self) -> String {
+        format!("/dev/{}", self.name)
+    }
+}
+
+/// How a device answers for its zombies.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub enum Contract {
+    /// Everything but close and queries fails with the one error of the class.
+    #[default]
+    Strict,
+}
+
+/// The hardware that an unplug gave back, by class; with it the same thing can be plugged in again.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Hardware {
+    /// An I2C adapter with what hangs on its bus.
+    I2c(Box<dyn i2c::Adapter>),
+}
+
+/// A device of any class, in one of its lives.
+pub trait Plugged: Send + Sync {
+    /// Its class, as in a SPEC: `i2c`.
+    fn class(&self) -> &'static str;
+
+    /// Its device node.
+    fn node(&self) -> &Node;
+
+    /// Which life of it this is.
+    fn generation(&self) -> Generation;
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// ENODEV after the mark; what the class says otherwise.
+    fn open(&self, flags: OpenFlags) -> Result<Arc<dyn File>, Errno>;
+
+    /// Calls `hook` at the mark, when its names are taken away; at once if that has happened.
+    fn on_names(&self, hook: Box<dyn FnOnce(Gone) + Send>);
+
+    /// Removes it: the mark, the names, the waking, and then up to `limit` for the fence. With [`Reason::Orderly`] the
+    /// driver has its last word after the fence. `Ok(None)` if another unplug has taken the hardware.
+    ///
+    /// # Errors
+    /// [`StillBusy`] if the limit passed; the device is dead, and calling again waits on.
+    fn unplug(&self, reason: Reason, limit: Duration) -> Result<Option<Hardware>, StillBusy>;
+
+    /// Whether it is gone, why, and since when.
+    fn gone(&self) -> Option<Gone>;
+
+    /// How many open files it has, zombies included.
+    fn handles(&self) -> usize;
+
+    /// The operations that are inside now.
+    fn inside(&self) -> Vec<Inside>;
+}
+
+/// The limit of an unplug passed while somebody was inside (I6).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StillBusy {
+    /// The operations that are still inside.
+    pub culprits: Vec<Inside>,
+    /// The whole in words.
+    pub message: String,
+}
+
+impl<S, H> From<&outlive::Busy<S, H>> for StillBusy {
+    fn from(busy: &outlive::Busy<S, H>) -> Self {
+        StillBusy { culprits: busy.culprits(), message: busy.to_string() }
+    }
+}
+
+impl fmt::Display for StillBusy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for StillBusy {}

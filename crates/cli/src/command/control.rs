@@ -1,0 +1,1 @@
+//! `ls`, `events`, `plug`, `unplug`: talking to a lab that runs.

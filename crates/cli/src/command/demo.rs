@@ -1,0 +1,11 @@
+use std::process::ExitCode;
+
+/// demo
+#[derive(clap::Args)]
+pub(crate) struct Args {}
+
+impl Args {
+    pub(crate) fn run(self) -> ExitCode {
+        ExitCode::FAILURE
+    }
+}

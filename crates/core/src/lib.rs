@@ -1,0 +1,62 @@
+//! Devices whose handles outlive their hardware.
+//!
+//! Hardware vanishes while programs hold its file open, sleep in a read, or are in the middle of a call. A [`Device`]
+//! takes that as the normal case:
+//!
+//! - [`Handle`]s are not waited for. After the mark they are zombies, and every operation on one gets [`Gone`].
+//! - Entering the gate ([`Handle::enter`]) *is* the check for life, and holds until the [`Guard`] is dropped.
+//! - [`Device::unplug`] goes through one order for every device ([`Step`]): the mark, the names, the waking of sleepers,
+//!   the drain. Then it gives the hardware back **by value**: nothing of the driver runs, and nothing ever will.
+//! - An operation that a driver answers later is a [`Request`], which the driver owns and which is answered exactly
+//!   once: with the driver's answer, or as cancelled by the mark.
+//! - A [`Number`] is not given out again while a handle to its former owner lives.
+//!
+//! ```
+//! use outlive::{Device, Reason, REMOVAL_BUDGET};
+//! use std::sync::atomic::{AtomicU32, Ordering};
+//!
+//! struct Register(AtomicU32);                         // the hardware
+//!
+//! let device = Device::new("counter", Register(AtomicU32::new(0)));
+//! let handle = device.open()?;
+//! let reader = std::thread::spawn(move || {
+//!     let mut count = 0;
+//!     while let Ok(guard) = handle.enter() {          // Err(Gone) after the mark: the loop ends
+//!         guard.0.fetch_add(1, Ordering::Relaxed);
+//!         count += 1;
+//!     }
+//!     count
+//! });
+//! # while device.open()?.enter()?.0.load(Ordering::Relaxed) == 0 {}
+//! let Register(value) = device.unplug(Reason::Pulled).wait(REMOVAL_BUDGET)?.unwrap();
+//! assert_eq!(value.into_inner(), reader.join().unwrap());     // not one access after the fence
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The removal law
+//! The numbers I1 to I34 in these pages are the statements of the removal law; `ARCHITECTURE.md` lists them with the
+//! place where each is kept.
+
+mod device;
+mod event;
+mod gate;
+mod gone;
+mod handle;
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod mutants;
+mod number;
+mod operation;
+mod request;
+mod sync;
+mod unplug;
+
+pub use device::{Device, Step, Watch};
+pub use event::{Change, Event, Events, Watcher};
+pub use gate::Guard;
+pub use gone::{Generation, Gone, Reason};
+pub use handle::{Handle, HandleId};
+pub use number::{Held, Number, Numbers};
+pub use operation::{Inside, Operation};
+pub use request::{Cause, Outcome, Request};
+pub use unplug::{Busy, REMOVAL_BUDGET, Unplug};

@@ -1,0 +1,109 @@
+use crate::{
+    Gone, Handle, Operation,
+    sync::{Arc, Mutex, lock},
+};
+use std::fmt;
+
+/// Why an operation was cancelled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// Its device went.
+    Gone(Gone),
+    /// Its client gave up.
+    Interrupted,
+}
+
+/// How an accepted operation ended, as its client learns it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome<A> {
+    /// The driver's answer.
+    Done(A),
+    /// It was cancelled. What the driver had done by then is undefined: it may have begun, and may even have ended.
+    Cancelled(Cause),
+    /// The driver dropped it without an answer, which is a bug of the driver's.
+    Forgotten,
+}
+
+type Reply<A> = Box<dyn FnOnce(Outcome<A>) + Send>;
+
+/// An operation in its driver's hands. The driver owns it, and answers at once or later, from any thread.
+///
+/// Its client hears exactly once (I17): the driver's answer, or that it was cancelled, whichever comes first. An answer
+/// that comes after a cancellation is discarded. As long as the driver holds the request, the hardware stays where it
+/// is and the fence waits; so a driver that parks a request registers [`on_cancel`](Request::on_cancel) and lets go.
+#[must_use = "a request that is dropped unanswered is reported to its client as the driver's bug"]
+pub struct Request<S, H, A> {
+    operation: Option<Operation<S, H>>,
+    reply: Arc<Mutex<Option<Reply<A>>>>,
+}
+
+impl<S, H, A: Send + 'static> Request<S, H, A> {
+    /// Makes a request of an operation; `reply` is called exactly once, on whichever thread ends it, after the
+    /// operation has left the gate, or at the mark.
+    pub fn new(operation: Operation<S, H>, reply: impl FnOnce(Outcome<A>) + Send + 'static) -> Self {
+        let reply: Arc<Mutex<Option<Reply<A>>>> = Arc::new(Mutex::new(Some(Box::new(reply))));
+        let slot = reply.clone();
+        // Registered before the driver sees the request, so the client hears before the driver is told to let go.
+        operation.on_cancel(move |cause| take_and_call(&slot, Outcome::Cancelled(cause)));
+        Request { operation: Some(operation), reply }
+    }
+
+    /// Answers. The operation leaves the gate first, so the client's side of the answer (copying it to memory that may
+    /// be slow or hostile) never delays an unplug.
+    pub fn answer(mut self, answer: A) {
+        self.operation = None;
+        take_and_call(&self.reply, Outcome::Done(answer));
+    }
+
+    /// Gives the request back without having carried it out: the answer to a cancellation.
+    pub fn let_go(mut self, cause: Cause) {
+        self.operation = None;
+        take_and_call(&self.reply, Outcome::Cancelled(cause));
+    }
+
+    /// Calls `hook` once if the request is cancelled before it is answered; at once if it has been already. It runs on
+    /// the thread that cancels, must not block, and should make the driver drop or answer the request soon.
+    pub fn on_cancel(&self, hook: impl FnOnce(Cause) + Send + 'static) {
+        self.operation().on_cancel(hook);
+    }
+
+    /// Whether its client has been told already, so that an answer would be discarded.
+    pub fn is_cancelled(&self) -> bool {
+        lock(&self.reply).is_none()
+    }
+
+    /// Its number, unique on its device.
+    pub fn number(&self) -> u64 {
+        self.operation().number()
+    }
+
+    /// The open file it came by.
+    pub fn handle(&self) -> &Handle<S, H> {
+        self.operation().handle()
+    }
+
+    fn operation(&self) -> &Operation<S, H> {
+        self.operation.as_ref().expect("only the methods that consume the request take the operation")
+    }
+}
+
+fn take_and_call<A>(slot: &Mutex<Option<Reply<A>>>, outcome: Outcome<A>) {
+    let reply = lock(slot).take();
+    if let Some(reply) = reply {
+        reply(outcome);
+    }
+}
+
+impl<S, H, A> Drop for Request<S, H, A> {
+    fn drop(&mut self) {
+        if self.operation.take().is_some() {
+            take_and_call(&self.reply, Outcome::Forgotten);
+        }
+    }
+}
+
+impl<S, H, A> fmt::Debug for Request<S, H, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("operation", &self.operation).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,6 @@
+//! The far end: drivers for the device classes. Models of chips as plain state.
+//!
+//! A driver here has no main, no socket and no thread; where it runs, and whose time it lives in, is the host's
+//! business.
+
+pub mod clock;

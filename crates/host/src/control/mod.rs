@@ -1,0 +1,1 @@
+//! Talking to a lab that runs: `ls`, `unplug`, `plug`, `events`.
