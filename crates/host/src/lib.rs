@@ -1,5 +1,9 @@
 //! Brings devices to unmodified programs: fronts, labs, control. The only crate that talks to the running kernel.
 
 pub mod control;
+pub mod doctor;
+pub mod front;
+mod fuse;
 pub mod lab;
+mod sys;
 pub mod trial;

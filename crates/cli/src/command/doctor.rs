@@ -1,11 +1,46 @@
+use crate::terminal::{Stream, Style, json, line, line_json, paint};
+use outlive_host::doctor::{Diagnosis, Finding, examine};
 use std::process::ExitCode;
 
-/// doctor
+/// Say what this machine can do, and what is lost where it cannot
+///
+/// Exit status: 0 if `outlive run` can work here, 1 if not.
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
 impl Args {
     pub(crate) fn run(self) -> ExitCode {
-        ExitCode::FAILURE
+        let diagnosis = examine();
+        if json() {
+            line_json(&diagnosis);
+        } else {
+            print(&diagnosis);
+        }
+        if diagnosis.run { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
+}
+
+fn print(diagnosis: &Diagnosis) {
+    line(format_args!("Linux {}", diagnosis.kernel));
+    for finding in &diagnosis.findings {
+        line(entry(finding));
+        if let Some(why) = &finding.why {
+            line(format_args!("         {why}"));
+            line(format_args!("         without it: {}", finding.without));
+        }
+    }
+    line(if diagnosis.run {
+        paint(Stream::Out, Style::Good, "outlive run and outlive explore work here.")
+    } else {
+        paint(Stream::Out, Style::Bad, "outlive run and outlive explore cannot work here.")
+    });
+}
+
+fn entry(finding: &Finding) -> String {
+    let mark = match (finding.there, finding.needed) {
+        (true, _) => paint(Stream::Out, Style::Good, "yes    "),
+        (false, true) => paint(Stream::Out, Style::Bad, "NO     "),
+        (false, false) => paint(Stream::Out, Style::Warning, "no     "),
+    };
+    format!("{mark}  {}", finding.what)
 }

@@ -1,11 +1,60 @@
-use std::process::ExitCode;
+use crate::{command::LabArgs, terminal};
+use clap::ValueHint;
+use outlive_host::{
+    control::Socket,
+    front::run::{self, Command, StartError},
+    lab::Lab,
+    trial::End,
+};
+use std::{ffi::OsString, process::ExitCode, sync::Arc};
 
-/// run
+/// What is our own failure, as in env(1) and its like.
+const OUR_FAILURE: u8 = 125;
+
+/// Run an unmodified program on virtual devices
+///
+/// CMD and all that it starts see the devices as nodes in /dev; nobody else does. No privileges are needed, no module,
+/// no hardware. While it runs, `outlive ls`, `unplug`, `plug` and `events` work on its lab from any terminal.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+#[command(after_help = "\
+Examples:
+  outlive run --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
+  outlive run --lab lab.toml -- sh
+
+Exit status: that of CMD, 128+N if signal N ended it, 127 if it was not found, 126 if it cannot be executed, 125 if we
+failed.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    lab: LabArgs,
+
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
+    command: Vec<OsString>,
+}
 
 impl Args {
     pub(crate) fn run(self) -> ExitCode {
-        ExitCode::FAILURE
+        match self.carry_out() {
+            Ok(End::Exit(code)) => ExitCode::from(code as u8),
+            Ok(End::Signal(signal)) => ExitCode::from(128_u8.wrapping_add(signal as u8)),
+            Err(error) => {
+                terminal::complain(format_args!("{error:#}"));
+                let code = error.downcast_ref().map_or(OUR_FAILURE, StartError::exit_code);
+                ExitCode::from(code)
+            }
+        }
+    }
+
+    fn carry_out(self) -> anyhow::Result<End> {
+        let lab: Arc<Lab> = Lab::start(&self.lab.config()?)?;
+        // The name must be ours before CMD runs; the thread that serves it must come after the fork.
+        let socket = Socket::bind(&lab)?;
+        let environment = vec![("OUTLIVE_LAB".into(), lab.name().into())];
+        let command = Command { words: self.command, environment, ..Command::default() };
+        let running = run::start(&lab, command)?;
+        let control = socket.serve(lab)?;
+        let end = running.wait();
+        drop(control);
+        Ok(end)
     }
 }

@@ -1,6 +1,12 @@
 //! One run of a program under watch: what `explore` asks for, and what it gets. Plain data, so that a trial can be
 //! carried out in a process of its own.
 
+mod look;
+mod record;
+mod run;
+
+pub use run::{TrialError, run};
+
 use crate::lab::LabConfig;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -1,0 +1,3 @@
+//! Fronts: where a client's system calls come in.
+
+pub mod run;

@@ -1,0 +1,137 @@
+//! What depends on the architecture: numbers of system calls, and the layouts of `struct stat` and `struct statx`.
+//!
+//! x86-64 only for now. Numbers: `asm/unistd_64.h` and `asm/unistd_32.h`; layouts: `asm/stat.h`, `linux/stat.h`.
+
+use zerocopy::{Immutable, IntoBytes};
+
+/// `AUDIT_ARCH_X86_64` of `linux/audit.h`: EM_X86_64, 64 bits, little-endian.
+pub(super) const ARCH: u32 = 62 | 0x8000_0000 | 0x4000_0000;
+/// `AUDIT_ARCH_I386`: what a 32-bit program's calls come as.
+pub(super) const ARCH_32: u32 = 3 | 0x4000_0000;
+/// Numbers from here on belong to the x32 ABI (`__X32_SYSCALL_BIT`).
+pub(super) const X32_BIT: u32 = 0x4000_0000;
+
+/// The 32-bit calls that open by name.
+pub(super) const OPENS_32: [u32; 4] = [5, 8, 295, 437]; // open, creat, openat, openat2
+
+pub(super) const MMAP: u32 = libc::SYS_mmap as u32;
+
+/// Every 64-bit call that we look at, besides mmap.
+pub(super) const WATCHED: [u32; 18] = [
+    libc::SYS_open as u32,
+    libc::SYS_openat as u32,
+    libc::SYS_openat2 as u32,
+    libc::SYS_creat as u32,
+    libc::SYS_stat as u32,
+    libc::SYS_lstat as u32,
+    libc::SYS_fstat as u32,
+    libc::SYS_newfstatat as u32,
+    libc::SYS_statx as u32,
+    libc::SYS_access as u32,
+    libc::SYS_faccessat as u32,
+    libc::SYS_faccessat2 as u32,
+    libc::SYS_readlink as u32,
+    libc::SYS_readlinkat as u32,
+    libc::SYS_getxattr as u32,
+    libc::SYS_lgetxattr as u32,
+    libc::SYS_listxattr as u32,
+    libc::SYS_llistxattr as u32,
+];
+
+/// `struct stat` of `asm/stat.h`.
+#[derive(Default, IntoBytes, Immutable)]
+#[repr(C)]
+pub(super) struct Stat {
+    pub(super) dev: u64,
+    pub(super) ino: u64,
+    pub(super) nlink: u64,
+    pub(super) mode: u32,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) padding: u32,
+    pub(super) rdev: u64,
+    pub(super) size: i64,
+    pub(super) block_size: i64,
+    pub(super) blocks: i64,
+    pub(super) times: [i64; 6],
+    pub(super) unused: [i64; 3],
+}
+
+const _: () = assert!(size_of::<Stat>() == 144);
+
+/// `struct statx` of `linux/stat.h`.
+#[derive(Default, IntoBytes, Immutable)]
+#[repr(C)]
+pub(super) struct Statx {
+    pub(super) mask: u32,
+    pub(super) block_size: u32,
+    pub(super) attributes: u64,
+    pub(super) nlink: u32,
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) mode: u16,
+    pub(super) spare0: u16,
+    pub(super) ino: u64,
+    pub(super) size: u64,
+    pub(super) blocks: u64,
+    pub(super) attributes_mask: u64,
+    pub(super) times: [StatxTime; 4],
+    pub(super) rdev_major: u32,
+    pub(super) rdev_minor: u32,
+    pub(super) dev_major: u32,
+    pub(super) dev_minor: u32,
+    pub(super) mount: u64,
+    pub(super) spare: [u64; 13],
+}
+
+const _: () = assert!(size_of::<Statx>() == 256);
+
+/// `struct statx_timestamp`.
+#[derive(Clone, Copy, Default, IntoBytes, Immutable)]
+#[repr(C)]
+pub(super) struct StatxTime {
+    pub(super) seconds: i64,
+    pub(super) nanoseconds: u32,
+    pub(super) reserved: i32,
+}
+
+/// The name of a system call in which programs are commonly found, asleep or not.
+pub(crate) fn call_name(number: i64) -> Option<&'static str> {
+    const NAMES: [(i64, &str); 34] = [
+        (libc::SYS_read, "read"),
+        (libc::SYS_write, "write"),
+        (libc::SYS_readv, "readv"),
+        (libc::SYS_writev, "writev"),
+        (libc::SYS_open, "open"),
+        (libc::SYS_openat, "openat"),
+        (libc::SYS_close, "close"),
+        (libc::SYS_ioctl, "ioctl"),
+        (libc::SYS_poll, "poll"),
+        (libc::SYS_ppoll, "ppoll"),
+        (libc::SYS_select, "select"),
+        (libc::SYS_pselect6, "pselect6"),
+        (libc::SYS_epoll_wait, "epoll_wait"),
+        (libc::SYS_epoll_pwait, "epoll_pwait"),
+        (libc::SYS_epoll_pwait2, "epoll_pwait2"),
+        (libc::SYS_futex, "futex"),
+        (libc::SYS_nanosleep, "nanosleep"),
+        (libc::SYS_clock_nanosleep, "clock_nanosleep"),
+        (libc::SYS_wait4, "wait4"),
+        (libc::SYS_waitid, "waitid"),
+        (libc::SYS_pause, "pause"),
+        (libc::SYS_rt_sigsuspend, "rt_sigsuspend"),
+        (libc::SYS_rt_sigtimedwait, "rt_sigtimedwait"),
+        (libc::SYS_accept, "accept"),
+        (libc::SYS_accept4, "accept4"),
+        (libc::SYS_connect, "connect"),
+        (libc::SYS_recvfrom, "recvfrom"),
+        (libc::SYS_recvmsg, "recvmsg"),
+        (libc::SYS_sendto, "sendto"),
+        (libc::SYS_sendmsg, "sendmsg"),
+        (libc::SYS_flock, "flock"),
+        (libc::SYS_fsync, "fsync"),
+        (libc::SYS_sched_yield, "sched_yield"),
+        (libc::SYS_restart_syscall, "restart_syscall"),
+    ];
+    NAMES.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
+}

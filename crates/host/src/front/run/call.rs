@@ -1,0 +1,208 @@
+//! Calls on open files: from the kernel's request to the class, and the answer back.
+
+use super::files::{Files, OpenFile};
+use crate::{
+    fuse::{
+        channel::{Received, Reply},
+        wire,
+    },
+    sys::memory::ClientMemory,
+    trial::Answered,
+};
+use outlive_classes::{Answer, Call, Completion, Errno};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+use zerocopy::IntoBytes;
+
+/// How often a call whose client got a signal is looked at again: one that is being killed must not wait for a slow
+/// device.
+const KILL_CHECK: Duration = Duration::from_millis(50);
+
+/// A call that has not been answered.
+pub(super) struct Flight {
+    file: Arc<OpenFile>,
+    pid: u32,
+    /// Its number on its device, once it is inside.
+    number: Option<u64>,
+    /// The kernel has told us that its client got a signal.
+    interrupted: bool,
+}
+
+impl Files {
+    /// Carries out a read, write or ioctl.
+    pub(super) fn call(&self, request: &Received<'_>, reply: Reply) {
+        let (file, call) = match self.decode(request) {
+            Ok(decoded) => decoded,
+            Err(errno) => return reply.error(errno),
+        };
+        let (unique, pid) = (request.header.unique, request.header.pid);
+        let flight = Flight { file: file.clone(), pid, number: None, interrupted: false };
+        self.table().flights.insert(unique, flight);
+        let completion = CallCompletion {
+            files: self.this.upgrade().expect("whoever serves holds the files"),
+            reply: Some(reply),
+            unique,
+            pid,
+            name: call.name(),
+            room: if let Call::Read { size } = call { size } else { 0 },
+            device: file.device.clone(),
+            arrived: None,
+        };
+        let memory = Arc::new(ClientMemory::of(pid));
+        let number = file.file.call(call, memory, Box::new(completion));
+        let interrupted = match self.table().flights.get_mut(&unique) {
+            Some(flight) => {
+                flight.number = number;
+                flight.interrupted
+            }
+            None => return,
+        };
+        if interrupted {
+            self.look_after(unique);
+        }
+    }
+
+    fn decode(&self, request: &Received<'_>) -> Result<(Arc<OpenFile>, Call), Errno> {
+        use wire::{IoctlIn, ReadIn, WriteIn};
+        match request.opcode() {
+            Some(wire::Opcode::Read) => {
+                let (ReadIn { fh, size, .. }, _) = request.parse()?;
+                Ok((self.file(fh)?, Call::Read { size: size as usize }))
+            }
+            Some(wire::Opcode::Write) => {
+                let (WriteIn { fh, size, .. }, data) = request.parse()?;
+                let data = data.get(..size as usize).ok_or(Errno::IO)?.to_vec();
+                Ok((self.file(fh)?, Call::Write { data }))
+            }
+            _ => {
+                let (IoctlIn { fh, flags, command, argument, .. }, _) = request.parse()?;
+                if flags & wire::IOCTL_COMPAT != 0 {
+                    // The structures of a 32-bit program are laid out differently; the class knows one layout.
+                    return Err(Errno::NOTTY);
+                }
+                Ok((self.file(fh)?, Call::Ioctl { command, argument }))
+            }
+        }
+    }
+
+    pub(super) fn poll(&self, request: &Received<'_>) -> Result<Vec<u8>, Errno> {
+        let (wire::PollIn { fh, kh, flags, .. }, _) = request.parse()?;
+        let file = self.file(fh)?;
+        if flags & wire::POLL_SCHEDULE_NOTIFY != 0 {
+            let mut watch = file.watch.lock().unwrap_or_else(PoisonError::into_inner);
+            if watch.is_none() {
+                let channel = self.channel.clone();
+                // Before the state is looked at, so that a device that goes in between wakes the sleeper.
+                *watch = Some(file.file.on_gone(Box::new(move |_| channel.notify_poll(kh))));
+            }
+        }
+        Ok(wire::PollOut { revents: file.file.poll().0, padding: 0 }.as_bytes().to_vec())
+    }
+
+    /// The client of a call got a signal. It waits for our answer all the same, so that the call happens once; only
+    /// one that is being killed is let go.
+    pub(super) fn interrupt(&self, request: &Received<'_>) {
+        let Ok((wire::InterruptIn { unique }, _)) = request.parse() else { return };
+        let inside = match self.table().flights.get_mut(&unique) {
+            Some(flight) => {
+                flight.interrupted = true;
+                flight.number.is_some()
+            }
+            None => return,
+        };
+        if inside {
+            self.look_after(unique);
+        }
+    }
+
+    /// Cancels call `unique` if its client is being killed, else looks again later: of a second signal the kernel does
+    /// not tell.
+    fn look_after(&self, unique: u64) {
+        let Some((file, number, pid)) = self.table().flights.get(&unique).and_then(|flight| {
+            let number = flight.number?;
+            Some((flight.file.clone(), number, flight.pid))
+        }) else {
+            return;
+        };
+        if is_being_killed(pid) {
+            file.file.cancel(number);
+            return;
+        }
+        let files = self.this.clone();
+        let again = move || {
+            if let Some(files) = files.upgrade() {
+                files.look_after(unique);
+            }
+        };
+        self.lab.clock().after(KILL_CHECK, Box::new(again));
+    }
+}
+
+/// Whether SIGKILL is pending for a thread: what the kernel turns every fatal signal into. proc(5), SigPnd.
+fn is_being_killed(pid: u32) -> bool {
+    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return true };
+    let pending = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    };
+    (pending("SigPnd:") | pending("ShdPnd:")) & (1 << (libc::SIGKILL - 1)) != 0
+}
+
+/// The answer to one call.
+struct CallCompletion {
+    files: Arc<Files>,
+    reply: Option<Reply>,
+    unique: u64,
+    pid: u32,
+    name: &'static str,
+    /// How much a read may give.
+    room: usize,
+    device: String,
+    arrived: Option<u64>,
+}
+
+impl CallCompletion {
+    fn finish(&mut self, answer: Result<Answer, Errno>) {
+        let Some(reply) = self.reply.take() else { return };
+        let flight = self.files.table().flights.remove(&self.unique);
+        drop(flight);
+        if let Some(number) = self.arrived {
+            self.files.lab.answered(number, answered(&answer));
+        }
+        match answer {
+            Err(errno) => reply.error(errno),
+            Ok(Answer::Data(data)) => reply.bytes(&data[..data.len().min(self.room)]),
+            Ok(Answer::Value(value)) if self.name == "write" => {
+                reply.body(&wire::WriteOut { size: value as u32, padding: 0 });
+            }
+            Ok(Answer::Value(value)) => reply.body(&wire::IoctlOut { result: value, ..Default::default() }),
+        }
+    }
+}
+
+fn answered(answer: &Result<Answer, Errno>) -> Answered {
+    match answer {
+        Ok(Answer::Value(value)) => Answered::Ok((*value).into()),
+        Ok(Answer::Data(data)) => Answered::Ok(data.len() as i64),
+        Err(errno) => Answered::Errno(errno.raw_os_error()),
+    }
+}
+
+impl Completion for CallCompletion {
+    fn arrived(&mut self, what: &dyn fmt::Display) {
+        self.arrived = Some(self.files.lab.arrived(&self.device, self.pid, self.name, what));
+    }
+
+    fn complete(mut self: Box<Self>, answer: Result<Answer, Errno>) {
+        self.finish(answer);
+    }
+}
+
+impl Drop for CallCompletion {
+    fn drop(&mut self) {
+        self.finish(Err(Errno::IO));
+    }
+}

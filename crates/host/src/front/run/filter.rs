@@ -1,0 +1,135 @@
+//! The seccomp filter that CMD runs under: which calls come to us. Classic BPF over `struct seccomp_data`
+//! (`linux/seccomp.h`): number at 0, architecture at 4, arguments from 16 on, 8 bytes each.
+
+use super::arch::{ARCH, ARCH_32, MMAP, OPENS_32, WATCHED, X32_BIT};
+use crate::sys::seccomp::Instruction;
+
+const NUMBER: u32 = 0;
+const ARCHITECTURE: u32 = 4;
+/// The low half of argument `n`.
+const fn argument(n: u32) -> u32 {
+    16 + 8 * n
+}
+
+/// The calls that go by path (open, stat, access, readlink), fstat, which must say "character device" of our
+/// descriptors, and mmap of a file, which our devices refuse. All others run at full speed.
+pub(crate) fn program() -> Vec<Instruction> {
+    let native = native_calls();
+    let foreign = foreign_calls();
+    let mut program = vec![load(ARCHITECTURE), skip_unless_equal(ARCH, native.len())];
+    program.extend(native);
+    program.extend(foreign);
+    program
+}
+
+fn native_calls() -> Vec<Instruction> {
+    // x32 calls have numbers of their own that would slip through.
+    let mut part = vec![load(NUMBER), skip_if_below(X32_BIT, 1), give(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32)];
+    part.push(skip_unless_equal(MMAP, 4));
+    part.push(load(argument(3)));
+    part.push(skip_unless_set(libc::MAP_ANONYMOUS as u32, 1));
+    part.push(give(libc::SECCOMP_RET_ALLOW));
+    part.push(give(libc::SECCOMP_RET_USER_NOTIF));
+    part.extend(notify_of(&WATCHED));
+    part
+}
+
+fn foreign_calls() -> Vec<Instruction> {
+    let mut part = vec![load(ARCHITECTURE)];
+    let opens = notify_of(&OPENS_32);
+    part.push(skip_unless_equal(ARCH_32, opens.len() + 1));
+    part.push(load(NUMBER));
+    part.extend(opens);
+    part.push(give(libc::SECCOMP_RET_ALLOW));
+    part
+}
+
+/// Notify of any of `numbers`, allow the rest.
+fn notify_of(numbers: &[u32]) -> Vec<Instruction> {
+    let mut part = Vec::new();
+    for (i, number) in numbers.iter().enumerate() {
+        // Past the remaining comparisons and the allow.
+        let to_notify = (numbers.len() - i) as u8;
+        part.push(jump(libc::BPF_JEQ, *number, to_notify, 0));
+    }
+    part.push(give(libc::SECCOMP_RET_ALLOW));
+    part.push(give(libc::SECCOMP_RET_USER_NOTIF));
+    part
+}
+
+fn load(offset: u32) -> Instruction {
+    Instruction { code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: offset }
+}
+
+fn give(action: u32) -> Instruction {
+    Instruction { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: action }
+}
+
+fn jump(test: u32, value: u32, yes: u8, no: u8) -> Instruction {
+    Instruction { code: (libc::BPF_JMP | test | libc::BPF_K) as u16, jt: yes, jf: no, k: value }
+}
+
+fn skip_unless_equal(value: u32, count: usize) -> Instruction {
+    jump(libc::BPF_JEQ, value, 0, count as u8)
+}
+
+fn skip_if_below(value: u32, count: u8) -> Instruction {
+    jump(libc::BPF_JGE, value, 0, count)
+}
+
+fn skip_unless_set(bits: u32, count: u8) -> Instruction {
+    jump(libc::BPF_JSET, bits, 0, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs the program as the kernel would.
+    fn verdict(arch: u32, number: u32, arguments: [u64; 6]) -> u32 {
+        let mut data = Vec::from(number.to_ne_bytes());
+        data.extend(arch.to_ne_bytes());
+        data.extend([0; 8]);
+        arguments.iter().for_each(|a| data.extend(a.to_ne_bytes()));
+        let (program, mut accumulator, mut at) = (program(), 0, 0);
+        loop {
+            let Instruction { code, jt, jf, k } = program[at];
+            at += 1;
+            let code = u32::from(code);
+            if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS {
+                accumulator = u32::from_ne_bytes(data[k as usize..][..4].try_into().unwrap());
+            } else if code == libc::BPF_RET | libc::BPF_K {
+                return k;
+            } else {
+                let holds = match code & 0xf0 {
+                    libc::BPF_JEQ => accumulator == k,
+                    libc::BPF_JGE => accumulator >= k,
+                    libc::BPF_JSET => accumulator & k != 0,
+                    test => panic!("{test:#x}"),
+                };
+                at += usize::from(if holds { jt } else { jf });
+            }
+        }
+    }
+
+    #[test]
+    fn each_call_gets_its_verdict() {
+        use libc::{SECCOMP_RET_ALLOW as ALLOW, SECCOMP_RET_USER_NOTIF as NOTIFY};
+        for number in WATCHED {
+            assert_eq!(verdict(ARCH, number, [0; 6]), NOTIFY, "{number}");
+        }
+        for number in [libc::SYS_read, libc::SYS_write, libc::SYS_ioctl, libc::SYS_close, libc::SYS_clone] {
+            assert_eq!(verdict(ARCH, number as u32, [0; 6]), ALLOW, "{number}");
+        }
+        let map = |flags: i32| verdict(ARCH, MMAP, [0, 0, 0, flags as u64, 0, 0]);
+        assert_eq!(map(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS), ALLOW);
+        assert_eq!(map(libc::MAP_PRIVATE), NOTIFY);
+        assert_eq!(map(libc::MAP_SHARED), NOTIFY);
+        assert_eq!(verdict(ARCH, X32_BIT | 2, [0; 6]), libc::SECCOMP_RET_ERRNO | 38);
+        for number in OPENS_32 {
+            assert_eq!(verdict(ARCH_32, number, [0; 6]), NOTIFY, "{number}");
+        }
+        assert_eq!(verdict(ARCH_32, 3, [0; 6]), ALLOW);
+        assert_eq!(verdict(0xc000_00b7, 56, [0; 6]), ALLOW);
+    }
+}

@@ -1,0 +1,319 @@
+//! Answers the calls that the filter sends us: names, and what the kernel would get wrong about our descriptors.
+
+use super::{
+    ThreadHook,
+    arch::{self, Stat, Statx, StatxTime},
+    crew::Crew,
+    files::Files,
+    names::{Names, Start, Target},
+};
+use crate::sys::{
+    memory::ClientMemory,
+    seccomp::{Listener, Notification},
+};
+use outlive_classes::{Errno, Memory, Plugged};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+use zerocopy::IntoBytes;
+
+/// The mode of our nodes: their owner's alone, who is whoever runs the lab.
+const NODE_MODE: u32 = libc::S_IFCHR | 0o600;
+/// `STATX_BASIC_STATS` of `linux/stat.h`.
+const STATX_BASIC: u32 = 0x7ff;
+
+/// The supervisor of one tree.
+pub(super) struct Supervisor {
+    pub(super) listener: Listener,
+    pub(super) names: Names,
+    pub(super) files: Arc<Files>,
+    /// The root of our mount.
+    pub(super) root: OwnedFd,
+    pub(super) started: SystemTime,
+    pub(super) told_32: AtomicBool,
+    pub(super) on_thread: Option<ThreadHook>,
+}
+
+/// What becomes of a call.
+enum Verdict {
+    /// The kernel carries it out.
+    Proceed,
+    /// It gets this.
+    Answer(Result<i64, Errno>),
+    /// It gets a descriptor.
+    Descriptor { file: OwnedFd, close_on_exec: bool },
+}
+
+impl Supervisor {
+    /// Answers until there is nobody left to answer: what a crew's thread does.
+    pub(super) fn serve(&self, crew: &Crew) {
+        while let Some(notification) = crew.wait(|| self.receive()) {
+            self.handle(notification);
+        }
+    }
+
+    fn receive(&self) -> Option<Notification> {
+        loop {
+            match self.listener.receive() {
+                Ok(notification) => return Some(notification),
+                // The caller was interrupted before we got to it.
+                Err(Errno::NOENT) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    fn handle(&self, notification: Notification) {
+        let id = notification.id;
+        if let Some(on_thread) = &self.on_thread {
+            on_thread(notification.pid);
+        }
+        // A panic must not leave a client waiting for ever: it is reported by the panic hook, and the client gets EIO.
+        let verdict = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.judge(&notification)))
+            .unwrap_or(Verdict::Answer(Err(Errno::IO)));
+        // ENOENT from any of these: the caller does not wait any more.
+        let _ = match verdict {
+            Verdict::Proceed => self.listener.proceed(id),
+            Verdict::Answer(result) => self.listener.answer(id, result),
+            Verdict::Descriptor { file, close_on_exec } => {
+                match self.listener.answer_with_descriptor(id, file.as_fd(), close_on_exec) {
+                    Err(Errno::NOENT) => Ok(()),
+                    // Its table is full, most likely.
+                    Err(errno) => self.listener.answer(id, Err(errno)),
+                    Ok(()) => Ok(()),
+                }
+            }
+        };
+    }
+
+    fn judge(&self, call: &Notification) -> Verdict {
+        let a = &call.arguments;
+        if call.arch == arch::ARCH_32 {
+            return self.foreign_open(call);
+        }
+        let at = |directory: u64, follow| Start { pid: call.pid, directory: directory as i32, follow };
+        let here = |follow| at(libc::AT_FDCWD as u64, follow);
+        let follow = |flags: u64| flags as i32 & libc::AT_SYMLINK_NOFOLLOW == 0;
+        match call.number {
+            libc::SYS_open => self.open(call, here(true), a[0], a[1] as i32),
+            libc::SYS_creat => self.open(call, here(true), a[0], libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC),
+            libc::SYS_openat => self.open(call, at(a[0], true), a[1], a[2] as i32),
+            libc::SYS_openat2 => self.openat2(call),
+            libc::SYS_stat => self.stat(call, &self.names.resolve(here(true), a[0]), a[1]),
+            libc::SYS_lstat => self.stat(call, &self.names.resolve(here(false), a[0]), a[1]),
+            libc::SYS_fstat => self.stat(call, &self.names.descriptor(call.pid, a[0] as i32), a[1]),
+            libc::SYS_newfstatat => self.stat(call, &self.target(call, a[0], a[1], a[3], follow(a[3])), a[2]),
+            libc::SYS_statx => self.statx(call, &self.target(call, a[0], a[1], a[2], follow(a[2])), a[4]),
+            libc::SYS_access => access(&self.names.resolve(here(true), a[0]), a[1] as i32),
+            libc::SYS_faccessat => access(&self.names.resolve(at(a[0], true), a[1]), a[2] as i32),
+            libc::SYS_faccessat2 => access(&self.target(call, a[0], a[1], a[3], follow(a[3])), a[2] as i32),
+            libc::SYS_readlink => self.readlink(call, libc::AT_FDCWD as u64, a[0], a[1], a[2]),
+            libc::SYS_readlinkat => self.readlink(call, a[0], a[1], a[2], a[3]),
+            libc::SYS_getxattr | libc::SYS_lgetxattr => {
+                attribute(&self.names.resolve(here(call.number == libc::SYS_getxattr), a[0]), Err(Errno::OPNOTSUPP))
+            }
+            libc::SYS_listxattr | libc::SYS_llistxattr => {
+                attribute(&self.names.resolve(here(call.number == libc::SYS_listxattr), a[0]), Ok(0))
+            }
+            libc::SYS_mmap => match self.names.descriptor(call.pid, a[4] as i32) {
+                // What Linux says of a device without an mmap operation.
+                Target::Descriptor(..) => Verdict::Answer(Err(Errno::NODEV)),
+                _ => Verdict::Proceed,
+            },
+            _ => Verdict::Proceed,
+        }
+    }
+
+    /// For the calls that take a directory and a path, or with AT_EMPTY_PATH a descriptor.
+    fn target(&self, call: &Notification, directory: u64, path: u64, flags: u64, follow: bool) -> Target {
+        if flags as i32 & libc::AT_EMPTY_PATH != 0 {
+            let mut first = [1];
+            // A null path means the same since 6.11.
+            if path == 0 || (ClientMemory::of(call.pid).read(path, &mut first).is_ok() && first == [0]) {
+                return self.names.descriptor(call.pid, directory as i32);
+            }
+        }
+        self.names.resolve(Start { pid: call.pid, directory: directory as i32, follow }, path)
+    }
+
+    fn openat2(&self, call: &Notification) -> Verdict {
+        // struct open_how of linux/openat2.h: flags, mode, resolve, 8 bytes each. Larger ones are for the kernel to judge.
+        let mut how = [0; 24];
+        if ClientMemory::of(call.pid).read(call.arguments[2], &mut how).is_err() || call.arguments[3] < 24 {
+            return Verdict::Proceed;
+        }
+        let flags = u64::from_ne_bytes(how[..8].try_into().expect("8 bytes"));
+        let start = Start { pid: call.pid, directory: call.arguments[0] as i32, follow: true };
+        self.open(call, start, call.arguments[1], flags as i32)
+    }
+
+    fn open(&self, call: &Notification, start: Start, path: u64, flags: i32) -> Verdict {
+        let start = Start { follow: flags & libc::O_NOFOLLOW == 0, ..start };
+        match self.names.resolve(start, path) {
+            Target::Device(device) if self.listener.is_valid(call.id) => {
+                self.open_device(call, &device, flags).unwrap_or_else(|errno| Verdict::Answer(Err(errno)))
+            }
+            Target::Gone => Verdict::Answer(Err(Errno::NOENT)),
+            // By /proc/self/fd/N the kernel opens the inode again, and asks us there.
+            Target::Device(_) | Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
+        }
+    }
+
+    fn open_device(&self, call: &Notification, device: &Arc<dyn Plugged>, flags: i32) -> Result<Verdict, Errno> {
+        if flags & libc::O_DIRECTORY != 0 {
+            return Err(Errno::NOTDIR);
+        }
+        if flags & libc::O_CREAT != 0 && flags & libc::O_EXCL != 0 {
+            return Err(Errno::EXIST);
+        }
+        // open(2): of a file that has no direct I/O.
+        if flags & libc::O_DIRECT != 0 && flags & libc::O_PATH == 0 {
+            return Err(Errno::INVAL);
+        }
+        let kept = libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND | libc::O_PATH;
+        let kept = OFlags::from_bits_retain((flags & kept) as u32) | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let name = self.files.announce(device, call.pid);
+        let opened = openat(&self.root, name.as_str(), kept, Mode::empty());
+        // From here on the inode lives by its users alone.
+        if opened.is_err() || unlinkat(&self.root, name.as_str(), AtFlags::empty()).is_err() {
+            self.files.withdraw(&name);
+        }
+        Ok(Verdict::Descriptor { file: opened?, close_on_exec: flags & libc::O_CLOEXEC != 0 })
+    }
+
+    /// A 32-bit program that opens one of our nodes: its structures have another layout, so it is refused, and never
+    /// gets the machine's own device of that name.
+    fn foreign_open(&self, call: &Notification) -> Verdict {
+        let (directory, path) = match call.number {
+            5 | 8 => (libc::AT_FDCWD, call.arguments[0]),
+            _ => (call.arguments[0] as i32, call.arguments[1]),
+        };
+        match self.names.resolve(Start { pid: call.pid, directory, follow: true }, path) {
+            Target::NotOurs | Target::Descriptor(..) => Verdict::Proceed,
+            Target::Device(_) | Target::Gone => {
+                if !self.told_32.swap(true, Ordering::Relaxed) {
+                    eprintln!(
+                        "outlive: a 32-bit program (pid {}) opened a device: only 64-bit ones are carried",
+                        call.pid
+                    );
+                }
+                Verdict::Answer(Err(Errno::NXIO))
+            }
+        }
+    }
+
+    fn stat(&self, call: &Notification, target: &Target, address: u64) -> Verdict {
+        let (device, name) = match target {
+            Target::Device(device) => (Some(device), device.node().name.clone()),
+            Target::Descriptor(name, device) => (device.as_ref(), name.clone()),
+            Target::Gone => return Verdict::Answer(Err(Errno::NOENT)),
+            Target::NotOurs => return Verdict::Proceed,
+        };
+        let (major, minor) = device.map_or((0, 0), |device| (device.node().major, device.node().minor));
+        let (seconds, nanoseconds) = self.start_time();
+        let stat = Stat {
+            dev: rustix::fs::makedev(0, 5),
+            ino: inode_number(&name),
+            nlink: 1,
+            mode: NODE_MODE,
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+            rdev: rustix::fs::makedev(major, minor),
+            block_size: 4096,
+            times: [seconds, nanoseconds.into(), seconds, nanoseconds.into(), seconds, nanoseconds.into()],
+            ..Stat::default()
+        };
+        self.give(call, address, stat.as_bytes())
+    }
+
+    fn statx(&self, call: &Notification, target: &Target, address: u64) -> Verdict {
+        let (device, name) = match target {
+            Target::Device(device) => (Some(device), device.node().name.clone()),
+            Target::Descriptor(name, device) => (device.as_ref(), name.clone()),
+            Target::Gone => return Verdict::Answer(Err(Errno::NOENT)),
+            Target::NotOurs => return Verdict::Proceed,
+        };
+        let (seconds, nanoseconds) = self.start_time();
+        let time = StatxTime { seconds, nanoseconds, reserved: 0 };
+        let statx = Statx {
+            mask: STATX_BASIC,
+            block_size: 4096,
+            nlink: 1,
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+            mode: NODE_MODE as u16,
+            ino: inode_number(&name),
+            // Access, birth (not in the mask), change, modification.
+            times: [time, StatxTime::default(), time, time],
+            rdev_major: device.map_or(0, |device| device.node().major),
+            rdev_minor: device.map_or(0, |device| device.node().minor),
+            dev_minor: 5,
+            ..Statx::default()
+        };
+        self.give(call, address, statx.as_bytes())
+    }
+
+    fn start_time(&self) -> (i64, u32) {
+        let since = self.started.duration_since(UNIX_EPOCH).unwrap_or_default();
+        (since.as_secs() as i64, since.subsec_nanos())
+    }
+
+    fn readlink(&self, call: &Notification, directory: u64, path: u64, buffer: u64, size: u64) -> Verdict {
+        // Not followed: what the link itself says. Our descriptors' links in /proc would name an inode of our mount.
+        let start = Start { pid: call.pid, directory: directory as i32, follow: true };
+        match self.names.resolve_link(start, path) {
+            Target::Descriptor(name, _) => {
+                if (size as i32) <= 0 {
+                    return Verdict::Answer(Err(Errno::INVAL));
+                }
+                let path = format!("/dev/{name}");
+                let given = &path.as_bytes()[..path.len().min(size as usize)];
+                match self.give(call, buffer, given) {
+                    Verdict::Answer(Ok(_)) => Verdict::Answer(Ok(given.len() as i64)),
+                    other => other,
+                }
+            }
+            Target::Device(_) => Verdict::Answer(Err(Errno::INVAL)),
+            Target::Gone => Verdict::Answer(Err(Errno::NOENT)),
+            Target::NotOurs => Verdict::Proceed,
+        }
+    }
+
+    /// Writes to the caller's memory, if it is still the caller's.
+    fn give(&self, call: &Notification, address: u64, bytes: &[u8]) -> Verdict {
+        if !self.listener.is_valid(call.id) {
+            return Verdict::Answer(Err(Errno::INTR));
+        }
+        Verdict::Answer(ClientMemory::of(call.pid).write(address, bytes).map(|()| 0).map_err(Errno::from))
+    }
+}
+
+/// access(2) of a node of ours: its owner may read and write it, and nobody may execute it.
+fn access(target: &Target, mode: i32) -> Verdict {
+    match target {
+        Target::Device(_) | Target::Descriptor(..) if mode & libc::X_OK != 0 => Verdict::Answer(Err(Errno::ACCESS)),
+        Target::Device(_) | Target::Descriptor(..) => Verdict::Answer(Ok(0)),
+        Target::Gone => Verdict::Answer(Err(Errno::NOENT)),
+        Target::NotOurs => Verdict::Proceed,
+    }
+}
+
+/// Extended attributes, which `ls -l` asks for: our nodes have none (xattr(7)).
+fn attribute(target: &Target, none: Result<i64, Errno>) -> Verdict {
+    match target {
+        Target::Device(_) => Verdict::Answer(none),
+        Target::Gone => Verdict::Answer(Err(Errno::NOENT)),
+        Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
+    }
+}
+
+/// An inode number that stays the same for a name: FNV-1a, 64 bits.
+fn inode_number(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}

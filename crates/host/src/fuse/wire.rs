@@ -1,0 +1,107 @@
+//! The FUSE protocol's structures: `linux/fuse.h`, version 7.31 and what later versions added at their ends.
+//!
+//! All integers are in the machine's byte order. The kernel sends a header and then what its opcode asks for; every
+//! message that comes from it is checked as any input from outside.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// The version that we speak.
+pub(crate) const VERSION: (u32, u32) = (7, 31);
+
+/// The node that is always there.
+pub(crate) const ROOT: u64 = 1;
+
+/// The most that one write carries, in bytes.
+pub(crate) const MAX_WRITE: u32 = 128 * 1024;
+
+/// Room for any request: the largest write with its headers, and never below the kernel's minimum (8 KiB).
+pub(crate) const REQUEST_ROOM: usize = MAX_WRITE as usize + 4096;
+
+macro_rules! opcodes {
+    ($($name:ident = $number:literal),* $(,)?) => {
+        /// What the kernel asks for.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub(crate) enum Opcode { $($name),* }
+
+        impl Opcode {
+            pub(crate) fn from_number(number: u32) -> Option<Self> {
+                match number { $($number => Some(Opcode::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+opcodes! {
+    Lookup = 1, Forget = 2, Getattr = 3, Setattr = 4, Unlink = 10, Open = 14, Read = 15, Write = 16, Release = 18,
+    Flush = 25, Init = 26, Interrupt = 36, Destroy = 38, Ioctl = 39, Poll = 40, BatchForget = 42,
+}
+
+/// `fuse_open_out.open_flags`: every read and write comes to us, nothing is answered from a cache.
+pub(crate) const FOPEN_DIRECT_IO: u32 = 1 << 0;
+/// The file has no position: no lseek, no pread.
+pub(crate) const FOPEN_STREAM: u32 = 1 << 4;
+/// close(2) sends no FLUSH.
+pub(crate) const FOPEN_NOFLUSH: u32 = 1 << 5;
+
+/// `fuse_init_in.flags`: writes larger than a page.
+pub(crate) const INIT_BIG_WRITES: u32 = 1 << 5;
+/// Lookups in one directory may run side by side.
+pub(crate) const INIT_PARALLEL_DIROPS: u32 = 1 << 18;
+
+/// `fuse_ioctl_in.flags`: the caller is a 32-bit program.
+pub(crate) const IOCTL_COMPAT: u32 = 1 << 0;
+/// `fuse_poll_in.flags`: somebody is about to sleep; tell when there is news.
+pub(crate) const POLL_SCHEDULE_NOTIFY: u32 = 1 << 0;
+/// `fuse_out_header.error` of a notification that wakes pollers.
+pub(crate) const NOTIFY_POLL: i32 = 1;
+
+macro_rules! wire {
+    ($($(#[$doc:meta])* $name:ident [$size:literal] { $($field:ident: $type:ty),* $(,)? })*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Default, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+        #[repr(C)]
+        pub(crate) struct $name { $(pub(crate) $field: $type),* }
+        const _: () = assert!(size_of::<$name>() == $size);
+    )* };
+}
+
+wire! {
+    InHeader [40] {
+        len: u32, opcode: u32, unique: u64, nodeid: u64, uid: u32, gid: u32, pid: u32, extensions: u16, padding: u16,
+    }
+    OutHeader [16] { len: u32, error: i32, unique: u64 }
+    /// Without what versions after 7.35 added: flags2 and padding.
+    InitIn [16] { major: u32, minor: u32, max_readahead: u32, flags: u32 }
+    InitOut [64] {
+        major: u32, minor: u32, max_readahead: u32, flags: u32, max_background: u16, congestion_threshold: u16,
+        max_write: u32, time_granularity: u32, max_pages: u16, map_alignment: u16, flags2: u32, unused: [u32; 7],
+    }
+    Attributes [88] {
+        ino: u64, size: u64, blocks: u64, atime: u64, mtime: u64, ctime: u64, atime_nsec: u32, mtime_nsec: u32,
+        ctime_nsec: u32, mode: u32, nlink: u32, uid: u32, gid: u32, rdev: u32, blksize: u32, flags: u32,
+    }
+    EntryOut [128] {
+        nodeid: u64, generation: u64, entry_valid: u64, attr_valid: u64, entry_valid_nsec: u32, attr_valid_nsec: u32,
+        attr: Attributes,
+    }
+    AttrOut [104] { attr_valid: u64, attr_valid_nsec: u32, dummy: u32, attr: Attributes }
+    OpenIn [8] { flags: u32, open_flags: u32 }
+    OpenOut [16] { fh: u64, open_flags: u32, padding: u32 }
+    ReleaseIn [24] { fh: u64, flags: u32, release_flags: u32, lock_owner: u64 }
+    ReadIn [40] {
+        fh: u64, offset: u64, size: u32, read_flags: u32, lock_owner: u64, flags: u32, padding: u32,
+    }
+    WriteIn [40] {
+        fh: u64, offset: u64, size: u32, write_flags: u32, lock_owner: u64, flags: u32, padding: u32,
+    }
+    WriteOut [8] { size: u32, padding: u32 }
+    IoctlIn [32] { fh: u64, flags: u32, command: u32, argument: u64, in_size: u32, out_size: u32 }
+    IoctlOut [16] { result: i32, flags: u32, in_iovs: u32, out_iovs: u32 }
+    PollIn [24] { fh: u64, kh: u64, flags: u32, events: u32 }
+    PollOut [8] { revents: u32, padding: u32 }
+    PollWakeup [8] { kh: u64 }
+    InterruptIn [8] { unique: u64 }
+    ForgetIn [8] { lookups: u64 }
+    BatchForgetIn [8] { count: u32, dummy: u32 }
+    ForgetOne [16] { nodeid: u64, lookups: u64 }
+}
