@@ -9,6 +9,9 @@ use std::{
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+/// Replies of up to this many bytes are sent in one piece.
+const SMALL: usize = 256;
+
 /// An open `/dev/fuse` (or `/dev/cuse`).
 #[derive(Debug)]
 pub(crate) struct Channel {
@@ -44,9 +47,21 @@ impl Channel {
     fn send(&self, unique: u64, error: i32, body: &[u8]) -> io::Result<()> {
         let length = size_of::<OutHeader>() + body.len();
         let header = OutHeader { len: length as u32, error, unique };
-        let parts = [IoSlice::new(header.as_bytes()), IoSlice::new(body)];
+        // The kernel takes each part by pages; most replies are small, and in one piece they are one page.
+        let mut small = [0; SMALL];
+        let whole = if length <= SMALL {
+            small[..size_of::<OutHeader>()].copy_from_slice(header.as_bytes());
+            small[size_of::<OutHeader>()..length].copy_from_slice(body);
+            Some(&small[..length])
+        } else {
+            None
+        };
         loop {
-            match io::writev(self.descriptor.as_fd(), &parts) {
+            let sent = match whole {
+                Some(whole) => io::write(self.descriptor.as_fd(), whole),
+                None => io::writev(self.descriptor.as_fd(), &[IoSlice::new(header.as_bytes()), IoSlice::new(body)]),
+            };
+            match sent {
                 Err(io::Errno::INTR) => {}
                 result => return result.map(drop),
             }

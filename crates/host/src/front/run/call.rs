@@ -21,14 +21,17 @@ use zerocopy::IntoBytes;
 /// device.
 const KILL_CHECK: Duration = Duration::from_millis(50);
 
-/// A call that has not been answered.
+/// A call that has not been answered. Whoever takes it out of the table answers it.
 pub(super) struct Flight {
+    reply: Reply,
     file: Arc<OpenFile>,
     pid: u32,
     /// Its number on its device, once it is inside.
     number: Option<u64>,
     /// The kernel has told us that its client got a signal.
     interrupted: bool,
+    /// How often it has been looked at since, without a number.
+    stalled: u32,
 }
 
 impl Files {
@@ -39,11 +42,10 @@ impl Files {
             Err(errno) => return reply.error(errno),
         };
         let (unique, pid) = (request.header.unique, request.header.pid);
-        let flight = Flight { file: file.clone(), pid, number: None, interrupted: false };
+        let flight = Flight { reply, file: file.clone(), pid, number: None, interrupted: false, stalled: 0 };
         self.table().flights.insert(unique, flight);
         let completion = CallCompletion {
             files: self.this.upgrade().expect("whoever serves holds the files"),
-            reply: Some(reply),
             unique,
             pid,
             name: call.name(),
@@ -106,29 +108,18 @@ impl Files {
     /// one that is being killed is let go.
     pub(super) fn interrupt(&self, request: &Received<'_>) {
         let Ok((wire::InterruptIn { unique }, _)) = request.parse() else { return };
-        let inside = match self.table().flights.get_mut(&unique) {
-            Some(flight) => {
-                flight.interrupted = true;
-                flight.number.is_some()
-            }
+        match self.table().flights.get_mut(&unique) {
+            Some(flight) => flight.interrupted = true,
             None => return,
-        };
-        if inside {
-            self.look_after(unique);
         }
+        self.look_after(unique);
     }
 
-    /// Cancels call `unique` if its client is being killed, else looks again later: of a second signal the kernel does
-    /// not tell.
+    /// Ends call `unique` if its client is being killed, else looks again later: of a second signal the kernel does not
+    /// tell.
     fn look_after(&self, unique: u64) {
-        let Some((file, number, pid)) = self.table().flights.get(&unique).and_then(|flight| {
-            let number = flight.number?;
-            Some((flight.file.clone(), number, flight.pid))
-        }) else {
-            return;
-        };
-        if is_being_killed(pid) {
-            file.file.cancel(number);
+        let Some(pid) = self.table().flights.get(&unique).map(|flight| flight.pid) else { return };
+        if is_being_killed(pid) && self.end(unique) {
             return;
         }
         let files = self.this.clone();
@@ -138,6 +129,30 @@ impl Files {
             }
         };
         self.lab.clock().after(KILL_CHECK, Box::new(again));
+    }
+
+    /// Ends a call whose client is being killed; `false` if it must be looked at again.
+    fn end(&self, unique: u64) -> bool {
+        let mut table = self.table();
+        let Some(flight) = table.flights.get_mut(&unique) else { return true };
+        if let Some(number) = flight.number {
+            let file = flight.file.clone();
+            drop(table);
+            file.file.cancel(number);
+            return true;
+        }
+        // On its way in; or whoever carries it out is stalled by the client's memory, which ends with the client only,
+        // which ends with our answer only.
+        flight.stalled += 1;
+        if flight.stalled < 3 {
+            return false;
+        }
+        let flight = table.flights.remove(&unique);
+        drop(table);
+        if let Some(flight) = flight {
+            flight.reply.error(Errno::INTR);
+        }
+        true
     }
 }
 
@@ -154,7 +169,6 @@ fn is_being_killed(pid: u32) -> bool {
 /// The answer to one call.
 struct CallCompletion {
     files: Arc<Files>,
-    reply: Option<Reply>,
     unique: u64,
     pid: u32,
     name: &'static str,
@@ -166,12 +180,11 @@ struct CallCompletion {
 
 impl CallCompletion {
     fn finish(&mut self, answer: Result<Answer, Errno>) {
-        let Some(reply) = self.reply.take() else { return };
-        let flight = self.files.table().flights.remove(&self.unique);
-        drop(flight);
-        if let Some(number) = self.arrived {
+        if let Some(number) = self.arrived.take() {
             self.files.lab.answered(number, answered(&answer));
         }
+        let flight = self.files.table().flights.remove(&self.unique);
+        let Some(Flight { reply, .. }) = flight else { return };
         match answer {
             Err(errno) => reply.error(errno),
             Ok(Answer::Data(data)) => reply.bytes(&data[..data.len().min(self.room)]),

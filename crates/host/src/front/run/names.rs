@@ -31,6 +31,8 @@ pub(super) enum Target {
     Device(Arc<dyn Plugged>),
     /// The name of a device of ours that is not there any more.
     Gone,
+    /// The node of a device, as if it were a directory: ENOTDIR.
+    NotADirectory,
     /// A descriptor of ours, by way of /proc: its device's name, and the device while the lab knows it.
     Descriptor(String, Option<Arc<dyn Plugged>>),
     /// Not ours: the kernel goes on as if we were not there.
@@ -89,6 +91,16 @@ impl Names {
     }
 
     fn resolve_path(&self, start: Start, path: PathBuf) -> Target {
+        let bytes = path.as_os_str().as_bytes();
+        // What a `Path` forgets: a slash at the end asks for a directory, and follows a link.
+        let slash = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
+        match self.follow_path(Start { follow: start.follow || slash, ..start }, path) {
+            Target::Device(_) | Target::Descriptor(..) if slash => Target::NotADirectory,
+            target => target,
+        }
+    }
+
+    fn follow_path(&self, start: Start, path: PathBuf) -> Target {
         let mut path = path;
         for _ in 0..MAX_LINKS {
             let Some(last) = path.file_name() else { return Target::NotOurs };

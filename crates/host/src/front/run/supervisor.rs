@@ -160,6 +160,7 @@ impl Supervisor {
                 self.open_device(call, &device, flags).unwrap_or_else(|errno| Verdict::Answer(Err(errno)))
             }
             Target::Gone => Verdict::Answer(Err(Errno::NOENT)),
+            Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
             // By /proc/self/fd/N the kernel opens the inode again, and asks us there.
             Target::Device(_) | Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
         }
@@ -196,7 +197,7 @@ impl Supervisor {
         };
         match self.names.resolve(Start { pid: call.pid, directory, follow: true }, path) {
             Target::NotOurs | Target::Descriptor(..) => Verdict::Proceed,
-            Target::Device(_) | Target::Gone => {
+            Target::Device(_) | Target::Gone | Target::NotADirectory => {
                 if !self.told_32.swap(true, Ordering::Relaxed) {
                     eprintln!(
                         "outlive: a 32-bit program (pid {}) opened a device: only 64-bit ones are carried",
@@ -213,6 +214,7 @@ impl Supervisor {
             Target::Device(device) => (Some(device), device.node().name.clone()),
             Target::Descriptor(name, device) => (device.as_ref(), name.clone()),
             Target::Gone => return Verdict::Answer(Err(Errno::NOENT)),
+            Target::NotADirectory => return Verdict::Answer(Err(Errno::NOTDIR)),
             Target::NotOurs => return Verdict::Proceed,
         };
         let (major, minor) = device.map_or((0, 0), |device| (device.node().major, device.node().minor));
@@ -237,6 +239,7 @@ impl Supervisor {
             Target::Device(device) => (Some(device), device.node().name.clone()),
             Target::Descriptor(name, device) => (device.as_ref(), name.clone()),
             Target::Gone => return Verdict::Answer(Err(Errno::NOENT)),
+            Target::NotADirectory => return Verdict::Answer(Err(Errno::NOTDIR)),
             Target::NotOurs => return Verdict::Proceed,
         };
         let (seconds, nanoseconds) = self.start_time();
@@ -281,6 +284,7 @@ impl Supervisor {
             }
             Target::Device(_) => Verdict::Answer(Err(Errno::INVAL)),
             Target::Gone => Verdict::Answer(Err(Errno::NOENT)),
+            Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
             Target::NotOurs => Verdict::Proceed,
         }
     }
@@ -300,6 +304,7 @@ fn access(target: &Target, mode: i32) -> Verdict {
         Target::Device(_) | Target::Descriptor(..) if mode & libc::X_OK != 0 => Verdict::Answer(Err(Errno::ACCESS)),
         Target::Device(_) | Target::Descriptor(..) => Verdict::Answer(Ok(0)),
         Target::Gone => Verdict::Answer(Err(Errno::NOENT)),
+        Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
         Target::NotOurs => Verdict::Proceed,
     }
 }
@@ -309,6 +314,7 @@ fn attribute(target: &Target, none: Result<i64, Errno>) -> Verdict {
     match target {
         Target::Device(_) => Verdict::Answer(none),
         Target::Gone => Verdict::Answer(Err(Errno::NOENT)),
+        Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
         Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
     }
 }
