@@ -1,2 +1,54 @@
-//! What developers and CI run.
-fn main() {}
+//! What developers and CI run: `cargo xtask check`, `test`, `nightly`, `bench`.
+
+mod bench;
+mod check;
+mod clients;
+mod fuse;
+mod nightly;
+mod packages;
+mod report;
+mod soak;
+mod step;
+mod tally;
+mod test;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// What developers of Outlive and CI run. A tool that is missing is a failure with its reason, never a silent pass.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Xtask {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// What to run before each commit: format, clippy, docs, unit tests
+    Check,
+    /// Everything: installs what the tests need, then checks, builds and runs every test
+    ///
+    /// Ends with one line "N passed, N failed", summed over all runs of tests. Exits with 0 only if nothing failed and
+    /// something ran.
+    Test(test::Args),
+    /// The long runs: exhaustive models, properties with many cases, a soak of the run front
+    Nightly(nightly::Args),
+    /// Measures; asserts nothing
+    #[command(subcommand)]
+    Bench(bench::Bench),
+}
+
+fn main() -> ExitCode {
+    let done = match Xtask::parse().command {
+        Command::Check => Ok(check::run()),
+        Command::Test(args) => test::run(&args),
+        Command::Nightly(args) => nightly::run(&args),
+        Command::Bench(bench) => bench.run().map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -2,11 +2,10 @@
 
 use crate::{
     Generation, Reason,
-    sync::{Arc, Condvar, Mutex, lock, wait},
+    sync::{Arc, Condvar, Mutex, PlainArc, Weak, lock, wait},
 };
 use std::{
     collections::VecDeque,
-    sync::Weak,
     time::{Duration, Instant},
 };
 
@@ -87,8 +86,8 @@ impl Events {
 
     /// Watches from now on.
     pub fn watch(&self) -> Watcher {
-        let queue = std::sync::Arc::new(Queue::default());
-        lock(&self.bus.state).watchers.push(std::sync::Arc::downgrade(&queue));
+        let queue = PlainArc::new(Queue::default());
+        lock(&self.bus.state).watchers.push(PlainArc::downgrade(&queue));
         Watcher { queue }
     }
 }
@@ -114,7 +113,7 @@ impl Queue {
 
 /// One who watches.
 pub struct Watcher {
-    queue: std::sync::Arc<Queue>,
+    queue: PlainArc<Queue>,
 }
 
 impl Watcher {

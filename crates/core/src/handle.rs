@@ -1,7 +1,7 @@
 use crate::{
-    Gone, Guard, Operation,
-    device::{Life, Watch},
-    sync::{Arc, Ordering},
+    Gone, Guard, Operation, Watch,
+    life::Life,
+    sync::{Arc, Ordering, planted},
 };
 use std::fmt;
 
@@ -80,16 +80,21 @@ impl<S, H> Handle<S, H> {
         Ok(Handle::new(self.open.life.clone()))
     }
 
-    /// Calls `wake` once, at the mark, while sleepers are woken; at once if the device is gone already. Dropping the
-    /// [`Watch`] takes it back. `wake` runs on the thread that unplugs: it must not block.
+    /// Calls `wake` once, at the mark, while sleepers are woken; at once if they have been. Dropping the [`Watch`] takes
+    /// it back. `wake` runs on the thread that unplugs: it must not block; it may call anything, also this device.
     pub fn on_gone(&self, wake: impl FnOnce(Gone) + Send + 'static) -> Watch<S, H> {
-        Life::watch(&self.open.life, Box::new(wake))
+        Watch::new(&self.open.life, wake)
     }
 
     /// Cancels an operation of this handle that has not been answered: its client gets
-    /// [`Outcome::Cancelled`](crate::Outcome::Cancelled) and its driver is told to let go. `false` if there is none
-    /// (any more) by that number.
+    /// [`Outcome::Cancelled`](crate::Outcome::Cancelled) and its driver is told to let go. `false` if there was nothing
+    /// to do: no operation (any more) by that number, or it has been or is being cancelled, by the mark for instance.
+    ///
+    /// This calls the driver, so it is an operation itself: it goes through the gate, and an unplug waits for it.
     pub fn cancel(&self, number: u64) -> bool {
+        // After the mark: everything inside has been or is about to be cancelled by it.
+        let Ok(inside) = self.begin("cancel") else { return false };
+        let _inside = (!planted!(CancelOutsideGate)).then_some(inside);
         self.open.life.cancel(self.id(), number)
     }
 }

@@ -42,6 +42,8 @@ mod event;
 mod gate;
 mod gone;
 mod handle;
+mod hook;
+mod life;
 #[cfg(loom)]
 #[doc(hidden)]
 pub mod mutants;
@@ -50,13 +52,16 @@ mod operation;
 mod request;
 mod sync;
 mod unplug;
+mod watch;
 
-pub use device::{Device, Step, Watch};
+pub use device::Device;
 pub use event::{Change, Event, Events, Watcher};
 pub use gate::Guard;
 pub use gone::{Generation, Gone, Reason};
 pub use handle::{Handle, HandleId};
+pub use life::Step;
 pub use number::{Held, Number, Numbers};
 pub use operation::{Inside, Operation};
 pub use request::{Cause, Outcome, Request};
 pub use unplug::{Busy, REMOVAL_BUDGET, Unplug};
+pub use watch::Watch;

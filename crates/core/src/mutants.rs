@@ -1,8 +1,21 @@
 //! Bugs that the models plant, to prove that they would find them.
 
-/// A planted bug.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Mutant {
+macro_rules! mutants {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// A planted bug.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Mutant {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Mutant {
+            /// Every one there is, so that none is planted and not looked for.
+            pub const ALL: &[Mutant] = &[$(Mutant::$name),*];
+        }
+    };
+}
+
+mutants! {
     /// The gate looks for the mark, then counts itself in.
     CheckBeforeCount,
     /// The gate lets in whoever comes.
@@ -17,6 +30,30 @@ pub enum Mutant {
     DrainRelaxed,
     /// The drain does not wait.
     DrainDoesNotWait,
+    /// The last one out of an abandoned device leaves the hardware behind.
+    HeirForgotten,
+    /// The reason is written after the gate is shut.
+    ReasonAfterMark,
+    /// Every unplug takes the steps.
+    SecondUnplugActs,
+    /// An unplug waits for those inside only, not for the hooks that another unplug is running.
+    SecondUnplugDoesNotWait,
+    /// The waking counts as done before its hooks have run.
+    WokenBeforeHooks,
+    /// A handle is made after the look at the gate, not inside it.
+    OpenOutsideGate,
+    /// A client's cancellation calls the driver without being inside.
+    CancelOutsideGate,
+    /// A hook that comes to an operation after its cancellation is put down and never called.
+    LateCancelLost,
+    /// A sleeper looks whether it is being woken, then puts its wake-up down where nobody looks any more.
+    WatchLost,
+    /// A request that was let go because it was cancelled counts as the driver's bug.
+    CancelledIsForgotten,
+    /// The client is answered while the operation is inside.
+    AnswerInside,
+    /// Two who claim one number both find it free.
+    ClaimUnlocked,
 }
 
 // std's: the model must not see it.

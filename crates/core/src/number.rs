@@ -2,9 +2,9 @@
 
 use crate::{
     Generation,
-    sync::{Arc, AtomicU64, Mutex, Ordering, lock},
+    sync::{Arc, AtomicU64, Mutex, Ordering, PlainArc, Weak, lock, planted},
 };
-use std::{collections::BTreeMap, fmt, sync::Weak};
+use std::{collections::BTreeMap, fmt};
 
 /// The numbers of one class: the 7 of i2c-7.
 #[derive(Clone, Default)]
@@ -54,11 +54,18 @@ impl Numbers {
     pub fn claim(&self, number: u32) -> Result<Number, Held> {
         let mut places = lock(&self.places);
         let place = places.entry(number).or_default();
-        if place.holder.strong_count() > 0 { Err(Held(number)) } else { Ok(place.begin(number)) }
+        if place.holder.strong_count() > 0 {
+            return Err(Held(number));
+        }
+        if planted!(ClaimUnlocked) {
+            drop(places);
+            return Ok(self.claim_again(number));
+        }
+        Ok(place.begin(number))
     }
 
     /// Takes `number` for the next generation of the thing that had it, whoever still holds it: a replug in the same
-    /// place, asked for by name.
+    /// place, asked for by name. Whether that thing is gone is for the caller to know.
     pub fn claim_again(&self, number: u32) -> Number {
         lock(&self.places).entry(number).or_default().begin(number)
     }
@@ -80,7 +87,7 @@ impl Numbers {
 impl Place {
     fn begin(&mut self, value: u32) -> Number {
         let holder = self.holder.upgrade().unwrap_or_default();
-        self.holder = std::sync::Arc::downgrade(&holder);
+        self.holder = PlainArc::downgrade(&holder);
         let generation = Generation(self.generations.0.fetch_add(1, Ordering::Relaxed) + 1);
         Number { value, generation, generations: self.generations.clone(), _holder: holder }
     }
@@ -98,7 +105,7 @@ pub struct Number {
     value: u32,
     generation: Generation,
     generations: Arc<AtomicU64Cell>,
-    _holder: std::sync::Arc<()>,
+    _holder: PlainArc<()>,
 }
 
 impl Number {
@@ -112,7 +119,7 @@ impl Number {
         self.generation
     }
 
-    /// Whether the number lives on in a later generation (I31).
+    /// Whether the number has been taken for a later generation, by name, while this one kept it (I31).
     pub fn lives_elsewhere(&self) -> bool {
         self.generations.0.load(Ordering::Relaxed) > self.generation.0
     }

@@ -1,16 +1,13 @@
 use crate::{
     Cause, Gone, Handle, HandleId,
-    device::{Life, Step},
-    sync::lock,
+    hook::{Hook, run_all},
+    life::Life,
+    sync::{ThreadId, lock, planted, this_thread},
 };
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    thread::ThreadId,
     time::{Duration, Instant},
 };
-
-pub(crate) type CancelHook = Box<dyn FnOnce(Cause) + Send>;
 
 /// What is written down about an operation while it is inside.
 pub(crate) struct Record {
@@ -18,7 +15,18 @@ pub(crate) struct Record {
     pub(crate) kind: &'static str,
     pub(crate) since: Instant,
     pub(crate) thread: ThreadId,
-    pub(crate) on_cancel: Vec<CancelHook>,
+    /// Set when it is cancelled, under the book's lock: from then on a hook is called by whoever brings it.
+    pub(crate) cancelled: Option<Cause>,
+    pub(crate) on_cancel: Vec<Hook<Cause>>,
+}
+
+impl Record {
+    /// Cancels it; the first cause stays. The caller runs the hooks, with the lock released.
+    #[must_use]
+    pub(crate) fn cancel(&mut self, cause: Cause) -> Vec<Hook<Cause>> {
+        self.cancelled.get_or_insert(cause);
+        std::mem::take(&mut self.on_cancel)
+    }
 }
 
 /// One operation that is inside: who, what, and since when (I6).
@@ -58,14 +66,19 @@ impl<S, H> Operation<S, H> {
         if !life.gate.enter_counted() {
             return Err(life.gone_now());
         }
-        let record = Record {
+        let mut record = Record {
             handle: handle.id(),
             kind,
             since: Instant::now(),
-            thread: std::thread::current().id(),
+            thread: this_thread(),
+            cancelled: None,
             on_cancel: Vec::new(),
         };
         let mut book = lock(&life.book);
+        if book.is_waking() {
+            // In before the mark, but too late to be cancelled with the others.
+            record.cancelled = Some(Cause::Gone(life.gone_now()));
+        }
         let number = book.next_operation;
         book.next_operation += 1;
         book.inside.insert(number, record);
@@ -83,17 +96,26 @@ impl<S, H> Operation<S, H> {
         &self.handle
     }
 
-    /// Calls `hook` once if the operation is cancelled, by the mark or by its client; at once if the mark has been
-    /// there already. It runs on the thread that cancels and must not block. Never called after the operation is
-    /// dropped.
+    /// Why it was cancelled, if it was.
+    pub fn cancelled(&self) -> Option<Cause> {
+        lock(&self.handle.life().book).inside.get(&self.number).and_then(|record| record.cancelled)
+    }
+
+    /// Calls `hook` once if the operation is cancelled, by the mark or by its client; at once if it has been. It runs on
+    /// the thread that cancels and must not block. It may drop the operation, and unplug the device.
+    ///
+    /// Hooks run in the order in which they were registered. A cancellation that has begun may still call the hook while
+    /// the operation is dropped by another thread, or just after; never after the fence.
     pub fn on_cancel(&self, hook: impl FnOnce(Cause) + Send + 'static) {
-        let life = self.handle.life();
-        let mut book = lock(&life.book);
-        if book.step >= Step::Woken {
-            drop(book);
-            hook(Cause::Gone(life.gone_now()));
-        } else if let Some(record) = book.inside.get_mut(&self.number) {
-            record.on_cancel.push(Box::new(hook));
+        let mut book = lock(&self.handle.life().book);
+        let record = book.inside.get_mut(&self.number).expect("it stands in the record until it is dropped");
+        let cause = if planted!(LateCancelLost) { None } else { record.cancelled };
+        match cause {
+            None => record.on_cancel.push(Box::new(hook)),
+            Some(cause) => {
+                drop(book);
+                hook(cause);
+            }
         }
     }
 }
@@ -116,20 +138,13 @@ impl<S, H> fmt::Debug for Operation<S, H> {
 }
 
 impl<S, H> Life<S, H> {
+    /// The caller is inside, so that no hook runs after the fence.
     pub(crate) fn cancel(&self, handle: HandleId, number: u64) -> bool {
         let hooks = match lock(&self.book).inside.get_mut(&number) {
-            Some(record) if record.handle == handle => std::mem::take(&mut record.on_cancel),
+            Some(record) if record.handle == handle && record.cancelled.is_none() => record.cancel(Cause::Interrupted),
             _ => return false,
         };
         run_all(hooks, Cause::Interrupted);
         true
-    }
-}
-
-/// Runs hooks of a driver's or a front's. One that panics does not keep the others from running, nor the device from
-/// going: the panic has been reported by the panic hook, and there is nobody here to give it to.
-pub(crate) fn run_all<A: Copy>(hooks: Vec<Box<dyn FnOnce(A) + Send>>, argument: A) {
-    for hook in hooks {
-        let _ = catch_unwind(AssertUnwindSafe(|| hook(argument)));
     }
 }

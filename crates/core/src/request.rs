@@ -1,6 +1,6 @@
 use crate::{
     Gone, Handle, Operation,
-    sync::{Arc, Mutex, lock},
+    sync::{Arc, Mutex, lock, planted},
 };
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub enum Outcome<A> {
     Done(A),
     /// It was cancelled. What the driver had done by then is undefined: it may have begun, and may even have ended.
     Cancelled(Cause),
-    /// The driver dropped it without an answer, which is a bug of the driver's.
+    /// The driver dropped it without an answer and without having been told to let go, which is a bug of the driver's.
     Forgotten,
 }
 
@@ -30,7 +30,8 @@ type Reply<A> = Box<dyn FnOnce(Outcome<A>) + Send>;
 ///
 /// Its client hears exactly once (I17): the driver's answer, or that it was cancelled, whichever comes first. An answer
 /// that comes after a cancellation is discarded. As long as the driver holds the request, the hardware stays where it
-/// is and the fence waits; so a driver that parks a request registers [`on_cancel`](Request::on_cancel) and lets go.
+/// is and the fence waits; so a driver that parks a request registers [`on_cancel`](Request::on_cancel) and lets go. One
+/// that parks it in the hardware and never lets go keeps both for ever: no unplug finishes, and nothing is freed.
 #[must_use = "a request that is dropped unanswered is reported to its client as the driver's bug"]
 pub struct Request<S, H, A> {
     operation: Option<Operation<S, H>>,
@@ -48,10 +49,11 @@ impl<S, H, A: Send + 'static> Request<S, H, A> {
         Request { operation: Some(operation), reply }
     }
 
-    /// Answers. The operation leaves the gate first, so the client's side of the answer (copying it to memory that may
-    /// be slow or hostile) never delays an unplug.
+    /// Answers; discarded if the client has been told of a cancellation. The operation leaves the gate first, so the
+    /// client's side of the answer (copying it to memory that may be slow or hostile) delays no unplug, unless the
+    /// caller is inside by a guard of its own as well.
     pub fn answer(mut self, answer: A) {
-        self.operation = None;
+        let _inside = self.operation.take().filter(|_| planted!(AnswerInside));
         take_and_call(&self.reply, Outcome::Done(answer));
     }
 
@@ -62,14 +64,15 @@ impl<S, H, A: Send + 'static> Request<S, H, A> {
     }
 
     /// Calls `hook` once if the request is cancelled before it is answered; at once if it has been already. It runs on
-    /// the thread that cancels, must not block, and should make the driver drop or answer the request soon.
+    /// the thread that cancels, must not block, and should make the driver drop or answer the request soon: it may do
+    /// so itself. What else there is to know says [`Operation::on_cancel`].
     pub fn on_cancel(&self, hook: impl FnOnce(Cause) + Send + 'static) {
         self.operation().on_cancel(hook);
     }
 
-    /// Whether its client has been told already, so that an answer would be discarded.
+    /// Whether its client has been told, or is being told, that it was cancelled, so that nobody waits for the answer.
     pub fn is_cancelled(&self) -> bool {
-        lock(&self.reply).is_none()
+        self.operation().cancelled().is_some()
     }
 
     /// Its number, unique on its device.
@@ -96,9 +99,11 @@ fn take_and_call<A>(slot: &Mutex<Option<Reply<A>>>, outcome: Outcome<A>) {
 
 impl<S, H, A> Drop for Request<S, H, A> {
     fn drop(&mut self) {
-        if self.operation.take().is_some() {
-            take_and_call(&self.reply, Outcome::Forgotten);
-        }
+        let Some(operation) = self.operation.take() else { return };
+        // The driver may have been told to let go before the client was told: then this is not the driver's bug.
+        let cause = operation.cancelled().filter(|_| !planted!(CancelledIsForgotten));
+        drop(operation);
+        take_and_call(&self.reply, cause.map_or(Outcome::Forgotten, Outcome::Cancelled));
     }
 }
 

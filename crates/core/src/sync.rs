@@ -1,18 +1,48 @@
-//! Every atomic, lock and clock of this crate comes through here, so that loom sees them all.
+//! Every atomic, lock, cell and clock of this crate comes through here, so that loom sees them all.
 
 #[cfg(not(loom))]
-pub(crate) use std::sync::{
-    Arc, Condvar, Mutex, MutexGuard,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+pub(crate) use std::{
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    thread::{self, ThreadId},
 };
 
 #[cfg(loom)]
-pub(crate) use loom::sync::{
-    Arc, Condvar, Mutex, MutexGuard,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+pub(crate) use loom::{
+    cell::UnsafeCell,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    thread::{self, ThreadId},
 };
 
+// What loom has no counterpart of. A `OnceLock` is written once, before the atomic operation that publishes it, and
+// never waited for; the counts of a `Weak` are looked at and changed under a lock that loom does see.
+pub(crate) use std::sync::{Arc as PlainArc, OnceLock, Weak};
+
 use std::time::Instant;
+
+/// std's cell with the interface of loom's, which notices accesses that race.
+#[cfg(not(loom))]
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    pub(crate) fn new(value: T) -> Self {
+        UnsafeCell(std::cell::UnsafeCell::new(value))
+    }
+
+    pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+        read(self.0.get())
+    }
+
+    pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+        write(self.0.get())
+    }
+}
 
 /// Locks, and goes on with the data as it is if a holder panicked: every critical section of this crate leaves its
 /// data whole at each step, and a device must stay removable whatever a hook of its driver did.
@@ -24,8 +54,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, deadline: Option<Instant>) -> MutexGuard<'a, T> {
     match deadline {
         None => condvar.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner),
-        // loom has no time: a wait with a limit is one that may end at once.
-        Some(_) if cfg!(loom) => guard,
+        // loom has no time. A model waits without a limit, or with one that has passed before it gets here.
+        Some(_) if cfg!(loom) => panic!("a model cannot wait for a while"),
         Some(deadline) => {
             let left = deadline.saturating_duration_since(Instant::now());
             condvar.wait_timeout(guard, left).unwrap_or_else(std::sync::PoisonError::into_inner).0
@@ -33,15 +63,22 @@ pub(crate) fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, deadline:
     }
 }
 
-/// A bug that the models plant to prove that they would find it. Without `--cfg loom` the answer is the constant
-/// `false`, and the branch is gone.
+/// The thread that asks.
+pub(crate) fn this_thread() -> ThreadId {
+    thread::current().id()
+}
+
+/// A bug that the models plant to prove that they would find it. Without `--cfg loom` the answer is a constant, and the
+/// branch is gone.
 #[cfg(loom)]
 pub(crate) use crate::mutants::planted;
 #[cfg(not(loom))]
 macro_rules! planted {
     ($bug:ident) => {
-        false
+        $crate::sync::PLANTED
     };
 }
+#[cfg(not(loom))]
+pub(crate) const PLANTED: bool = false;
 #[cfg(not(loom))]
 pub(crate) use planted;

@@ -1,7 +1,8 @@
 use crate::{
     Inside, Step,
-    device::Life,
-    sync::{Arc, lock, wait},
+    device::Owner,
+    life::Life,
+    sync::{Arc, lock, planted, this_thread, wait},
 };
 use std::{
     fmt,
@@ -14,40 +15,56 @@ pub const REMOVAL_BUDGET: Duration = Duration::from_secs(1);
 /// A removal that has begun. The device is dead already; what is left is to wait until nobody is inside.
 #[must_use = "the fence holds only after `wait` has returned Ok"]
 pub struct Unplug<S, H> {
-    life: Arc<Life<S, H>>,
+    owner: Arc<Owner<S, H>>,
 }
 
 impl<S, H> Unplug<S, H> {
-    pub(crate) fn new(life: Arc<Life<S, H>>) -> Self {
-        Unplug { life }
+    pub(crate) fn new(owner: Arc<Owner<S, H>>) -> Self {
+        Unplug { owner }
     }
 
     /// Waits for the fence and gives the hardware back; whoever gets it has it alone. `Ok(None)` means that another
-    /// unplug has taken it: the fence holds all the same.
+    /// unplug has taken it: the fence holds all the same. `limit` counts from this call; `Duration::MAX` is none.
+    ///
+    /// A thread that is inside itself waits for itself here: it gets [`Busy`] when `limit` is over (I3), so it must give
+    /// one. In a hook of this very removal it gets it at once.
     ///
     /// # Errors
     /// [`Busy`] after `limit`: the device is dead, the fence is not there yet, and [`Busy::wait`] waits on.
     pub fn wait(self, limit: Duration) -> Result<Option<H>, Busy<S, H>> {
         // A limit too large for the clock is no limit.
         let deadline = Instant::now().checked_add(limit);
-        let mut book = lock(&self.life.book);
-        while book.step < Step::Woken {
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                drop(book);
-                return Err(Busy { unplug: self });
+        let drained = if self.hooks_have_run(deadline) { self.life().gate.drain(deadline).ok() } else { None };
+        match drained {
+            Some(Some(hardware)) => {
+                self.life().reach(Step::Drained);
+                Ok(Some(hardware))
             }
-            book = wait(&self.life.moved, book, deadline);
-        }
-        drop(book);
-        match self.life.gate.drain(deadline) {
-            Ok(hardware) => {
-                if hardware.is_some() {
-                    self.life.reach(Step::Drained);
-                }
-                Ok(hardware)
+            Some(None) => {
+                // Whoever took it tells the observer; but nobody who has returned from here shall see less.
+                self.life().note(Step::Drained);
+                Ok(None)
             }
-            Err(_) => Err(Busy { unplug: self }),
+            None => Err(Busy { unplug: self }),
         }
+    }
+
+    /// Waits for the steps up to [`Step::Woken`], which another thread may be taking: their hooks are a driver's code,
+    /// too, and the fence comes after them (I7).
+    fn hooks_have_run(&self, deadline: Option<Instant>) -> bool {
+        let mut book = lock(&self.life().book);
+        while book.acting.is_some() && !planted!(SecondUnplugDoesNotWait) {
+            let waits_for_itself = book.acting == Some(this_thread());
+            if waits_for_itself || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return false;
+            }
+            book = wait(&self.life().acted, book, deadline);
+        }
+        true
+    }
+
+    fn life(&self) -> &Life<S, H> {
+        &self.owner.life
     }
 }
 
@@ -65,12 +82,17 @@ pub struct Busy<S, H> {
 impl<S, H> Busy<S, H> {
     /// The recorded operations that are still inside.
     pub fn culprits(&self) -> Vec<Inside> {
-        self.unplug.life.inside()
+        self.unplug.life().inside()
     }
 
     /// How many are inside in all, bare guards included.
     pub fn inside(&self) -> usize {
-        self.unplug.life.gate.inside()
+        self.unplug.life().gate.inside()
+    }
+
+    /// How far the removal has come. Before [`Step::Woken`] a hook of the removal has not returned.
+    pub fn step(&self) -> Step {
+        lock(&self.unplug.life().book).step
     }
 
     /// Waits on.
@@ -86,15 +108,17 @@ impl<S, H> fmt::Display for Busy<S, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let culprits = self.culprits();
         let bare = self.inside().saturating_sub(culprits.len());
-        f.write_str("the device is dead, but not everybody has left it: ")?;
-        for (i, culprit) in culprits.iter().enumerate() {
-            write!(f, "{}{culprit}", if i == 0 { "" } else { "; " })?;
+        let mut lines: Vec<String> = culprits.iter().map(Inside::to_string).collect();
+        if lock(&self.unplug.life().book).acting.is_some() {
+            lines.push("a hook of its removal has not returned".to_owned());
         }
-        match (culprits.is_empty(), bare) {
-            (_, 0) => Ok(()),
-            (true, n) => write!(f, "{n} without a record"),
-            (false, n) => write!(f, "; and {n} without a record"),
+        if bare > 0 {
+            lines.push(format!("{bare} inside without a record"));
         }
+        if lines.is_empty() {
+            lines.push("the last one left just now; wait again".to_owned());
+        }
+        write!(f, "the device is dead, but the fence is not there yet: {}", lines.join("; "))
     }
 }
 

@@ -4,3 +4,5 @@
 //! business.
 
 pub mod clock;
+pub mod i2c;
+pub mod value;

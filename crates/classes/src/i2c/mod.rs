@@ -1,28 +1,74 @@
 //! i2c: the buses behind `/dev/i2c-N`.
+//!
+//! What a client can do is what Linux' i2c-dev offers: the ioctls of `linux/i2c-dev.h`, and plain read and write. SMBus
+//! transactions are emulated over plain transfers, as the kernel does for adapters without SMBus hardware of their own.
+//!
+//! **After removal** (strict): ENODEV from every call, valid or not; HUP and ERR from poll, which says IN and OUT as long
+//! as the bus lives; close works.
 
+mod decode;
+mod describe;
 mod driver;
+mod file;
+mod smbus;
+#[cfg(test)]
+mod tests;
+mod transfer;
+pub mod uapi;
 
 pub use driver::{Adapter, Error, Message, Transfer};
 
 use crate::{Errno, File, Hardware, Node, OpenFlags, Plugged, StillBusy};
-use outlive::{Generation, Gone, Inside, Number, Reason};
-use std::{sync::Arc, time::Duration};
+use outlive::{Device, Generation, Gone, Inside, Number, Reason};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 /// What handles of a bus see for ever.
 #[derive(Debug)]
 pub struct Shared {
     number: Number,
+    /// Set by I2C_RETRIES for the whole adapter, whoever asks.
+    retries: AtomicU32,
+    /// Set by I2C_TIMEOUT for the whole adapter, in units of 10 ms.
+    timeout: AtomicU32,
+}
+
+impl Shared {
+    fn new(number: Number) -> Self {
+        // An adapter that says nothing about it has no retries and one second (i2c_register_adapter in
+        // drivers/i2c/i2c-core-base.c).
+        Shared { number, retries: AtomicU32::new(0), timeout: AtomicU32::new(100) }
+    }
+
+    /// How often a transfer that lost the arbitration is tried again.
+    fn retries(&self) -> u32 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
+    /// How long after its start a transfer is not tried again any more.
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(10) * self.timeout.load(Ordering::Relaxed)
+    }
 }
 
 /// A bus that is plugged in.
 #[derive(Debug)]
-pub struct Bus {}
+pub struct Bus {
+    device: Device<Shared, Box<dyn Adapter>>,
+    node: Node,
+}
 
 impl Bus {
     /// Plugs in an adapter as bus `number`.
     pub fn plug(number: Number, adapter: Box<dyn Adapter>) -> Self {
-        let _ = (Shared { number }.number, adapter);
-        unimplemented!()
+        let name = format!("i2c-{}", number.value());
+        let node = Node { name, major: uapi::MAJOR, minor: number.value(), positioned: false };
+        Bus { device: Device::new(Shared::new(number), adapter), node }
     }
 }
 
@@ -30,28 +76,46 @@ impl Plugged for Bus {
     fn class(&self) -> &'static str {
         "i2c"
     }
+
     fn node(&self) -> &Node {
-        unimplemented!()
+        &self.node
     }
+
     fn generation(&self) -> Generation {
-        unimplemented!()
+        self.device.shared().number.generation()
     }
-    fn open(&self, _flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {
-        unimplemented!()
+
+    fn open(&self, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {
+        let handle = self.device.open().map_err(|_| Errno::NODEV)?;
+        Ok(Arc::new(file::OpenFile::new(handle, flags)))
     }
-    fn on_names(&self, _hook: Box<dyn FnOnce(Gone) + Send>) {
-        unimplemented!()
+
+    fn on_names(&self, hook: Box<dyn FnOnce(Gone) + Send>) {
+        self.device.on_names(hook);
     }
-    fn unplug(&self, _reason: Reason, _limit: Duration) -> Result<Option<Hardware>, StillBusy> {
-        unimplemented!()
+
+    fn unplug(&self, reason: Reason, limit: Duration) -> Result<Option<Hardware>, StillBusy> {
+        let mut adapter = match self.device.unplug(reason).wait(limit) {
+            Ok(Some(adapter)) => adapter,
+            Ok(None) => return Ok(None),
+            Err(busy) => return Err(StillBusy::from(&busy)),
+        };
+        // The first reason stays: what was pulled cannot be spoken to any more, whoever unplugs it again (I12).
+        if self.device.gone().is_some_and(|gone| gone.reason == Reason::Orderly) {
+            adapter.teardown();
+        }
+        Ok(Some(Hardware::I2c(adapter)))
     }
+
     fn gone(&self) -> Option<Gone> {
-        unimplemented!()
+        self.device.gone()
     }
+
     fn handles(&self) -> usize {
-        unimplemented!()
+        self.device.handles()
     }
+
     fn inside(&self) -> Vec<Inside> {
-        unimplemented!()
+        self.device.inside()
     }
 }

@@ -1,11 +1,18 @@
+use crate::{demo, exploration::paint, terminal};
 use std::process::ExitCode;
 
-/// demo
+/// Shows in under a minute what Outlive does: pulls an I2C bus out from under programs, and says which of them cope
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
 impl Args {
     pub(crate) fn run(self) -> ExitCode {
-        ExitCode::FAILURE
+        match demo::show(paint()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                terminal::complain(format_args!("{error:#}"));
+                ExitCode::from(125)
+            }
+        }
     }
 }

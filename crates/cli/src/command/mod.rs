@@ -1,20 +1,55 @@
 //! The grammar of the command line, and one file a command.
 
+mod client;
 mod control;
 mod demo;
 mod doctor;
 mod explore;
+mod lab;
 mod run;
 mod shell;
+mod trial;
 
-use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+pub(crate) use lab::LabArgs;
+
+use crate::terminal::{self, Color, Settings};
+use clap::{ArgAction, Parser, Subcommand};
+use std::{ffi::OsString, process::ExitCode};
 
 /// Devices whose handles outlive their hardware: run unmodified programs on virtual devices, pull the devices out from
 /// under them, and see who copes.
 #[derive(Parser)]
-#[command(name = "outlive", version, max_term_width = 100)]
+#[command(
+    name = "outlive",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  outlive demo
+  outlive run --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
+  outlive explore --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
+  outlive unplug i2c-7                  while a lab runs
+
+Exit status: 0, 1 if it failed, 2 if it was called wrongly. run exits as its program does."
+)]
 pub(crate) struct Outlive {
+    /// Say only what was asked for
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
+    quiet: bool,
+
+    /// Say more; twice, even more
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
+    verbose: u8,
+
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, help_heading = "Output")]
+    color: Color,
+
+    /// Print JSON instead of text
+    #[arg(long, global = true, help_heading = "Output")]
+    json: bool,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -24,16 +59,88 @@ enum Command {
     Run(run::Args),
     Explore(explore::Args),
     Demo(demo::Args),
+    Ls(control::Ls),
+    Unplug(control::Unplug),
+    Plug(control::Plug),
+    Events(control::Events),
     Doctor(doctor::Args),
+    Completions(shell::Completions),
+    Man(shell::Man),
+    // What our own processes call; not for people.
+    #[command(name = "__client", hide = true)]
+    Client(client::Args),
+    #[command(name = "__trial", hide = true)]
+    Trial(trial::Args),
 }
 
 impl Outlive {
     pub(crate) fn run(self) -> ExitCode {
+        let verbosity = if self.quiet { -1 } else { self.verbose.into() };
+        terminal::set(Settings { color: self.color, verbosity, json: self.json });
         match self.command {
             Command::Run(args) => args.run(),
             Command::Explore(args) => args.run(),
             Command::Demo(args) => args.run(),
+            Command::Ls(args) => args.run(),
+            Command::Unplug(args) => args.run(),
+            Command::Plug(args) => args.run(),
+            Command::Events(args) => args.run(),
             Command::Doctor(args) => args.run(),
+            Command::Completions(args) => args.run(),
+            Command::Man(args) => args.run(),
+            Command::Client(args) => args.run(),
+            Command::Trial(args) => args.run(),
+        }
+    }
+}
+
+/// Prints what clap has to say: help, the version, or what is wrong with the command line.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    // Nobody is left to be told if this fails.
+    let _ = error.print();
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        // `run` exits as its program does, so 2 would be the program's; 125 is ours, as it is for env(1).
+        _ if is_run(std::env::args_os().skip(1)) => ExitCode::from(125),
+        code => ExitCode::from(u8::try_from(code).unwrap_or(2)),
+    }
+}
+
+/// Whether the command of a command line that clap did not understand is `run`.
+fn is_run(mut arguments: impl Iterator<Item = OsString>) -> bool {
+    while let Some(argument) = arguments.next() {
+        if argument == "--color" {
+            arguments.next();
+        } else if !argument.as_encoded_bytes().starts_with(b"-") {
+            return argument == "run";
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outlive, is_run};
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_has_no_contradictions() {
+        Outlive::command().debug_assert();
+    }
+
+    #[test]
+    fn the_command_is_the_first_word_that_is_no_option() {
+        let cases = [
+            ("run --nonsense", true),
+            ("-v --color always run", true),
+            ("--color=never -q run", true),
+            ("ls run", false),
+            ("--color run ls", false),
+            ("-v", false),
+            ("", false),
+        ];
+        for (line, run) in cases {
+            assert_eq!(is_run(line.split_whitespace().map(Into::into)), run, "{line}");
         }
     }
 }

@@ -1,15 +1,48 @@
 //! A lab: the set of devices that a command line or a file describes, while it runs.
 
-use outlive_classes::Plugged;
-use std::sync::Arc;
+mod clock;
+mod config;
+mod hardware;
+mod lab_file;
+mod observe;
+mod places;
+mod report;
+mod spec;
+mod suggest;
+#[cfg(test)]
+pub(crate) mod tests;
 
-/// What a lab is made of, as `--device`, `--lab`, `--name` and `--contract` say it.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct LabConfig {}
+pub use clock::WallClock;
+pub use config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, Source};
+pub use observe::{Arrival, Observer};
+pub use outlive_drivers::value;
+pub use report::{DeviceReport, LabError, OperationReport, PlugError, State, UnplugError, Unplugged};
+pub use spec::parse as parse_spec;
+
+use crate::trial::Answered;
+use observe::Operations;
+use outlive::{Events, Numbers, Reason};
+use outlive_classes::{Hardware, Plugged, i2c};
+use outlive_drivers::clock::Clock;
+use places::Places;
+use std::{
+    fmt::{self, Display},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// A running lab.
+///
+/// Making one starts no thread, so a process may make its lab and fork afterwards.
 #[derive(Debug)]
-pub struct Lab {}
+pub struct Lab {
+    name: String,
+    clock: Arc<dyn Clock>,
+    places: Arc<Places>,
+    /// The numbers of i2c buses.
+    buses: Numbers,
+    operations: Operations,
+}
 
 /// What a path is to a lab.
 pub enum Lookup {
@@ -21,9 +54,243 @@ pub enum Lookup {
     NotOurs,
 }
 
+impl LabConfig {
+    /// Whether the drivers would take it, which they say only when they are asked: makes the hardware and drops it.
+    /// A file that is to keep a chip's content is opened, and made if it is not there.
+    ///
+    /// # Errors
+    /// What [`Lab::start`] would say.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let clock: Arc<dyn Clock> = Arc::new(WallClock::new());
+        self.devices.iter().try_for_each(|DeviceConfig::I2c(bus)| hardware::adapter(bus, clock.clone()).map(drop))
+    }
+}
+
 impl Lab {
+    /// Plugs in everything that `config` names. Devices without a number get theirs after those with one.
+    ///
+    /// # Errors
+    /// What cannot be, and where it was asked for. Then nothing is plugged in.
+    pub fn start(config: &LabConfig) -> Result<Arc<Lab>, LabError> {
+        let lab = Lab {
+            name: config.name.clone().unwrap_or_else(|| format!("lab-{}", std::process::id())),
+            clock: Arc::new(WallClock::new()),
+            places: Arc::default(),
+            buses: Numbers::new(),
+            operations: Operations::default(),
+        };
+        let numbered = |device: &&DeviceConfig| matches!(device, DeviceConfig::I2c(bus) if bus.number.is_some());
+        let (first, second): (Vec<_>, Vec<_>) = config.devices.iter().partition(numbered);
+        for device in first.into_iter().chain(second) {
+            lab.plug(device).map_err(|error| match error {
+                PlugError::Config(error) => LabError::Config(error),
+                error => LabError::Plug(error),
+            })?;
+        }
+        Ok(Arc::new(lab))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What comes and goes: told after a plug, and at the mark of an unplug.
+    pub fn events(&self) -> &Events {
+        &self.places.events
+    }
+
+    /// The clock that its models live by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Whether a device of this lab has, or had, a node whose path ends in `name`: a cheap first look at a path.
+    pub fn is_name(&self, name: &str) -> bool {
+        self.places.lock().keys().any(|place| place.rsplit('/').next() == Some(name))
+    }
+
     /// What the absolute, normalised `path` (`/dev/i2c-7`) is.
-    pub fn find(&self, _path: &str) -> Lookup {
-        Lookup::NotOurs
+    pub fn find(&self, path: &str) -> Lookup {
+        let Some(name) = path.strip_prefix("/dev/") else { return Lookup::NotOurs };
+        match self.places.lock().get(name) {
+            None => Lookup::NotOurs,
+            Some(place) => match &place.live {
+                Some(device) if device.gone().is_none() => Lookup::Here(device.clone()),
+                _ => Lookup::Gone,
+            },
+        }
+    }
+
+    /// Removes the device of that name: `i2c-7`, or `/dev/i2c-7`. Returns behind the fence, or after `limit`. For a
+    /// device that is gone already it waits for the fence, too (I13).
+    ///
+    /// # Errors
+    /// [`UnplugError::Busy`] if the limit passed: the device is dead, and unplugging it again waits on.
+    pub fn unplug(&self, name: &str, reason: Reason, limit: Duration) -> Result<Unplugged, UnplugError> {
+        let begin = Instant::now();
+        let name = bare(name);
+        let (device, generation) = {
+            let table = self.places.lock();
+            let Some(place) = table.get(name) else {
+                drop(table);
+                return Err(UnplugError::Unknown { name: name.to_owned(), known: self.places.names() });
+            };
+            (place.live.clone().or_else(|| place.leaving()), place.generation)
+        };
+        let Some(device) = device else {
+            let handles = self.places.lock().get(name).map_or(0, |place| place.zombies());
+            let (name, took) = (name.to_owned(), begin.elapsed());
+            return Ok(Unplugged { name, generation, took, handles, already: true });
+        };
+        let busy = |busy| {
+            let (name, waited) = (name.to_owned(), begin.elapsed());
+            UnplugError::Busy { name, generation, waited, busy }
+        };
+        match device.unplug(reason, limit).map_err(busy)? {
+            Some(hardware) => self.places.keep(&*device, hardware),
+            // Another unplug got the hardware; it is about to bring it.
+            None => drop(self.places.wait_until_kept(name, generation, limit.saturating_sub(begin.elapsed()))),
+        }
+        let (name, took, handles) = (name.to_owned(), begin.elapsed(), device.handles());
+        Ok(Unplugged { name, generation, took, handles, already: false })
+    }
+
+    /// Plugs in a new device, as `--device SPEC` does, and gives its name.
+    ///
+    /// # Errors
+    /// [`PlugError::Held`] (EBUSY) as long as handles to a former owner of its number live (I27);
+    /// [`PlugError::Plugged`] if there is such a device; [`PlugError::Config`].
+    pub fn plug_spec(&self, text: &str) -> Result<String, PlugError> {
+        self.plug(&spec::parse(text, text).map_err(PlugError::Config)?)
+    }
+
+    /// Plugs in a new device and gives its name.
+    ///
+    /// # Errors
+    /// As [`plug_spec`](Lab::plug_spec).
+    pub fn plug(&self, device: &DeviceConfig) -> Result<String, PlugError> {
+        self.places.prune();
+        let DeviceConfig::I2c(config) = device;
+        // Asked before anything is made, since making a chip may open its file; claimed after, since a claim begins a
+        // generation.
+        if let Some(number) = config.number.filter(|number| self.buses.is_held(*number)) {
+            return Err(self.held(&i2c_name(number)));
+        }
+        let adapter = hardware::adapter(config, self.clock.clone()).map_err(PlugError::Config)?;
+        let number = match config.number {
+            Some(number) => self.buses.claim(number).map_err(|_| self.held(&i2c_name(number)))?,
+            None => self.buses.claim_lowest(0, |number| !is_the_machines(&i2c_name(number))),
+        };
+        let value = number.value();
+        self.places.settle(value, Arc::new(i2c::Bus::plug(number, adapter)));
+        Ok(i2c_name(value))
+    }
+
+    /// Plugs the hardware that an unplug gave back in again, in the same place: the next generation of that device.
+    /// Handles to former ones stay dead (I26). Gives the device's name.
+    ///
+    /// # Errors
+    /// [`PlugError::Plugged`], [`PlugError::Unknown`], or [`PlugError::StillBusy`] if its removal has not finished.
+    pub fn plug_name(&self, name: &str) -> Result<String, PlugError> {
+        self.places.prune();
+        let name = bare(name).to_owned();
+        let mut table = self.places.lock();
+        let Some(place) = table.get_mut(&name) else {
+            drop(table);
+            return Err(PlugError::Unknown { name, known: self.places.names() });
+        };
+        if place.live.is_some() {
+            return Err(PlugError::Plugged { name });
+        }
+        let (number, leaving) = (place.number, place.leaving());
+        let hardware = if leaving.is_none() { place.hardware.take() } else { None };
+        drop(table);
+        match (hardware, leaving) {
+            (Some(Hardware::I2c(adapter)), _) => {
+                let bus = i2c::Bus::plug(self.buses.claim_again(number), adapter);
+                self.places.settle(number, Arc::new(bus));
+                Ok(name)
+            }
+            (_, Some(device)) => self.plug_leaving(name, &*device),
+            _ => Err(PlugError::BeingPlugged { name }),
+        }
+    }
+
+    /// The names of all devices that are or were here.
+    pub fn names(&self) -> Vec<String> {
+        self.places.names()
+    }
+
+    /// One line for each life of a device that is there or still has handles.
+    pub fn list(&self) -> Vec<DeviceReport> {
+        self.places.prune();
+        self.places.report(|class, number| class == "i2c" && self.buses.is_held(number))
+    }
+
+    /// Lets `observer` watch all operations. Once, and before the first.
+    ///
+    /// # Errors
+    /// The observer again, if there is one already.
+    pub fn observe(&self, observer: Arc<dyn Observer>) -> Result<(), Arc<dyn Observer>> {
+        self.operations.observe(observer)
+    }
+
+    /// An operation has reached `device`; gives its number, from 1, which counts for the whole lab. `what` is written
+    /// out only if somebody watches.
+    pub fn arrived(&self, device: &str, pid: u32, call: &'static str, what: &dyn Display) -> u64 {
+        self.operations.arrived(device, pid, call, what)
+    }
+
+    /// Operation `number` got its answer.
+    pub fn answered(&self, number: u64, answer: Answered) {
+        self.operations.answered(number, answer);
+    }
+
+    /// For a device whose removal had not finished when somebody wanted it back.
+    fn plug_leaving(&self, name: String, device: &dyn Plugged) -> Result<String, PlugError> {
+        let reason = device.gone().map_or(Reason::Pulled, |gone| gone.reason);
+        match device.unplug(reason, Duration::ZERO) {
+            Err(busy) => Err(PlugError::StillBusy { name, busy }),
+            // It finished this very moment ...
+            Ok(Some(hardware)) => {
+                self.places.keep(device, hardware);
+                self.plug_name(&name)
+            }
+            // ... and another unplug has the hardware in hand.
+            Ok(None) => Err(PlugError::BeingPlugged { name }),
+        }
+    }
+
+    fn held(&self, name: &str) -> PlugError {
+        let name = name.to_owned();
+        match self.places.lock().get(&name) {
+            Some(place) if place.live.is_none() => PlugError::Held { handles: place.zombies(), name },
+            _ => PlugError::Plugged { name },
+        }
+    }
+}
+
+/// The name of a device, which may be given as the path of its node.
+pub(crate) fn bare(name: &str) -> &str {
+    name.strip_prefix("/dev/").unwrap_or(name)
+}
+
+fn i2c_name(number: u32) -> String {
+    format!("i2c-{number}")
+}
+
+/// Whether the machine has a node of that name, which a number given out by ourselves should not hide.
+fn is_the_machines(name: &str) -> bool {
+    std::path::Path::new("/dev").join(name).symlink_metadata().is_ok()
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lookup::Here(device) => f.debug_tuple("Here").field(device.node()).finish(),
+            Lookup::Gone => f.write_str("Gone"),
+            Lookup::NotOurs => f.write_str("NotOurs"),
+        }
     }
 }

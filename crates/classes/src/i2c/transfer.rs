@@ -1,0 +1,242 @@
+//! One transfer on its way through the gate and back: handed to the adapter, tried again where it lost the
+//! arbitration, answered exactly once.
+
+use super::{
+    Adapter, Error, Message, Shared, Transfer,
+    uapi::{BLOCK_MAX, flag},
+};
+use crate::Errno;
+use outlive::{Cause, Handle, Outcome, Request};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, ThreadId},
+    time::Instant,
+};
+
+pub(super) type BusHandle = Handle<Shared, Box<dyn Adapter>>;
+type End = Outcome<Result<Vec<Message>, Error>>;
+type OnEnd = Box<dyn FnOnce(End) + Send>;
+
+/// Carries out `messages`. `reply` is called exactly once, on any thread, when nothing of this call is inside the gate
+/// any more, so it may take its time and may even unplug the device. The result is the operation's number, for
+/// [`Handle::cancel`]; `None` if it did not get in.
+pub(super) fn submit(
+    handle: &BusHandle,
+    kind: &'static str,
+    messages: Vec<Message>,
+    reply: impl FnOnce(Result<Vec<Message>, Errno>) + Send + 'static,
+) -> Option<u64> {
+    let on_end: OnEnd = Box::new(move |end| reply(errno(end)));
+    match handle.shared().retries() {
+        0 => attempt(handle, kind, messages, on_end),
+        retries => Retry::begin(handle, kind, messages, retries, on_end),
+    }
+}
+
+/// What a client gets, by how its transfer ended.
+fn errno(end: End) -> Result<Vec<Message>, Errno> {
+    match end {
+        Outcome::Done(Ok(messages)) => Ok(messages),
+        Outcome::Done(Err(error)) => Err(error.into()),
+        Outcome::Cancelled(Cause::Gone(_)) => Err(Errno::NODEV),
+        Outcome::Cancelled(Cause::Interrupted) => Err(Errno::INTR),
+        Outcome::Forgotten => Err(Errno::IO),
+    }
+}
+
+fn attempt(handle: &BusHandle, kind: &'static str, messages: Vec<Message>, on_end: OnEnd) -> Option<u64> {
+    let entered = handle.enter().and_then(|guard| Ok((guard, handle.begin(kind)?)));
+    let (guard, operation) = match entered {
+        Ok(entered) => entered,
+        Err(gone) => {
+            on_end(Outcome::Cancelled(Cause::Gone(gone)));
+            return None;
+        }
+    };
+    let number = operation.number();
+    let asked: Vec<_> = messages.iter().map(|message| (message.flags, message.data.len())).collect();
+    let landing = Arc::new(Landing::new());
+    let there = landing.clone();
+    let request = Request::new(operation, move |end| there.land(Box::new(move || on_end(checked(end, &asked)))));
+    // A driver that panics has dropped the request, which answers it; the panic hook has reported the rest.
+    let _ = catch_unwind(AssertUnwindSafe(|| guard.transfer(messages, request)));
+    drop(guard);
+    landing.leave();
+    Some(number)
+}
+
+/// An adapter answers with the messages that it was given, each as long as it was asked for. Anything else is a bug of
+/// the driver's, and must not reach the client's memory.
+fn checked(end: End, asked: &[(u16, usize)]) -> End {
+    let Outcome::Done(Ok(messages)) = &end else { return end };
+    let block = |message: &Message, flags: u16| match message.data.first() {
+        Some(&length) if flags & flag::I2C_M_RECV_LEN != 0 => usize::from(length),
+        _ => 0,
+    };
+    let mut pairs = messages.iter().zip(asked);
+    if pairs.clone().any(|(message, (flags, _))| block(message, *flags) > BLOCK_MAX) {
+        return Outcome::Done(Err(Error::Protocol));
+    }
+    let fits =
+        |(message, (flags, size)): (&Message, &(u16, usize))| message.data.len() == size + block(message, *flags);
+    if messages.len() == asked.len() && pairs.all(fits) { end } else { Outcome::Done(Err(Error::Io)) }
+}
+
+/// Keeps an answer that comes while the adapter is still on this thread's stack, and with it our guard, until both are
+/// off. An answer on another thread does not wait: that thread holds nothing of ours.
+struct Landing {
+    caller: ThreadId,
+    slot: Mutex<Slot>,
+}
+
+enum Slot {
+    Inside,
+    Landed(Box<dyn FnOnce() + Send>),
+    Outside,
+}
+
+impl Landing {
+    fn new() -> Self {
+        Landing { caller: thread::current().id(), slot: Mutex::new(Slot::Inside) }
+    }
+
+    fn land(&self, finish: Box<dyn FnOnce() + Send>) {
+        if thread::current().id() == self.caller {
+            let mut slot = lock(&self.slot);
+            if matches!(*slot, Slot::Inside) {
+                *slot = Slot::Landed(finish);
+                return;
+            }
+        }
+        finish();
+    }
+
+    fn leave(&self) {
+        let slot = std::mem::replace(&mut *lock(&self.slot), Slot::Outside);
+        if let Slot::Landed(finish) = slot {
+            finish();
+        }
+    }
+}
+
+/// A transfer that is tried again while it loses the arbitration, as `__i2c_transfer` in
+/// `drivers/i2c/i2c-core-base.c` does. It stays inside the gate from the first attempt to the last.
+struct Retry {
+    handle: BusHandle,
+    kind: &'static str,
+    messages: Vec<Message>,
+    /// No attempt begins later than this.
+    deadline: Option<Instant>,
+    state: Mutex<RetryState>,
+}
+
+struct RetryState {
+    /// What the client waits for; `None` once it has been told.
+    whole: Option<Transfer>,
+    left: u32,
+    /// The attempt that is under way.
+    attempt: Option<u64>,
+    /// Whether a thread is in the loop of `run`; another attempt is left to it, so that adapters that answer at once
+    /// do not pile up on the stack.
+    running: bool,
+    again: bool,
+}
+
+impl Retry {
+    fn begin(
+        handle: &BusHandle,
+        kind: &'static str,
+        messages: Vec<Message>,
+        retries: u32,
+        on_end: OnEnd,
+    ) -> Option<u64> {
+        let operation = match handle.begin(kind) {
+            Ok(operation) => operation,
+            Err(gone) => {
+                on_end(Outcome::Cancelled(Cause::Gone(gone)));
+                return None;
+            }
+        };
+        let number = operation.number();
+        let deadline = Instant::now().checked_add(handle.shared().timeout());
+        let state = RetryState { whole: None, left: retries, attempt: None, running: false, again: false };
+        let retry = Arc::new(Retry { handle: handle.clone(), kind, messages, deadline, state: Mutex::new(state) });
+        let whole = Request::new(operation, on_end);
+        let weak = Arc::downgrade(&retry);
+        whole.on_cancel(move |cause| weak.upgrade().into_iter().for_each(|retry: Arc<Retry>| retry.cancelled(cause)));
+        {
+            let mut state = lock(&retry.state);
+            // Under the lock, so that a cancellation is either seen here or finds the request there.
+            if whole.is_cancelled() {
+                return Some(number);
+            }
+            state.whole = Some(whole);
+        }
+        retry.run();
+        Some(number)
+    }
+
+    fn run(self: &Arc<Self>) {
+        {
+            let mut state = lock(&self.state);
+            if std::mem::replace(&mut state.running, true) {
+                state.again = true;
+                return;
+            }
+        }
+        loop {
+            let me = self.clone();
+            let number = attempt(&self.handle, self.kind, self.messages.clone(), Box::new(move |end| me.ended(end)));
+            let mut state = lock(&self.state);
+            if !std::mem::take(&mut state.again) {
+                state.running = false;
+                state.attempt = number;
+                let given_up = state.whole.is_none();
+                drop(state);
+                if let (true, Some(number)) = (given_up, number) {
+                    self.handle.cancel(number);
+                }
+                return;
+            }
+        }
+    }
+
+    fn ended(self: &Arc<Self>, end: End) {
+        let mut state = lock(&self.state);
+        let in_time = self.deadline.is_none_or(|deadline| Instant::now() <= deadline);
+        if matches!(end, Outcome::Done(Err(Error::ArbitrationLost)))
+            && in_time
+            && state.left > 0
+            && state.whole.is_some()
+        {
+            state.left -= 1;
+            drop(state);
+            return self.run();
+        }
+        let whole = state.whole.take();
+        drop(state);
+        match (whole, end) {
+            (Some(whole), Outcome::Done(answer)) => whole.answer(answer),
+            (Some(whole), Outcome::Cancelled(cause)) => whole.let_go(cause),
+            // Dropping the request is how it is forgotten.
+            (_, Outcome::Forgotten) | (None, _) => {}
+        }
+    }
+
+    fn cancelled(&self, cause: Cause) {
+        let mut state = lock(&self.state);
+        let (whole, attempt) = (state.whole.take(), state.attempt);
+        drop(state);
+        if let Some(whole) = whole {
+            whole.let_go(cause);
+        }
+        if let Some(attempt) = attempt {
+            self.handle.cancel(attempt);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,90 @@
+//! Fresh content for each run: what one run writes into a chip, the next must not find.
+
+use outlive_host::lab::{DeviceConfig, LabConfig};
+use rustix::fs::{MemfdFlags, memfd_create};
+use std::{
+    fs::File,
+    io::{self, ErrorKind, Read, Write},
+    os::fd::{AsRawFd, OwnedFd},
+};
+
+/// The key that names the file with a chip's content.
+const KEY: &str = "file";
+/// More than any chip holds, in bytes. A larger file is cut here and refused as too large by its chip.
+const LARGEST: u64 = 1 << 20;
+
+/// Copies, in memory, of the files that keep the content of chips. The lab that uses them must be of this process, and
+/// they last as long as this.
+pub(crate) struct Copies {
+    _files: Vec<OwnedFd>,
+}
+
+impl Copies {
+    /// Copies the files that `lab` names, and makes it name the copies instead.
+    ///
+    /// # Errors
+    /// If a file cannot be read. One that does not exist yet has an empty copy, as the chip would make it.
+    pub(crate) fn of(lab: &mut LabConfig) -> io::Result<Self> {
+        let chips = lab.devices.iter_mut().flat_map(|DeviceConfig::I2c(bus)| &mut bus.chips);
+        let mut files = Vec::new();
+        for path in chips.filter_map(|chip| chip.keys.get_mut(KEY)) {
+            // What is no plain file is left for the chip to refuse: reading it may block.
+            if std::fs::metadata(&*path).is_ok_and(|metadata| !metadata.is_file()) {
+                continue;
+            }
+            let copy = copy(path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
+            *path = format!("/proc/self/fd/{}", copy.as_raw_fd());
+            files.push(copy);
+        }
+        Ok(Copies { _files: files })
+    }
+}
+
+fn copy(path: &str) -> io::Result<OwnedFd> {
+    let mut content = Vec::new();
+    match File::open(path) {
+        Ok(file) => drop(file.take(LARGEST).read_to_end(&mut content)?),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut copy = File::from(memfd_create("outlive chip", MemfdFlags::CLOEXEC)?);
+    copy.write_all(&content)?;
+    Ok(copy.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Copies;
+    use outlive_host::lab::{DeviceConfig, LabConfig, Source};
+    use std::fs;
+
+    fn file_of(lab: &LabConfig) -> String {
+        let DeviceConfig::I2c(bus) = &lab.devices[0];
+        bus.chips[0].keys["file"].clone()
+    }
+
+    #[test]
+    fn a_copy_has_the_content_and_takes_the_writes() {
+        let path = std::env::temp_dir().join(format!("outlive-copies-{}", std::process::id()));
+        fs::write(&path, [7; 256]).unwrap();
+        let spec = Source::Spec(format!("i2c:24c02@0x50,file={}", path.display()));
+        let mut lab = LabConfig::new(&[spec], None, None).unwrap();
+        let copies = Copies::of(&mut lab).unwrap();
+        assert_eq!(fs::read(file_of(&lab)).unwrap(), [7; 256]);
+        fs::write(file_of(&lab), [8; 256]).unwrap();
+        assert_eq!(fs::read(file_of(&lab)).unwrap(), [8; 256]);
+        assert_eq!(fs::read(&path).unwrap(), [7; 256]);
+        drop(copies);
+        fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_not_made() {
+        let path = std::env::temp_dir().join(format!("outlive-none-{}", std::process::id()));
+        let spec = Source::Spec(format!("i2c:24c02@0x50,file={}", path.display()));
+        let mut lab = LabConfig::new(&[spec], None, None).unwrap();
+        let _copies = Copies::of(&mut lab).unwrap();
+        assert!(fs::read(file_of(&lab)).unwrap().is_empty());
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,8 @@
+//! Real, unmodified programs on the run front: each test says what the program printed and returned.
+
+mod bad_input;
+mod clients;
+mod killed;
+mod removal;
+mod stage;
+mod ways;

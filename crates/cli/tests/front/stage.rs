@@ -1,0 +1,264 @@
+//! What the tests stand on: the clients, built once, and `outlive run` around them, as root and as an ordinary user.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+    time::{Duration, Instant},
+};
+
+/// An EEPROM of 256 bytes on bus 7: what most clients want.
+pub const EEPROM: &str = "i2c:24c02@0x50,bus=7";
+/// Long enough for anything here on a slow and busy machine: only a hang takes longer.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// An ordinary user: Debian's `nobody`.
+const NOBODY: u32 = 65534;
+
+/// Who runs something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Who {
+    Root,
+    User,
+}
+
+/// Both, as the tests are run by root. An ordinary user cannot show what root sees.
+pub fn everybody() -> [Who; 2] {
+    assert!(rustix::process::geteuid().is_root(), "run the tests as root: what root sees must be shown, too");
+    [Who::Root, Who::User]
+}
+
+/// The folder with the programs, which every user may enter.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("front");
+        fs::create_dir_all(&folder).unwrap();
+        let folder = folder.canonicalize().unwrap();
+        for place in folder.ancestors() {
+            let mode = fs::metadata(place).unwrap().permissions().mode();
+            assert!(mode & 0o1 != 0, "{} is closed to ordinary users: chmod o+x it, or build elsewhere", place.display());
+        }
+        fs::copy(env!("CARGO_BIN_EXE_outlive"), folder.join("outlive")).unwrap();
+        folder
+    })
+}
+
+/// The binary.
+pub fn outlive() -> PathBuf {
+    folder().join("outlive")
+}
+
+/// The root of the repository.
+pub fn source(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients").join(path).canonicalize().unwrap()
+}
+
+/// A client in C, built once a kind: with shared libraries, or static.
+pub fn client(name: &str, linked: &str) -> PathBuf {
+    static BUILDING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one_at_a_time = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let program = folder().join(format!("{name}-{linked}"));
+    static BUILT: std::sync::Mutex<Vec<PathBuf>> = std::sync::Mutex::new(Vec::new());
+    let mut built = BUILT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if !built.contains(&program) {
+        let mut gcc = Command::new("gcc");
+        gcc.args(["-O1", "-Wall", "-pthread"]).args((linked == "static").then_some("-static"));
+        gcc.arg("-o").arg(&program).arg(source(&format!("{name}.c")));
+        let output = gcc.output().expect("gcc (Debian's package gcc)");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        built.push(program.clone());
+    }
+    program
+}
+
+/// `outlive run`, about to be called.
+pub struct Run {
+    command: Command,
+    name: String,
+}
+
+impl Run {
+    /// With these devices.
+    pub fn with(devices: &[&str]) -> Run {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut command = Command::new(outlive());
+        command.args(["run", "--name", &name]).stdin(Stdio::null());
+        for device in devices {
+            command.args(["--device", device]);
+        }
+        // By this the processes of a run are found, whatever becomes of them.
+        command.env("OUTLIVE_TEST", &name).env_remove("OUTLIVE_LAB");
+        Run { command, name }
+    }
+
+    pub fn by(mut self, who: Who) -> Run {
+        if who == Who::User {
+            self.command.uid(NOBODY).gid(NOBODY);
+        }
+        self
+    }
+
+    pub fn env(mut self, key: &str, value: &str) -> Run {
+        self.command.env(key, value);
+        self
+    }
+
+    /// Runs a program to its end.
+    pub fn output<A: AsRef<std::ffi::OsStr>>(mut self, words: impl IntoIterator<Item = A>) -> Output {
+        self.command.arg("--").args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = self.command.spawn().expect("outlive");
+        finish(child)
+    }
+
+    /// Runs a program, expects it to exit with `code`, and gives what it printed.
+    pub fn expect<A: AsRef<std::ffi::OsStr>>(self, code: i32, words: impl IntoIterator<Item = A>) -> String {
+        let output = self.output(words);
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "it printed:\n{out}{err}");
+        out.into_owned() + &err
+    }
+
+    /// Starts a program and leaves it running.
+    pub fn start<A: AsRef<std::ffi::OsStr>>(mut self, words: impl IntoIterator<Item = A>) -> Live {
+        self.command.arg("--").args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = self.command.spawn().expect("outlive");
+        let (line, lines) = mpsc::channel();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for read in output.lines().map_while(Result::ok) {
+                let _ = line.send(read);
+            }
+        });
+        Live { child, lines, name: self.name }
+    }
+}
+
+/// Waits for a child, which must not hang, and collects what it writes.
+fn finish(child: Child) -> Output {
+    let pid = child.id();
+    let (done, waited) = mpsc::channel::<()>();
+    let watchdog = std::thread::spawn(move || {
+        if waited.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("process {pid} hangs; it is killed");
+            kill(pid, "KILL");
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(done);
+    watchdog.join().unwrap();
+    output
+}
+
+/// A run that goes on.
+pub struct Live {
+    pub child: Child,
+    lines: mpsc::Receiver<String>,
+    pub name: String,
+}
+
+impl Live {
+    /// The next line that starts with `start`; those before it are passed over.
+    pub fn line(&self, start: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("no line '{start}…' came"));
+            if line.starts_with(start) {
+                return line;
+            }
+        }
+    }
+
+    /// Everything that it still writes.
+    pub fn rest(&self) -> Vec<String> {
+        self.lines.iter().collect()
+    }
+
+    /// Writes to its standard input.
+    pub fn say(&mut self, text: &str) {
+        self.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Another `outlive` command on its lab: its exit code and what it printed.
+    pub fn command(&self, words: &[&str]) -> (i32, String) {
+        let mut command = Command::new(outlive());
+        command.args(words).args(["--in", &self.name]).env_remove("OUTLIVE_LAB");
+        let output = finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Its exit code, once it ends: 128+N for a signal, as a shell says it.
+    pub fn exit_code(&mut self) -> i32 {
+        use std::os::unix::process::ExitStatusExt;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code().or(status.signal().map(|signal| 128 + signal)).unwrap();
+            }
+            assert!(Instant::now() < deadline, "the run hangs");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The processes of the run: their numbers and names.
+    pub fn processes(&self) -> Vec<(u32, String)> {
+        let mark = format!("OUTLIVE_TEST={}", self.name);
+        let pids = fs::read_dir("/proc").unwrap().filter_map(|e| e.ok()?.file_name().to_str()?.parse::<u32>().ok());
+        let ours = pids.filter(|pid| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
+        });
+        let named = ours.map(|pid| (pid, fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default()));
+        named.map(|(pid, name)| (pid, name.trim().to_owned())).collect()
+    }
+
+    /// The one process of that name.
+    pub fn process(&self, name: &str) -> u32 {
+        // Names are cut at 15 bytes.
+        let name = &name[..name.len().min(15)];
+        let all = self.processes();
+        let found: Vec<_> = all.iter().filter(|(_, comm)| comm == name).collect();
+        assert_eq!(found.len(), 1, "{name} in {all:?}");
+        found[0].0
+    }
+
+    /// Waits until nothing of the run is left: no process, no socket, no mount.
+    pub fn expect_nothing_left(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.processes().is_empty() {
+            assert!(Instant::now() < deadline, "left behind: {:?}", self.processes());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let sockets = fs::read_to_string("/proc/net/unix").unwrap();
+        assert!(!sockets.contains(&self.name), "a socket is left behind");
+        expect_no_mounts();
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// No mount of ours is to be seen.
+pub fn expect_no_mounts() {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    assert!(!mounts.lines().any(|mount| mount.starts_with("outlive ")), "a mount is left behind:\n{mounts}");
+}
+
+/// Sends a signal by name.
+pub fn kill(pid: u32, signal: &str) {
+    let status = Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status().unwrap();
+    assert!(status.success(), "kill -{signal} {pid}");
+}

@@ -1,0 +1,48 @@
+use crate::stage::{EEPROM, Run, Who, everybody, expect_no_mounts, outlive};
+use std::process::Command;
+
+#[test]
+fn each_way_to_mount_works_for_those_who_may() {
+    for who in everybody() {
+        for way in ["root", "namespace", "fusermount"] {
+            let run = Run::with(&[EEPROM]).by(who).env("OUTLIVE_MOUNT", way);
+            if (who, way) == (Who::User, "root") {
+                let text = run.expect(125, ["true"]);
+                assert!(text.contains("mounting directly, as root: mounting needs CAP_SYS_ADMIN"), "{text}");
+            } else {
+                assert_eq!(run.expect(0, ["i2cget", "-y", "7", "0x50", "0"]), "0xff\n", "{who:?} {way}");
+            }
+        }
+    }
+    expect_no_mounts();
+}
+
+/// Where there is no /dev/fuse, every way says why, and doctor says the same.
+#[test]
+fn without_fuse_the_reason_is_given() {
+    let outlive = outlive();
+    let hidden = |words: &str| {
+        let script = format!("mount -t tmpfs none /dev && exec {} {words}", outlive.display());
+        let output = Command::new("unshare").args(["-m", "sh", "-c", &script]).output().unwrap();
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.code().unwrap(), text)
+    };
+    let (code, text) = hidden(&format!("run --device {EEPROM} -- true"));
+    assert_eq!(code, 125, "{text}");
+    assert!(text.contains("there is no way to mount FUSE here"), "{text}");
+    assert_eq!(text.matches("there is no /dev/fuse: load the fuse module").count(), 2, "{text}");
+    assert!(text.contains("outlive doctor"), "{text}");
+    let (code, text) = hidden("doctor");
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("there is no /dev/fuse") && text.contains("cannot work here"), "{text}");
+}
+
+#[test]
+fn doctor_says_yes_where_run_works() {
+    let output = Command::new(outlive()).args(["doctor", "--json"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let diagnosis: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(diagnosis["run"], true, "{text}");
+    assert!(diagnosis["findings"].as_array().unwrap().len() >= 10, "{text}");
+}

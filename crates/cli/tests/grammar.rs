@@ -1,0 +1,104 @@
+//! The command line from the outside: what is understood, what is printed, and the exit status.
+
+use std::process::{Command, Output};
+
+fn outlive(line: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_outlive"));
+    // Nobody's lab: what runs on this machine shall not matter.
+    command.env("OUTLIVE_LAB", "no-such-lab").env_remove("NO_COLOR");
+    command.args(line.split_whitespace()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Runs each line and compares the exit status and the first line of what it complains.
+fn check(cases: &[(&str, i32, &str)]) {
+    for (line, status, complaint) in cases {
+        let output = outlive(line);
+        let said = text(&output.stderr);
+        assert_eq!(
+            (output.status.code(), said.lines().next().unwrap_or("")),
+            (Some(*status), *complaint),
+            "{line}\n{said}"
+        );
+    }
+}
+
+#[test]
+fn calling_it_wrongly_exits_2() {
+    check(&[
+        ("dance", 2, "error: unrecognized subcommand 'dance'"),
+        ("unplug", 2, "error: the following required arguments were not provided:"),
+        ("plug", 2, "error: the following required arguments were not provided:"),
+        ("ls --nonsense", 2, "error: unexpected argument '--nonsense' found"),
+        ("-q -v ls", 2, "error: the argument '--quiet' cannot be used with '--verbose...'"),
+        ("--color sometimes ls", 2, "error: invalid value 'sometimes' for '--color <WHEN>'"),
+        (
+            "unplug i2c-7 --deadline 5",
+            2,
+            "error: invalid value '5' for '--deadline <TIME>': \"5\" is not a duration; write a number and ns, us, ms, s, min \
+             or h, such as 5ms",
+        ),
+        ("plug i2s:24c02@0x50", 2, "outlive: i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c"),
+        ("plug i2c:24c02", 2, "outlive: i2c:24c02: which address? write it after the model: i2c:24c02@0x50"),
+        // The exit status of run is its program's, so a mistake of ours has one that programs do not use.
+        ("run --nonsense", 125, "error: unexpected argument '--nonsense' found"),
+    ]);
+}
+
+#[test]
+fn without_a_command_it_explains_itself() {
+    let output = outlive("");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    assert!(text(&output.stderr).starts_with("Devices whose handles outlive their hardware: "));
+}
+
+#[test]
+fn without_a_lab_there_is_nothing_to_talk_to() {
+    for line in ["ls", "unplug i2c-7", "plug i2c-7", "plug i2c:24c02@0x50,bus=7", "events"] {
+        let output = outlive(line);
+        let said = text(&output.stderr);
+        assert!(said.starts_with("outlive: no lab named no-such-lab is running; "), "{line}: {said}");
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{line}");
+    }
+}
+
+#[test]
+fn global_options_may_come_before_or_after_the_command() {
+    for line in ["--color always ls", "ls --color always", "ls --color=always --in other -v"] {
+        let said = text(&outlive(line).stderr);
+        assert!(said.starts_with("\u{1b}[1;31moutlive:\u{1b}[0m no lab named "), "{line}: {said:?}");
+    }
+    assert!(!text(&outlive("ls").stderr).contains('\u{1b}'), "no colour where nobody sees it");
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let help = outlive("--help");
+    assert_eq!(help.status.code(), Some(0));
+    for command in ["run", "explore", "demo", "ls", "unplug", "plug", "events", "doctor", "completions", "man"] {
+        assert!(text(&help.stdout).contains(&format!("\n  {command} ")), "{command}");
+        let help = outlive(&format!("{command} --help"));
+        assert_eq!((help.status.code(), help.stderr.len()), (Some(0), 0), "{command}");
+        let page = outlive(&format!("man {command}"));
+        assert!(text(&page.stdout).contains(&format!(".TH outlive-{command} 1")), "{command}");
+    }
+    assert!(!text(&help.stdout).contains("__"), "commands that are not for people");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(text(&outlive(&format!("completions {shell}")).stdout).contains("unplug"), "{shell}");
+    }
+}
+
+#[test]
+fn manual_pages_are_written_into_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = outlive(&format!("man --dir {}", folder.path().display()));
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0));
+    for page in ["outlive.1", "outlive-unplug.1", "outlive-run.1"] {
+        let text = std::fs::read_to_string(folder.path().join(page)).unwrap();
+        assert!(text.contains(".SH SYNOPSIS"), "{page}");
+    }
+    check(&[("man dance", 1, "outlive: there is no command dance; outlive --help lists them")]);
+}

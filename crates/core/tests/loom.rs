@@ -1,0 +1,437 @@
+//! Models of the device's life: loom runs each small scenario in every order that the threads, and the memory, may
+//! take. Run by `RUSTFLAGS="--cfg loom" cargo test -p outlive --release --test loom`.
+//!
+//! Each model is run as it is, and must pass; and with the bugs planted that it is there to find, and must fail in the
+//! expected way. loom has no time, so a model waits without a limit or with a limit of zero.
+#![cfg(loom)]
+
+use loom::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+use outlive::{
+    Cause, Device, Handle, Numbers, Outcome, Reason, Request, Step,
+    mutants::{Mutant, plant},
+};
+use std::{process::Command, time::Duration};
+
+const NO_LIMIT: Duration = Duration::MAX;
+
+/// Hardware that notices when its owner reaches for it while somebody else may: loom fails an access by `with_mut` that
+/// any other access is not ordered with. (The gate's own cell is checked in the same way.)
+struct Canary(AtomicUsize);
+
+impl Canary {
+    fn new() -> Self {
+        Canary(AtomicUsize::new(0))
+    }
+
+    fn touch(&self) {
+        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    fn take_apart(mut self) -> usize {
+        self.0.with_mut(|touched| std::mem::replace(touched, usize::MAX))
+    }
+}
+
+/// Runs `scenario` in every order; or, where the scenario is too large for that, in every order with at most
+/// `preemptions` switches away from a thread that could have gone on. (Three find each bug planted here. Without a bound
+/// `abandoned` passes in some four minutes; `guards`, whose small twin `one_guard` has none, does not end in eight.)
+fn explore(preemptions: Option<usize>, scenario: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.check(scenario);
+}
+
+/// I7, I9: whoever enters has the hardware to itself and the others inside; whoever unplugs has it alone.
+fn guards() {
+    explore(Some(3), || {
+        let device = Device::new((), Canary::new());
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let handle = device.open().unwrap();
+                thread::spawn(move || match handle.enter() {
+                    Ok(guard) => guard.touch(),
+                    Err(gone) => assert_eq!(gone.reason, Reason::Pulled),
+                })
+            })
+            .collect();
+        let canary = device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap();
+        assert!(canary.take_apart() <= 2);
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+    });
+}
+
+/// As `guards`, with one reader and without a bound.
+fn one_guard() {
+    explore(None, || {
+        let device = Device::new((), Canary::new());
+        let handle = device.open().unwrap();
+        let reader = thread::spawn(move || {
+            if let Ok(guard) = handle.enter() {
+                guard.touch();
+            }
+        });
+        let canary = device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap();
+        assert!(canary.take_apart() <= 1);
+        reader.join().unwrap();
+    });
+}
+
+/// I6, I7: an operation that is moved to another thread holds the fence up from there; the wait that gave up waits on.
+fn moved_operation() {
+    explore(Some(4), || {
+        let device = Device::new((), Canary::new());
+        let handle = device.open().unwrap();
+        let operation = handle.begin("moved").unwrap();
+        let worker = thread::spawn(move || {
+            if let Ok(guard) = operation.handle().enter() {
+                guard.touch();
+            }
+            drop(operation);
+        });
+        let canary = match device.unplug(Reason::Pulled).wait(Duration::ZERO) {
+            Ok(canary) => canary.unwrap(),
+            Err(busy) => busy.wait(NO_LIMIT).unwrap().unwrap(),
+        };
+        assert!(canary.take_apart() <= 1);
+        assert!(device.inside().is_empty(), "somebody is inside after the fence");
+        worker.join().unwrap();
+    });
+}
+
+/// I10, I13: of two unplugs one acts, and the steps are taken once, in their order.
+fn two_unplugs() {
+    explore(Some(3), || {
+        let steps = Arc::new(Mutex::new(Vec::new()));
+        let seen = steps.clone();
+        let device = Device::observed((), Canary::new(), move |step| seen.lock().unwrap().push(step));
+        let device = Arc::new(device);
+        let other = device.clone();
+        let second = thread::spawn(move || {
+            let canary = other.unplug(Reason::Orderly).wait(NO_LIMIT).unwrap();
+            assert_eq!(other.step(), Step::Drained);
+            canary.map(Canary::take_apart)
+        });
+        let canary = device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap();
+        assert_eq!(device.step(), Step::Drained);
+        let taken = [canary.map(Canary::take_apart), second.join().unwrap()];
+        assert_eq!(taken.iter().flatten().count(), 1, "one unplug gets the hardware");
+        let all = [Step::Marked, Step::NamesGone, Step::Woken, Step::Drained];
+        assert_eq!(*steps.lock().unwrap(), all, "the steps, once and in order");
+    });
+}
+
+/// I7, I13: an unplug returns after the hooks that the other one runs, too.
+fn hooks_or_fence() {
+    explore(Some(3), || {
+        let device = Arc::new(Device::new((), Canary::new()));
+        let operation = device.open().unwrap().begin("with a hook").unwrap();
+        let told = Arc::new(AtomicUsize::new(0));
+        let tell = told.clone();
+        let parked = Arc::new(Mutex::new(None));
+        let taken = parked.clone();
+        operation.on_cancel(move |_| {
+            let operation = taken.lock().unwrap().take();
+            // Out of the gate, but still in the driver.
+            drop(operation);
+            tell.store(1, Ordering::Relaxed);
+        });
+        *parked.lock().unwrap() = Some(operation);
+        let other = device.clone();
+        let second =
+            thread::spawn(move || other.unplug(Reason::Orderly).wait(NO_LIMIT).unwrap().map(Canary::take_apart));
+        device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().map(Canary::take_apart);
+        assert_eq!(told.load(Ordering::Relaxed), 1, "the fence before the hooks");
+        second.join().unwrap();
+    });
+}
+
+/// I25: a handle is born before the fence or not at all.
+fn open_or_unplug() {
+    explore(None, || {
+        let device = Arc::new(Device::new((), Canary::new()));
+        let other = device.clone();
+        let opener = thread::spawn(move || other.open().ok());
+        let canary = device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap();
+        let handles = device.handles();
+        canary.take_apart();
+        let handle = opener.join().unwrap();
+        assert_eq!(handles, usize::from(handle.is_some()), "a handle was born after the fence");
+        assert!(handle.is_none_or(|zombie| zombie.enter().is_err() && zombie.reopen().is_err()));
+    });
+}
+
+type Parked = Request<(), Canary, u32>;
+
+/// A request whose replies are counted: what it answers to, and the outcomes.
+fn request(handle: &Handle<(), Canary>) -> (Parked, Arc<Mutex<Vec<Outcome<u32>>>>) {
+    let outcomes = Arc::new(Mutex::new(Vec::new()));
+    let heard = outcomes.clone();
+    let request = Request::new(handle.begin("request").unwrap(), move |outcome| heard.lock().unwrap().push(outcome));
+    (request, outcomes)
+}
+
+fn is_gone(outcome: &Outcome<u32>) -> bool {
+    matches!(outcome, Outcome::Cancelled(Cause::Gone(_)))
+}
+
+/// I17: answered by its driver or cancelled by the mark, and the client hears of one of the two, once.
+fn answer_or_mark() {
+    explore(None, || {
+        let device = Device::new((), Canary::new());
+        let (request, outcomes) = request(&device.open().unwrap());
+        let driver = thread::spawn(move || request.answer(7));
+        let canary = device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap();
+        canary.take_apart();
+        driver.join().unwrap();
+        let outcomes = outcomes.lock().unwrap();
+        assert_eq!(outcomes.len(), 1, "heard {outcomes:?}");
+        assert!(outcomes[0] == Outcome::Done(7) || is_gone(&outcomes[0]));
+    });
+}
+
+/// I2, I17: a driver parks a request and registers the hook that lets it go, while the mark comes. The fence comes, and
+/// the client hears that its device went, not that the driver forgot.
+fn parked_or_mark() {
+    explore(Some(4), || {
+        let device = Device::new((), Canary::new());
+        let (request, outcomes) = request(&device.open().unwrap());
+        let driver = thread::spawn(move || {
+            let place = Arc::new(Mutex::new(None));
+            let parked = place.clone();
+            // As a driver's table of waiting transfers: the hook takes its entry out, or leaves word if it comes first.
+            let told = Arc::new(AtomicUsize::new(0));
+            let tell = told.clone();
+            request.on_cancel(move |_| {
+                tell.store(1, Ordering::Release);
+                let taken: Option<Parked> = parked.lock().unwrap().take();
+                drop(taken);
+            });
+            *place.lock().unwrap() = Some(request);
+            if told.load(Ordering::Acquire) == 1 {
+                let taken = place.lock().unwrap().take();
+                drop(taken);
+            }
+        });
+        let canary = device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap();
+        canary.take_apart();
+        driver.join().unwrap();
+        let outcomes = outcomes.lock().unwrap();
+        assert!(outcomes.len() == 1 && is_gone(&outcomes[0]), "heard {outcomes:?}");
+    });
+}
+
+/// I8, I17: a client gives up while the driver answers and the device goes. No hook of the driver's runs after the
+/// fence, and the client hears once.
+fn interrupt_or_answer() {
+    explore(Some(3), || {
+        let device = Device::new((), Canary::new());
+        let handle = device.open().unwrap();
+        let (request, outcomes) = request(&handle);
+        let fenced = Arc::new(AtomicUsize::new(0));
+        let late = fenced.clone();
+        request
+            .on_cancel(move |_| assert_eq!(late.load(Ordering::Relaxed), 0, "the driver was called after the fence"));
+        let number = request.number();
+        let client = thread::spawn(move || handle.cancel(number));
+        let driver = thread::spawn(move || request.answer(7));
+        let canary = device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap();
+        fenced.store(1, Ordering::Relaxed);
+        canary.take_apart();
+        client.join().unwrap();
+        driver.join().unwrap();
+        assert_eq!(outcomes.lock().unwrap().len(), 1);
+    });
+}
+
+/// I17: a client's cancellation that comes before the driver has registered its hook reaches the hook all the same.
+fn interrupt_or_park() {
+    explore(None, || {
+        let device = Device::new((), Canary::new());
+        let handle = device.open().unwrap();
+        let (request, outcomes) = request(&handle);
+        let number = request.number();
+        let client = thread::spawn(move || handle.cancel(number));
+        let told = Arc::new(AtomicUsize::new(0));
+        let tell = told.clone();
+        request.on_cancel(move |_| tell.store(1, Ordering::Relaxed));
+        assert!(client.join().unwrap());
+        assert_eq!(told.load(Ordering::Relaxed), 1, "the driver was not told");
+        assert!(request.is_cancelled());
+        drop(request);
+        assert_eq!(*outcomes.lock().unwrap(), [Outcome::Cancelled(Cause::Interrupted)]);
+    });
+}
+
+/// I1: a client that is slow to take its answer (here: until the device is gone) holds no unplug up.
+fn slow_client() {
+    explore(None, || {
+        let device = Device::new((), Canary::new());
+        let handle = device.open().unwrap();
+        let removed = Arc::new((Mutex::new(false), loom::sync::Condvar::new()));
+        let slow = removed.clone();
+        let operation = handle.begin("slow to take its answer").unwrap();
+        let request = Request::new(operation, move |outcome| {
+            if let Outcome::Done(()) = outcome {
+                let mut removed = slow.0.lock().unwrap();
+                while !*removed {
+                    removed = slow.1.wait(removed).unwrap();
+                }
+            }
+        });
+        let driver = thread::spawn(move || request.answer(()));
+        device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap().take_apart();
+        *removed.0.lock().unwrap() = true;
+        removed.1.notify_all();
+        driver.join().unwrap();
+    });
+}
+
+/// I2, I19: whoever goes to sleep while the mark comes is woken, once.
+fn watch_or_mark() {
+    explore(None, || {
+        let device = Device::new((), Canary::new());
+        let handle = device.open().unwrap();
+        let woken = Arc::new(AtomicUsize::new(0));
+        let wake = woken.clone();
+        let sleeper = thread::spawn(move || {
+            handle.on_gone(move |_| {
+                wake.fetch_add(1, Ordering::Relaxed);
+            })
+        });
+        device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap().take_apart();
+        drop(sleeper.join().unwrap());
+        assert_eq!(woken.load(Ordering::Relaxed), 1, "the sleeper was not woken once");
+    });
+}
+
+/// Hardware that counts its drops.
+struct Dropped {
+    canary: Canary,
+    drops: Arc<AtomicUsize>,
+}
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.canary.0.with_mut(|touched| *touched = usize::MAX);
+        self.drops.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// I22, I29: the hardware of an abandoned device goes with the last one inside, once, and not with the last handle.
+fn abandoned() {
+    explore(Some(3), || {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let device = Device::new((), Dropped { canary: Canary::new(), drops: drops.clone() });
+        let handle = device.open().unwrap();
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let handle = handle.clone();
+                thread::spawn(move || {
+                    if let Ok(guard) = handle.enter() {
+                        guard.canary.touch();
+                    }
+                })
+            })
+            .collect();
+        drop(device);
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+        assert_eq!(drops.load(Ordering::Relaxed), 1, "the hardware waits for the last handle");
+        assert_eq!(handle.gone().unwrap().reason, Reason::Abandoned);
+    });
+}
+
+/// I27: of two who claim a number one gets it.
+fn claims() {
+    explore(None, || {
+        let numbers = Numbers::new();
+        let others = numbers.clone();
+        let other = thread::spawn(move || others.claim(7).ok());
+        let mine = numbers.claim(7).ok();
+        let theirs = other.join().unwrap();
+        assert_ne!(mine.is_some(), theirs.is_some(), "one number, two owners");
+    });
+}
+
+macro_rules! passes {
+    ($($model:ident)*) => {
+        mod passes {
+            $(
+                #[test]
+                fn $model() {
+                    super::$model();
+                }
+            )*
+        }
+    };
+}
+
+passes! {
+    guards one_guard moved_operation two_unplugs hooks_or_fence open_or_unplug answer_or_mark parked_or_mark interrupt_or_answer
+    interrupt_or_park slow_client watch_or_mark abandoned claims
+}
+
+/// The model that finds a planted bug, and what it says then.
+fn finder(mutant: Mutant) -> (fn(), &'static str) {
+    const RACE: &str = "Causality violation";
+    const STUCK: &str = "deadlock";
+    match mutant {
+        Mutant::CheckBeforeCount => (one_guard, RACE),
+        Mutant::EnterIgnoresMark => (one_guard, RACE),
+        Mutant::ExitRelaxed => (one_guard, RACE),
+        Mutant::ExitDoesNotWake => (one_guard, STUCK),
+        Mutant::WakeWithoutLock => (one_guard, STUCK),
+        Mutant::DrainRelaxed => (one_guard, RACE),
+        Mutant::DrainDoesNotWait => (moved_operation, "somebody is inside after the fence"),
+        Mutant::HeirForgotten => (abandoned, "the hardware waits for the last handle"),
+        Mutant::ReasonAfterMark => (one_guard, "the reason is written before the gate is shut"),
+        Mutant::SecondUnplugActs => (two_unplugs, "once and in order"),
+        Mutant::SecondUnplugDoesNotWait => (hooks_or_fence, "the fence before the hooks"),
+        Mutant::WokenBeforeHooks => (hooks_or_fence, "the fence before the hooks"),
+        Mutant::OpenOutsideGate => (open_or_unplug, "born after the fence"),
+        Mutant::CancelOutsideGate => (interrupt_or_answer, "called after the fence"),
+        Mutant::LateCancelLost => (interrupt_or_park, "the driver was not told"),
+        Mutant::WatchLost => (watch_or_mark, "not woken once"),
+        Mutant::CancelledIsForgotten => (parked_or_mark, "Forgotten"),
+        Mutant::AnswerInside => (slow_client, STUCK),
+        Mutant::ClaimUnlocked => (claims, "two owners"),
+    }
+}
+
+/// Names the bug to plant to [`planted_bug`].
+const BUG: &str = "OUTLIVE_PLANTED_BUG";
+
+/// A planted bug is for a whole process, and a model that fails may abort it, so each is looked for in one of its own.
+#[test]
+fn every_planted_bug_is_found() {
+    for mutant in Mutant::ALL {
+        let (_, expected) = finder(*mutant);
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "planted_bug", "--nocapture"])
+            .env(BUG, format!("{mutant:?}"))
+            .env("RUST_BACKTRACE", "0")
+            .output()
+            .unwrap();
+        assert!(!child.status.success(), "{mutant:?} was not found");
+        // What follows the first panic is the noise of what it tore down.
+        let said = String::from_utf8_lossy(&child.stderr);
+        let first: Vec<_> = said.lines().skip_while(|line| !line.contains("panicked at")).take(4).collect();
+        let first = first.join(" ");
+        assert!(first.contains(expected), "{mutant:?} was found, but not by {expected:?}: {first}");
+        println!("{mutant:?} was found: {expected}");
+    }
+}
+
+#[test]
+#[ignore = "started by every_planted_bug_is_found"]
+fn planted_bug() {
+    let name = std::env::var(BUG).expect("the name of a bug");
+    let mutant = Mutant::ALL.iter().find(|mutant| format!("{mutant:?}") == name).expect("a bug of that name");
+    plant(Some(*mutant));
+    finder(*mutant).0();
+}

@@ -1,0 +1,8 @@
+//! The I2C models behind the class, as a client meets them.
+
+mod bench;
+mod bus;
+mod config;
+mod eeprom;
+mod mangling;
+mod sensors;

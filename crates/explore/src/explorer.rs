@@ -1,0 +1,229 @@
+//! The exploration: a run for each point, several side by side.
+
+use crate::{
+    Failure, Judge, Name, NoSuchPoint, Plain, PlainError, PlainRun, Point, Points, Report, Runner, RunnerError,
+    UsedLimits, operations, verdict,
+};
+use outlive_host::{
+    lab::LabConfig,
+    trial::{Limits, Observed, Pull, Trial},
+};
+use std::{
+    sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How much longer than without a pull a program may take, unless its user says otherwise.
+const GRACE: Duration = Duration::from_secs(5);
+/// How many operations after the pull are always allowed, unless the user says otherwise.
+const MIN_OPERATIONS: u64 = 1000;
+/// How much output after the pull is allowed, in bytes, unless the user says otherwise.
+const OUTPUT: u64 = 1 << 20;
+/// How often a run is tried again when another operation came in the place of the one that was to be pulled.
+const TRIES: usize = 4;
+
+/// What to explore, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// The devices, fresh for each run.
+    pub lab: LabConfig,
+    /// The time that a run may take; by default 5 s more than the run without a pull.
+    pub timeout: Option<Duration>,
+    /// Operations after the pull; by default four times those of the run without a pull, and at least 1000.
+    pub max_operations: Option<u64>,
+    /// Bytes of output after the pull; by default 1 MiB.
+    pub max_output: Option<u64>,
+    /// An exit code that counts as having said that something is wrong.
+    pub expect_exit: Option<i32>,
+}
+
+/// Hears how far an exploration has come.
+pub trait Watch: Sync {
+    /// A point is done.
+    fn done(&self, point: &Point);
+}
+
+/// A program whose run without a pull is known, ready to be pulled at.
+pub struct Explorer<'a> {
+    runner: &'a dyn Runner,
+    request: Request,
+    plain: Plain,
+    judge: Judge,
+}
+
+impl<'a> Explorer<'a> {
+    /// Runs the program without a pull.
+    ///
+    /// # Errors
+    /// [`PlainError`] if that fails.
+    pub fn prepare(runner: &'a dyn Runner, request: Request) -> Result<Self, PlainError> {
+        let plain = Plain::find(runner, &request.command, &request.lab, request.timeout)?;
+        let limits = Limits {
+            time: Some(request.timeout.unwrap_or(plain.wall + GRACE)),
+            operations: Some(request.max_operations.unwrap_or(plain.count.saturating_mul(4).max(MIN_OPERATIONS))),
+            output: Some(request.max_output.unwrap_or(OUTPUT)),
+        };
+        let judge = Judge { limits, expect_exit: request.expect_exit };
+        Ok(Explorer { runner, request, plain, judge })
+    }
+
+    /// What the program does without a pull.
+    pub fn plain(&self) -> &Plain {
+        &self.plain
+    }
+
+    /// The numbers to pull at, in the order in which they are explored: those of `points` as given, or all, one of each
+    /// distinct operation first.
+    ///
+    /// # Errors
+    /// [`NoSuchPoint`] if the program has fewer operations.
+    pub fn plan(&self, points: Option<&Points>) -> Result<Vec<u64>, NoSuchPoint> {
+        match points {
+            Some(points) => points.within(self.plain.names.len() as u64),
+            None => Ok(operations::distinct_first(&self.plain.names)),
+        }
+    }
+
+    /// Pulls at operation `at`.
+    ///
+    /// Operations are numbered afresh in each run. Where the pulled one turns out to have another name than `at` has in
+    /// the run without a pull, the run is tried again with the number that the operation had this time.
+    ///
+    /// # Errors
+    /// [`RunnerError`] if the run could not be carried out.
+    ///
+    /// # Panics
+    /// If `at` is not in [`Explorer::plan`].
+    pub fn pull(&self, at: u64) -> Result<(Point, Observed), RunnerError> {
+        let wanted = &self.plain.names[usize::try_from(at - 1).expect("a point of the plan")];
+        let mut guess = at;
+        let mut tries = 1;
+        loop {
+            let seen = self.run(guess)?;
+            let names = operations::names(&seen.operations);
+            let number = verdict::pulled(&seen).map(|operation| operation.number);
+            let hit = seen.operations.iter().position(|operation| Some(operation.number) == number);
+            match hit.map(|index| &names[index]) {
+                Some(name) if name == wanted => return Ok((self.judged(at, wanted, &seen), seen)),
+                actual => match self.next_guess(wanted, &names, guess, actual.is_some()) {
+                    Some(next) if tries < TRIES => guess = next,
+                    _ => {
+                        let mut point = self.judged(at, actual.unwrap_or(wanted), &seen);
+                        point.instead_of = actual.map(|_| wanted.clone());
+                        return Ok((point, seen));
+                    }
+                },
+            }
+            tries += 1;
+        }
+    }
+
+    /// Where the operation may be next time; `None` if this program seems not to come to it any more.
+    fn next_guess(&self, wanted: &Name, names: &[Name], guess: u64, pulled: bool) -> Option<u64> {
+        match names.iter().position(|name| name == wanted) {
+            Some(index) => Some(index as u64 + 1),
+            None if pulled => Some(guess),
+            None => None,
+        }
+    }
+
+    fn run(&self, at: u64) -> Result<Observed, RunnerError> {
+        let Request { command, lab, .. } = &self.request;
+        let pull = Some(Pull { at });
+        self.runner.run(&Trial { command: command.clone(), lab: lab.clone(), pull, limits: self.judge.limits })
+    }
+
+    fn judged(&self, at: u64, name: &Name, seen: &Observed) -> Point {
+        Point::new(at, name.clone(), seen, &self.judge)
+    }
+
+    /// Pulls at each of `points`, up to `jobs` side by side. After `budget` no further run begins (the first one always
+    /// does). A run that cannot be carried out ends the exploration; what was found by then is kept.
+    pub fn explore(&self, points: &[u64], jobs: usize, budget: Option<Duration>, watch: &dyn Watch) -> Report {
+        let work = Mutex::new(Work { next: points.iter(), found: Vec::new(), failure: None });
+        let begun = Instant::now();
+        let deadline = budget.and_then(|budget| begun.checked_add(budget));
+        let worker = || {
+            while let Some(at) = Work::take(&work, deadline) {
+                let outcome = self.pull(at);
+                if let Ok((point, _)) = &outcome {
+                    watch.done(point);
+                }
+                Work::put(&work, at, outcome.map(|(point, _)| point));
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..jobs.min(points.len()) {
+                scope.spawn(worker);
+            }
+            worker();
+        });
+        let Work { mut found, failure, .. } = work.into_inner().unwrap_or_else(PoisonError::into_inner);
+        found.sort_by_key(|point| point.at);
+        let left = points.len() - found.len();
+        Report {
+            failure,
+            left: left as u64,
+            budget_ms: budget.map(millis),
+            wall_ms: millis(begun.elapsed()),
+            ..self.report(found)
+        }
+    }
+
+    /// A report of these points alone.
+    pub fn report(&self, points: Vec<Point>) -> Report {
+        let limits = self.judge.limits;
+        Report {
+            command: self.request.command.clone(),
+            plain: PlainRun {
+                operations: self.plain.count,
+                wall_ms: millis(self.plain.wall),
+                deterministic: self.plain.deterministic,
+            },
+            limits: UsedLimits {
+                time_ms: limits.time.map(millis),
+                operations: limits.operations,
+                output: limits.output,
+                expect_exit: self.judge.expect_exit,
+            },
+            wall_ms: points.iter().map(|point| point.wall_ms).sum(),
+            points,
+            left: 0,
+            budget_ms: None,
+            failure: None,
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What the workers share.
+struct Work<'a> {
+    next: std::slice::Iter<'a, u64>,
+    found: Vec<Point>,
+    failure: Option<Failure>,
+}
+
+impl Work<'_> {
+    fn take(work: &Mutex<Self>, deadline: Option<Instant>) -> Option<u64> {
+        let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = work.next.len() > 0 && work.found.is_empty();
+        let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if work.failure.is_some() || (late && !first) { None } else { work.next.next().copied() }
+    }
+
+    fn put(work: &Mutex<Self>, at: u64, outcome: Result<Point, RunnerError>) {
+        let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok(point) => work.found.push(point),
+            Err(error) => {
+                work.failure.get_or_insert(Failure { at, message: error.to_string() });
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The run without a pull, which says what there is to pull at.
+
+use crate::{Name, Runner, RunnerError, operations, paint, signal, verdict};
+use outlive_host::{
+    lab::LabConfig,
+    trial::{End, Limits, Observed, Stopped, Trial},
+};
+use std::time::Duration;
+
+/// How long the run without a pull may take, unless its user says otherwise.
+pub(crate) const PLAIN_LIMIT: Duration = Duration::from_secs(600);
+
+/// What a program does when nobody pulls.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plain {
+    /// Its operations that can be pulled at, in order.
+    pub names: Vec<Name>,
+    /// How many operations it has in all; more than `names` only if there were too many to keep.
+    pub count: u64,
+    /// How long it ran: the longer one of two runs.
+    pub wall: Duration,
+    /// Whether two runs had the same operations in the same order.
+    pub deterministic: bool,
+}
+
+/// Why the run without a pull is nothing to build on.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum PlainError {
+    /// It failed by itself.
+    #[error("without a pull the program {how}; make it succeed first{}", quoted(output))]
+    Failed {
+        /// How, as in "exited with 1".
+        how: String,
+        /// The end of what it wrote.
+        output: String,
+    },
+    /// It used no device.
+    #[error(
+        "the program ran but used none of the devices, so there is nothing to pull; does its command line name one of \
+         them?{}",
+        quoted(output)
+    )]
+    Unused {
+        /// The end of what it wrote.
+        output: String,
+    },
+    /// It could not be run.
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+}
+
+impl Plain {
+    /// Runs `command` twice without a pull and compares. `limit` is the time that each may take.
+    ///
+    /// # Errors
+    /// [`PlainError`] if it does not exit with 0, uses no device, or cannot be run.
+    pub fn find(
+        runner: &dyn Runner,
+        command: &[String],
+        lab: &LabConfig,
+        limit: Option<Duration>,
+    ) -> Result<Plain, PlainError> {
+        let limits = Limits { time: Some(limit.unwrap_or(PLAIN_LIMIT)), ..Limits::default() };
+        let trial = Trial { command: command.to_vec(), lab: lab.clone(), pull: None, limits };
+        let first = succeed(runner.run(&trial)?)?;
+        if first.operations.is_empty() {
+            return Err(PlainError::Unused { output: tail(&first) });
+        }
+        let second = succeed(runner.run(&trial)?)?;
+        let names = operations::names(&first.operations);
+        let deterministic =
+            first.operation_count == second.operation_count && names == operations::names(&second.operations);
+        Ok(Plain { names, count: first.operation_count, wall: first.wall.max(second.wall), deterministic })
+    }
+}
+
+fn succeed(seen: Observed) -> Result<Observed, PlainError> {
+    let how = match (seen.stopped, seen.end) {
+        (Some(Stopped::Time { .. }), _) => format!("had not ended after {:.1} s", seen.wall.as_secs_f64()),
+        (Some(_), _) => "went over a limit".to_owned(),
+        (None, End::Exit(0)) if !verdict::crashed(&seen) => return Ok(seen),
+        (None, End::Exit(0)) => match seen.deaths.first() {
+            Some(death) => format!("had a process {} that died of {}", death.comm, signal::name(death.signal)),
+            None => return Ok(seen),
+        },
+        (None, End::Exit(127)) => "exited with 127 (a shell's code for a command that is not found)".to_owned(),
+        (None, End::Exit(126)) => "exited with 126 (a shell's code for a file that cannot be executed)".to_owned(),
+        (None, End::Exit(code)) => format!("exited with {code}"),
+        (None, End::Signal(number)) => format!("died of {}", signal::name(number)),
+    };
+    Err(PlainError::Failed { how, output: tail(&seen) })
+}
+
+/// The last lines that a program wrote.
+fn tail(seen: &Observed) -> String {
+    const LINES: usize = 10;
+    let text: String = seen.output.iter().map(|chunk| chunk.text.as_str()).collect();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
+}
+
+fn quoted(output: &str) -> String {
+    if output.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = output.lines().map(|line| format!("  | {}", paint::printable(line))).collect();
+    format!("\nthe last that it wrote:\n{}", lines.join("\n"))
+}

@@ -1,0 +1,141 @@
+//! What client and lab say to each other.
+
+use crate::lab::{DeviceConfig, DeviceReport, OperationReport};
+use outlive::{Change, Event};
+use serde::{Deserialize, Serialize};
+
+/// The longest line that a lab reads, in bytes.
+pub const LONGEST_REQUEST: usize = 64 << 10;
+
+/// The longest line that a client reads, in bytes.
+pub const LONGEST_REPLY: usize = 16 << 20;
+
+/// What a client wants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Request {
+    /// The devices: `{"do":"list"}`. Answered by [`Reply::Devices`].
+    List {
+        /// Which; all if empty.
+        #[serde(default)]
+        names: Vec<String>,
+    },
+    /// Removal: `{"do":"unplug","names":["i2c-7"]}`. Answered by [`Reply::Removals`].
+    Unplug {
+        /// Which, at least one. All are marked before any is waited for.
+        names: Vec<String>,
+        /// In good order, so that the driver has its last word; else pulled.
+        #[serde(default)]
+        orderly: bool,
+        /// How long to wait for the fence, in seconds; one second if it is left out.
+        #[serde(default)]
+        deadline: Option<f64>,
+    },
+    /// A new device: `{"do":"plug","device":{"class":"i2c",…}}`. Answered by [`Reply::Plugged`].
+    Plug {
+        /// What it is. Paths in it are absolute.
+        device: DeviceConfig,
+    },
+    /// The next generation in the same place: `{"do":"replug","name":"i2c-7"}`. Answered by [`Reply::Plugged`].
+    Replug {
+        /// Which.
+        name: String,
+    },
+    /// What comes and goes from now on: `{"do":"events"}`. Answered by [`Reply::Watching`], and by [`Reply::Event`]
+    /// and [`Reply::Lost`] until the client hangs up.
+    Events {
+        /// Of which devices; of all if empty.
+        #[serde(default)]
+        names: Vec<String>,
+    },
+}
+
+/// What a lab answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reply {
+    /// The devices.
+    Devices(Vec<DeviceReport>),
+    /// How each removal went, in the order of the names.
+    Removals(Vec<Removal>),
+    /// A device was plugged in.
+    Plugged {
+        /// Its name.
+        name: String,
+    },
+    /// Every event from here on will be told.
+    Watching,
+    /// An event.
+    Event(EventReport),
+    /// So many events were dropped, since they were not read fast enough.
+    Lost(u64),
+    /// It could not be done; what to do about it.
+    Error(String),
+}
+
+/// How a removal went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "lowercase")]
+pub enum Removal {
+    /// It is gone, and behind its fence.
+    Gone {
+        /// The device.
+        name: String,
+        /// Which life of it.
+        generation: u64,
+        /// How long the removal took, in seconds.
+        seconds: f64,
+        /// How many handles are left, zombies all.
+        handles: usize,
+        /// Whether it was gone before.
+        already: bool,
+    },
+    /// It is dead, but somebody is still inside.
+    Busy {
+        /// The device.
+        name: String,
+        /// Which life of it.
+        generation: u64,
+        /// How long was waited, in seconds.
+        seconds: f64,
+        /// Who is inside.
+        culprits: Vec<OperationReport>,
+        /// The whole in words.
+        message: String,
+    },
+    /// There is no such device.
+    Unknown {
+        /// The name.
+        name: String,
+        /// What there is.
+        message: String,
+    },
+}
+
+/// A device came or went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventReport {
+    /// Counts the events of the lab, from 1.
+    pub sequence: u64,
+    /// The device.
+    pub name: String,
+    /// Which life of it.
+    pub generation: u64,
+    /// `plugged` or `unplugged`.
+    pub change: String,
+    /// Why it went.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+impl From<Event> for EventReport {
+    fn from(event: Event) -> Self {
+        let (change, reason) = match event.change {
+            Change::Plugged => ("plugged", None),
+            Change::Unplugged(reason) => ("unplugged", Some(reason.to_string())),
+            _ => ("changed", None),
+        };
+        let Event { sequence, name, generation, .. } = event;
+        EventReport { sequence, name, generation: generation.0, change: change.to_owned(), reason }
+    }
+}

@@ -1,0 +1,217 @@
+//! What a lab is made of. Plain data: it can be handed to another process as JSON.
+
+use super::{lab_file, spec, suggest};
+use outlive_classes::Contract;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+/// What a lab is made of, as `--device`, `--lab`, `--name` and `--contract` say it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabConfig {
+    /// Its name; `None` for `lab-PID`.
+    pub name: Option<String>,
+    /// How its devices answer for their zombies.
+    #[serde(with = "contract_name")]
+    pub contract: Contract,
+    /// Its devices, in the order in which they were named.
+    pub devices: Vec<DeviceConfig>,
+}
+
+/// One device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "class", rename_all = "lowercase")]
+pub enum DeviceConfig {
+    /// An I2C bus.
+    I2c(BusConfig),
+}
+
+/// An I2C bus with what hangs on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BusConfig {
+    /// The 7 of `/dev/i2c-7`; `None` for the lowest that is free.
+    pub number: Option<u32>,
+    /// The chips.
+    pub chips: Vec<ChipEntry>,
+}
+
+/// One chip on an I2C bus.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChipEntry {
+    /// The model: `24c02`.
+    pub model: String,
+    /// Its address on the bus, without the read/write bit.
+    pub address: u16,
+    /// What is left for the driver to understand. Paths are absolute.
+    pub keys: BTreeMap<String, String>,
+    /// Where it was asked for: `--device i2c:24c02@0x50`, or `lab.toml:5:11`.
+    pub place: String,
+    /// Where the value of each key stands, `model` and `addr` among them; empty if all are at `place`.
+    pub places: BTreeMap<String, String>,
+}
+
+impl ChipEntry {
+    /// Where the value of `key` stands.
+    pub(super) fn place_of(&self, key: &str) -> &str {
+        self.places.get(key).unwrap_or(&self.place)
+    }
+}
+
+/// What names devices on a command line; their order there counts, since devices without a number take the lowest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `--device SPEC`
+    Spec(String),
+    /// `--lab FILE`
+    File(PathBuf),
+}
+
+/// Something in a SPEC or a lab file that cannot be: where, what, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    place: String,
+    message: String,
+}
+
+impl ConfigError {
+    pub(super) fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
+        ConfigError { place: place.into(), message: message.into() }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl LabConfig {
+    /// Puts together what a command line says. `name` and `contract` win over those of a lab file.
+    ///
+    /// # Errors
+    /// What is wrong, where, and what to do about it. A lab has at least one device.
+    pub fn new(sources: &[Source], name: Option<&str>, contract: Option<&str>) -> Result<Self, ConfigError> {
+        let mut lab = LabConfig::default();
+        let mut said = Said::default();
+        for source in sources {
+            match source {
+                Source::Spec(text) => lab.add(spec::parse(text, &format!("--device {text}"))?),
+                Source::File(path) => {
+                    let file = lab_file::read(path)?;
+                    said.take(file.name, file.contract)?;
+                    file.devices.into_iter().for_each(|device| lab.add(device));
+                }
+            }
+        }
+        lab.contract = match contract {
+            Some(text) => parse_contract(text, "--contract")?,
+            None => said.contract.map(|(contract, _)| contract).unwrap_or_default(),
+        };
+        lab.name = match name {
+            Some(text) => Some(parse_name(text, "--name")?),
+            None => said.name.map(|(name, _)| name),
+        };
+        if lab.devices.is_empty() {
+            let message = "it has no device; add one with --device SPEC (such as i2c:24c02@0x50,bus=7) or --lab FILE";
+            return Err(ConfigError::new("the lab", message));
+        }
+        Ok(lab)
+    }
+
+    /// Adds a device. Buses with one number are one bus.
+    fn add(&mut self, device: DeviceConfig) {
+        let DeviceConfig::I2c(new) = &device;
+        let same = |old: &&mut DeviceConfig| {
+            let DeviceConfig::I2c(old) = old;
+            new.number.is_some() && old.number == new.number
+        };
+        match (self.devices.iter_mut().find(same), device) {
+            (Some(DeviceConfig::I2c(bus)), DeviceConfig::I2c(more)) => bus.chips.extend(more.chips),
+            (None, device) => self.devices.push(device),
+        }
+    }
+}
+
+/// What lab files say of the lab as a whole, and which said it first.
+#[derive(Default)]
+struct Said {
+    name: Option<(String, String)>,
+    contract: Option<(Contract, String)>,
+}
+
+impl Said {
+    fn take(
+        &mut self,
+        name: Option<(String, String)>,
+        contract: Option<(Contract, String)>,
+    ) -> Result<(), ConfigError> {
+        agree(&mut self.name, name, "name", "--name")?;
+        agree(&mut self.contract, contract, "contract", "--contract")
+    }
+}
+
+fn agree<T: PartialEq>(
+    first: &mut Option<(T, String)>,
+    second: Option<(T, String)>,
+    key: &str,
+    option: &str,
+) -> Result<(), ConfigError> {
+    match (&first, second) {
+        (Some((old, before)), Some((new, place))) if *old != new => {
+            let message = format!("another {key} than at {before}; a lab has one, and {option} would say which");
+            Err(ConfigError::new(place, message))
+        }
+        (Some(_), _) => Ok(()),
+        (None, second) => {
+            *first = second;
+            Ok(())
+        }
+    }
+}
+
+/// The contracts by name, and whether they are there yet.
+const CONTRACTS: [(&str, Option<Contract>); 3] = [("strict", Some(Contract::Strict)), ("quiet", None), ("linux", None)];
+
+/// A contract by its name.
+pub(super) fn parse_contract(text: &str, place: &str) -> Result<Contract, ConfigError> {
+    match CONTRACTS.iter().find(|(name, _)| *name == text) {
+        Some((_, Some(contract))) => Ok(*contract),
+        Some((_, None)) => {
+            let message = format!("the contract `{text}` is not there yet; available: strict");
+            Err(ConfigError::new(place, message))
+        }
+        None => {
+            let message = format!("unknown contract `{text}`; {}", suggest::known(text, &["strict"]));
+            Err(ConfigError::new(place, message))
+        }
+    }
+}
+
+/// A lab's name. It becomes part of a socket's name, and is typed in shells.
+pub(super) fn parse_name(text: &str, place: &str) -> Result<String, ConfigError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if (1..=64).contains(&text.len()) && text.chars().all(allowed) && !text.starts_with('-') {
+        return Ok(text.to_owned());
+    }
+    let message = format!("`{text}` cannot name a lab; use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a -");
+    Err(ConfigError::new(place, message))
+}
+
+mod contract_name {
+    use super::{CONTRACTS, Contract};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(contract: &Contract, serializer: S) -> Result<S::Ok, S::Error> {
+        let name = CONTRACTS.iter().find(|(_, known)| known.as_ref() == Some(contract)).map(|(name, _)| *name);
+        serializer.serialize_str(name.ok_or_else(|| serde::ser::Error::custom("a contract without a name"))?)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Contract, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        super::parse_contract(&text, "contract").map_err(D::Error::custom)
+    }
+}

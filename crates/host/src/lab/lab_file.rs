@@ -1,0 +1,205 @@
+//! The lab file: what `--device` says, in TOML.
+//!
+//! It is read by hand from a tree that knows its places, so that every error names the line and column at fault.
+
+use super::{
+    config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_contract, parse_name},
+    spec, suggest,
+};
+use outlive_classes::Contract;
+use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+/// The largest lab file, in bytes. Far beyond any that people write; it keeps `--lab /dev/zero` from eating memory.
+const LARGEST: u64 = 1 << 20;
+
+/// What a lab file says. What concerns the lab as a whole comes with its place.
+#[derive(Debug)]
+pub(super) struct LabFile {
+    pub(super) name: Option<(String, String)>,
+    pub(super) contract: Option<(Contract, String)>,
+    pub(super) devices: Vec<DeviceConfig>,
+}
+
+/// Reads the lab file at `path`. Relative paths in it are relative to its folder.
+pub(super) fn read(path: &Path) -> Result<LabFile, ConfigError> {
+    let place = format!("--lab {}", path.display());
+    let failed = |why: std::io::Error| ConfigError::new(&place, format!("cannot be read: {why}"));
+    let mut bytes = Vec::new();
+    File::open(path).map_err(failed)?.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(ConfigError::new(place, "larger than 1 MiB; that is no lab file"));
+    }
+    let folder = match path.parent() {
+        Some(folder) => std::path::absolute(Path::new("./").join(folder)).map_err(failed)?,
+        None => return Err(ConfigError::new(place, "not a file")),
+    };
+    let name = path.display().to_string();
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Reader { name, text, folder: &folder }.lab(),
+        Err(error) => {
+            let text = str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default();
+            let reader = Reader { name, text, folder: &folder };
+            Err(reader.error(text.len(), "not UTF-8; save the file as UTF-8"))
+        }
+    }
+}
+
+struct Reader<'a> {
+    name: String,
+    text: &'a str,
+    folder: &'a Path,
+}
+
+type Table<'a> = DeTable<'a>;
+type Value<'a> = Spanned<DeValue<'a>>;
+
+impl Reader<'_> {
+    /// `lab.toml:4:1`, counted in characters from 1.
+    fn place(&self, offset: usize) -> String {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        format!("{}:{line}:{column}", self.name)
+    }
+
+    fn error(&self, offset: usize, message: impl Into<String>) -> ConfigError {
+        ConfigError::new(self.place(offset), message)
+    }
+
+    fn lab(&self) -> Result<LabFile, ConfigError> {
+        let syntax = |error: toml::de::Error| {
+            self.error(error.span().map_or(0, |span| span.start), format!("not TOML: {}", one_line(error.message())))
+        };
+        let table = DeTable::parse(self.text).map_err(syntax)?;
+        let table = table.get_ref();
+        self.check_keys(table, &["name", "contract", "device"])?;
+        let name = table.get("name").map(|value| self.name(value)).transpose()?;
+        let contract = table.get("contract").map(|value| self.contract(value)).transpose()?;
+        let devices = table.get("device").map(|value| self.devices(value)).transpose()?.unwrap_or_default();
+        Ok(LabFile { name, contract, devices })
+    }
+
+    fn name(&self, value: &Value<'_>) -> Result<(String, String), ConfigError> {
+        let place = self.place(value.span().start);
+        Ok((parse_name(&self.string("name", value)?, &place)?, place))
+    }
+
+    fn contract(&self, value: &Value<'_>) -> Result<(Contract, String), ConfigError> {
+        let place = self.place(value.span().start);
+        Ok((parse_contract(&self.string("contract", value)?, &place)?, place))
+    }
+
+    fn devices(&self, value: &Value<'_>) -> Result<Vec<DeviceConfig>, ConfigError> {
+        let tables = value.get_ref().as_array().ok_or_else(|| {
+            self.error(value.span().start, "`device` is a list; begin each device with a line [[device]]")
+        })?;
+        tables.iter().map(|table| self.device(table)).collect()
+    }
+
+    fn device(&self, value: &Value<'_>) -> Result<DeviceConfig, ConfigError> {
+        let at = value.span().start;
+        let table = self.table("device", value)?;
+        let class = table.get("class").ok_or_else(|| self.error(at, "which class? add class = \"i2c\""))?;
+        spec::check_class(&self.string("class", class)?).map_err(|why| self.error(class.span().start, why))?;
+        self.bus(at, table).map(DeviceConfig::I2c)
+    }
+
+    /// An i2c bus: with a list of chips, or with one chip whose keys stand beside those of the bus, as in a SPEC.
+    fn bus(&self, at: usize, table: &Table<'_>) -> Result<BusConfig, ConfigError> {
+        let number = match (table.get("num"), table.get("bus")) {
+            (Some(_), Some(second)) => {
+                return Err(self.error(second.span().start, "`bus` is another word for `num`; leave one out"));
+            }
+            (Some(value), None) | (None, Some(value)) => Some(self.number(value)?),
+            (None, None) => None,
+        };
+        let mut bus = BusConfig { number, chips: Vec::new() };
+        match (table.get("chips"), table.get("model")) {
+            (Some(chips), None) => {
+                self.check_keys(table, &["class", "num", "bus", "chips"])?;
+                let list = chips.get_ref().as_array();
+                let list = list.ok_or_else(|| self.error(chips.span().start, "`chips` is a list: [ { … }, { … } ]"))?;
+                list.iter().try_for_each(|chip| {
+                    let at = chip.span().start;
+                    bus.chips.push(self.chip(at, self.table("chip", chip)?, &[])?);
+                    Ok(())
+                })?;
+            }
+            (None, _) => bus.chips.push(self.chip(at, table, &["class", "num", "bus"])?),
+            (Some(_), Some(model)) => {
+                return Err(
+                    self.error(model.span().start, "a bus has `chips`, or is one chip with a `model`; not both")
+                );
+            }
+        }
+        Ok(bus)
+    }
+
+    /// A chip. Keys that are not `others` and not its own are its driver's.
+    fn chip(&self, at: usize, table: &Table<'_>, others: &[&str]) -> Result<ChipEntry, ConfigError> {
+        let model = table.get("model").ok_or_else(|| self.error(at, "which model? add model = \"24c02\""))?;
+        let address = table.get("addr").ok_or_else(|| self.error(at, "which address? add addr = 0x50"))?;
+        let parsed = spec::parse_address(&self.scalar("addr", address)?);
+        let mut keys = BTreeMap::new();
+        let mut places = BTreeMap::new();
+        for (key, value) in table {
+            let key = key.get_ref().as_ref();
+            places.insert(key.to_owned(), self.place(value.span().start));
+            if !["model", "addr"].contains(&key) && !others.contains(&key) {
+                keys.insert(key.to_owned(), self.scalar(key, value)?);
+            }
+        }
+        spec::absolute_paths(&mut keys, self.folder).map_err(|why| self.error(at, why))?;
+        Ok(ChipEntry {
+            model: self.string("model", model)?,
+            address: parsed.map_err(|why| self.error(address.span().start, why))?,
+            keys,
+            place: self.place(at),
+            places,
+        })
+    }
+
+    fn number(&self, value: &Value<'_>) -> Result<u32, ConfigError> {
+        spec::parse_number(&self.scalar("num", value)?).map_err(|why| self.error(value.span().start, why))
+    }
+
+    fn table<'t, 'd>(&self, what: &str, value: &'t Value<'d>) -> Result<&'t Table<'d>, ConfigError> {
+        let wrong = || self.error(value.span().start, format!("a {what} is a table of keys and values"));
+        value.get_ref().as_table().ok_or_else(wrong)
+    }
+
+    fn string(&self, key: &str, value: &Value<'_>) -> Result<String, ConfigError> {
+        let wrong = || self.error(value.span().start, format!("`{key}` is a text; write it in quotes"));
+        value.get_ref().as_str().map(str::to_owned).ok_or_else(wrong)
+    }
+
+    /// A value as a SPEC would have it.
+    fn scalar(&self, key: &str, value: &Value<'_>) -> Result<String, ConfigError> {
+        match value.get_ref() {
+            DeValue::String(text) if !text.is_empty() => Ok(text.to_string()),
+            DeValue::Integer(integer) => Ok(integer.to_string()),
+            DeValue::Float(float) => Ok(float.to_string()),
+            DeValue::Boolean(boolean) => Ok(boolean.to_string()),
+            _ => Err(self.error(value.span().start, format!("`{key}` is one value: a number or a text in quotes"))),
+        }
+    }
+
+    fn check_keys(&self, table: &Table<'_>, known: &[&str]) -> Result<(), ConfigError> {
+        for key in table.keys() {
+            let word = key.get_ref().as_ref();
+            if !known.contains(&word) {
+                let message = format!("unknown key `{word}`; {}", suggest::known(word, known));
+                return Err(self.error(key.span().start, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}

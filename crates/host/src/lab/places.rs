@@ -1,0 +1,184 @@
+//! Where the devices of a lab come and go: one place a name, kept for as long as the lab lives.
+
+use super::report::DeviceReport;
+use outlive::{Change, Events, Generation, Gone, Reason};
+use outlive_classes::{Hardware, Plugged};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// The places of a lab.
+///
+/// The table's lock is never held while a device is asked to do something: unplugging one comes back here to take its
+/// name away.
+#[derive(Default)]
+pub(super) struct Places {
+    table: Mutex<BTreeMap<String, Place>>,
+    /// Notified when hardware comes back.
+    settled: Condvar,
+    pub(super) events: Events,
+}
+
+/// What is, and was, under one name.
+pub(super) struct Place {
+    pub(super) class: &'static str,
+    pub(super) number: u32,
+    /// The latest life that began here.
+    pub(super) generation: Generation,
+    /// The device that has the name.
+    pub(super) live: Option<Arc<dyn Plugged>>,
+    /// Those that had it, while they have handles or their hardware has not come back. They hold the number.
+    former: Vec<Former>,
+    /// What the last of them gave back.
+    pub(super) hardware: Option<Hardware>,
+}
+
+struct Former {
+    device: Arc<dyn Plugged>,
+    /// Whether its hardware has been given back: it is behind its fence.
+    fenced: bool,
+}
+
+impl Place {
+    /// The life whose removal has begun and not finished. There is at most one: neither the number nor the hardware
+    /// can be had before.
+    pub(super) fn leaving(&self) -> Option<Arc<dyn Plugged>> {
+        self.former.iter().find(|former| !former.fenced).map(|former| former.device.clone())
+    }
+
+    /// How many open files there are to what was here.
+    pub(super) fn zombies(&self) -> usize {
+        self.former.iter().map(|former| former.device.handles()).sum()
+    }
+}
+
+impl Places {
+    pub(super) fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Place>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives `device` its name, and takes it away again at the mark.
+    pub(super) fn settle(self: &Arc<Self>, number: u32, device: Arc<dyn Plugged>) {
+        let (name, generation) = (device.node().name.clone(), device.generation());
+        let replaced = {
+            let mut table = self.lock();
+            let place = table.entry(name.clone()).or_insert_with(|| Place {
+                class: device.class(),
+                number,
+                generation,
+                live: None,
+                former: Vec::new(),
+                hardware: None,
+            });
+            place.live = Some(device.clone());
+            place.generation = generation;
+            self.events.tell(&name, generation, Change::Plugged);
+            place.hardware.take()
+        };
+        drop(replaced);
+        let places = Arc::downgrade(self);
+        device.on_names(Box::new(move |gone| {
+            if let Some(places) = places.upgrade() {
+                places.retire(&name, generation, gone);
+            }
+        }));
+    }
+
+    /// The mark: the name is taken away, and watchers hear of it (I21).
+    fn retire(&self, name: &str, generation: Generation, gone: Gone) {
+        let mut table = self.lock();
+        let Some(place) = table.get_mut(name) else { return };
+        if let Some(device) = place.live.take_if(|live| live.generation() == generation) {
+            place.former.push(Former { device, fenced: false });
+            self.events.tell(name, generation, Change::Unplugged(gone.reason));
+        }
+    }
+
+    /// Takes the hardware that unplugging `device` gave back.
+    pub(super) fn keep(&self, device: &dyn Plugged, hardware: Hardware) {
+        let (name, generation) = (&device.node().name, device.generation());
+        if let Some(gone) = device.gone() {
+            // It may have been unplugged before `settle` had registered for its mark.
+            self.retire(name, generation, gone);
+        }
+        let mut table = self.lock();
+        if let Some(place) = table.get_mut(name) {
+            place.fence(generation);
+            place.hardware = Some(hardware);
+        }
+        drop(table);
+        self.settled.notify_all();
+    }
+
+    /// Waits until whoever got the hardware of that life has brought it here. `false` after `limit`.
+    pub(super) fn wait_until_kept(&self, name: &str, generation: Generation, limit: Duration) -> bool {
+        let deadline = Instant::now().checked_add(limit);
+        let mut table = self.lock();
+        while table.get(name).and_then(Place::leaving).is_some_and(|device| device.generation() == generation) {
+            let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return false;
+            }
+            table = self.settled.wait_timeout(table, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Lets go of those that hold their number for nobody: their last handle has been closed. What they share with
+    /// their handles holds the number, so this comes before a number is asked for.
+    pub(super) fn prune(&self) {
+        // An unplug that gave up at its limit left the hardware inside; it is fetched once everybody has left.
+        let leaving: Vec<_> = self.lock().values().filter_map(Place::leaving).collect();
+        for device in leaving {
+            let reason = device.gone().map_or(Reason::Pulled, |gone| gone.reason);
+            if let Ok(Some(hardware)) = device.unplug(reason, Duration::ZERO) {
+                self.keep(&*device, hardware);
+            }
+        }
+        let mut forgotten = Vec::new();
+        for place in self.lock().values_mut() {
+            forgotten.extend(place.former.extract_if(.., |former| former.fenced && former.device.handles() == 0));
+        }
+        drop(forgotten);
+    }
+
+    /// One line for each life that is there or has handles, in the order of class, number and generation.
+    /// `is_held` says of a class's number whether anybody holds it.
+    pub(super) fn report(&self, is_held: impl Fn(&str, u32) -> bool) -> Vec<DeviceReport> {
+        let mut lives = Vec::new();
+        for place in self.lock().values() {
+            lives.extend(place.live.iter().map(|live| (live.clone(), place.number, false)));
+            lives.extend(place.former.iter().map(|former| (former.device.clone(), place.number, former.fenced)));
+        }
+        lives.sort_by_key(|(device, number, _)| (device.class(), *number, device.generation()));
+        let line = |(device, number, fenced): &(Arc<dyn Plugged>, u32, bool)| {
+            DeviceReport::new(&**device, *number, *fenced, is_held(device.class(), *number))
+        };
+        lives.iter().map(line).collect()
+    }
+
+    /// The names that there are or were.
+    pub(super) fn names(&self) -> Vec<String> {
+        let table = self.lock();
+        let mut names: Vec<_> = table.iter().map(|(name, place)| (place.class, place.number, name.clone())).collect();
+        names.sort_unstable();
+        names.into_iter().map(|(_, _, name)| name).collect()
+    }
+}
+
+impl Place {
+    fn fence(&mut self, generation: Generation) {
+        for former in &mut self.former {
+            former.fenced |= former.device.generation() == generation;
+        }
+    }
+}
+
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
+    }
+}

@@ -1,0 +1,104 @@
+//! SPEC, one device in one word: `CLASS:MODEL[@ADDR][,KEY=VALUE]...`, such as `i2c:24c02@0x50,bus=7`.
+
+use super::{
+    config::{BusConfig, ChipEntry, ConfigError, DeviceConfig},
+    suggest,
+};
+use outlive_drivers::value;
+use std::{collections::BTreeMap, path::Path};
+
+/// The device classes that a lab can have.
+pub(super) const CLASSES: [&str; 1] = ["i2c"];
+
+/// The keys of a chip that are names of files.
+const PATHS: [&str; 1] = ["file"];
+
+/// The highest bus number: i2c-dev has a minor for each (`I2C_MINORS` of `drivers/i2c/i2c-dev.c`, 20 bits).
+const HIGHEST_BUS: u64 = (1 << 20) - 1;
+
+/// Reads `text`; an error says that it is at `place`. Relative paths are relative to the working directory.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
+    let error = |message: String| ConfigError::new(place, message);
+    let Some((class, rest)) = text.split_once(':') else {
+        return Err(error("not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7".into()));
+    };
+    check_class(class).map_err(error)?;
+    let mut parts = rest.split(',');
+    let what = parts.next().unwrap_or_default();
+    let (model, address) = what.split_once('@').map_or((what, None), |(model, address)| (model, Some(address)));
+    if model.is_empty() {
+        return Err(error("which model? write CLASS:MODEL, such as i2c:24c02@0x50".into()));
+    }
+    let missing = || error(format!("which address? write it after the model: {class}:{model}@0x50"));
+    let address = parse_address(address.ok_or_else(missing)?).map_err(error)?;
+    let mut keys = parse_keys(parts).map_err(error)?;
+    let number = take_number(&mut keys).map_err(error)?;
+    let base = std::env::current_dir().map_err(|why| error(format!("no working directory: {why}")))?;
+    absolute_paths(&mut keys, &base).map_err(error)?;
+    let chip = ChipEntry { model: model.to_owned(), address, keys, place: place.to_owned(), places: BTreeMap::new() };
+    Ok(DeviceConfig::I2c(BusConfig { number, chips: vec![chip] }))
+}
+
+pub(super) fn check_class(class: &str) -> Result<(), String> {
+    if CLASSES.contains(&class) {
+        return Ok(());
+    }
+    Err(format!("unknown class `{class}`; {}", suggest::known(class, &CLASSES)))
+}
+
+fn parse_keys<'a>(parts: impl Iterator<Item = &'a str>) -> Result<BTreeMap<String, String>, String> {
+    let mut keys = BTreeMap::new();
+    for part in parts {
+        let (key, value) = match part.split_once('=') {
+            Some((key, value)) if !key.is_empty() && !value.is_empty() => (key, value),
+            _ if part.is_empty() => {
+                return Err("a comma with nothing after it; write ,KEY=VALUE or leave it out".into());
+            }
+            Some(("", _)) => return Err(format!("`{part}` has no key; write KEY=VALUE")),
+            _ => return Err(format!("`{part}` has no value; write KEY=VALUE")),
+        };
+        // The alias goes by its proper name from here on, so that bus=1,num=2 is seen as a contradiction.
+        let key = if key == "bus" { "num" } else { key };
+        if keys.insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(format!("`{key}` is said twice; say it once"));
+        }
+    }
+    Ok(keys)
+}
+
+fn take_number(keys: &mut BTreeMap<String, String>) -> Result<Option<u32>, String> {
+    if keys.contains_key("addr") {
+        return Err("the address is written after the model, as in i2c:24c02@0x50; leave out `addr`".into());
+    }
+    keys.remove("num").map(|text| parse_number(&text)).transpose()
+}
+
+/// The number of a bus.
+pub(super) fn parse_number(text: &str) -> Result<u32, String> {
+    match value::parse_integer(text).map_err(|why| format!("the number {why}"))? {
+        number if number <= HIGHEST_BUS => Ok(number as u32),
+        number => Err(format!("there is no bus {number}; the highest is {HIGHEST_BUS}")),
+    }
+}
+
+/// The address of a chip. Which of them its model can have is the driver's to say.
+pub(super) fn parse_address(text: &str) -> Result<u16, String> {
+    let address = value::parse_integer(text).map_err(|why| format!("the address {why}"))?;
+    u16::try_from(address).map_err(|_| format!("no chip can be at address {address:#x}; most EEPROMs are at 0x50"))
+}
+
+/// Makes the file names among `keys` absolute, so that they mean the same in every process.
+pub(super) fn absolute_paths(keys: &mut BTreeMap<String, String>, base: &Path) -> Result<(), String> {
+    for key in PATHS {
+        let Some(value) = keys.get_mut(key) else { continue };
+        match std::path::absolute(base.join(&*value)).map(|path| path.into_os_string().into_string()) {
+            Ok(Ok(path)) => *value = path,
+            Ok(Err(path)) => return Err(format!("the path {} is not UTF-8; move it or rename it", path.display())),
+            Err(why) => return Err(format!("`{key}={value}`: {why}")),
+        }
+    }
+    Ok(())
+}

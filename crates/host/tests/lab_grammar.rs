@@ -1,0 +1,298 @@
+//! The grammar of SPECs and lab files: what is understood, and the exact words for what is not.
+
+use outlive_host::lab::{DeviceConfig, Lab, LabConfig, Source};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+fn specs(specs: &[&str]) -> Vec<Source> {
+    specs.iter().map(|spec| Source::Spec((*spec).to_owned())).collect()
+}
+
+fn config(sources: &[Source]) -> LabConfig {
+    LabConfig::new(sources, None, None).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The error that a command line gets, from the grammar or from the drivers.
+fn error(sources: &[Source], name: Option<&str>, contract: Option<&str>) -> String {
+    match LabConfig::new(sources, name, contract) {
+        Err(error) => error.to_string(),
+        Ok(config) => Lab::start(&config).expect_err("the lab started").to_string(),
+    }
+}
+
+type Bus<'a> = (Option<u32>, Vec<(&'a str, u16)>);
+
+fn buses(config: &LabConfig) -> Vec<Bus<'_>> {
+    let mut buses = Vec::new();
+    for DeviceConfig::I2c(bus) in &config.devices {
+        buses.push((bus.number, bus.chips.iter().map(|chip| (chip.model.as_str(), chip.address)).collect()));
+    }
+    buses
+}
+
+#[test]
+fn specs_are_understood() {
+    type Wanted = &'static [(Option<u32>, &'static [(&'static str, u16)])];
+    let cases: [(&[&str], Wanted); 6] = [
+        (&["i2c:24c02@0x50"], &[(None, &[("24c02", 0x50)])]),
+        (&["i2c:24c02@80,num=7"], &[(Some(7), &[("24c02", 0x50)])]),
+        (&["i2c:24c02@0x50,bus=0x7"], &[(Some(7), &[("24c02", 0x50)])]),
+        // One number is one bus, whichever word names it; without a number each is a bus of its own.
+        (&["i2c:24c02@0x50,bus=7", "i2c:lm75@0x48,num=7"], &[(Some(7), &[("24c02", 0x50), ("lm75", 0x48)])]),
+        (&["i2c:24c02@0x50", "i2c:lm75@0x48"], &[(None, &[("24c02", 0x50)]), (None, &[("lm75", 0x48)])]),
+        (&["i2c:lm75@0x48,slow=5ms,bus=1048575"], &[(Some(1_048_575), &[("lm75", 0x48)])]),
+    ];
+    for (line, wanted) in cases {
+        let wanted: Vec<_> = wanted.iter().map(|(number, chips)| (*number, chips.to_vec())).collect();
+        assert_eq!(buses(&config(&specs(line))), wanted, "{line:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_spec_is_said() {
+    let cases = [
+        ("", "--device : not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7"),
+        ("i2c", "--device i2c: not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7"),
+        ("i2s:24c02@0x50", "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c"),
+        ("mtd:nor", "--device mtd:nor: unknown class `mtd`; known here: i2c"),
+        ("i2c:", "--device i2c:: which model? write CLASS:MODEL, such as i2c:24c02@0x50"),
+        ("i2c:@0x50", "--device i2c:@0x50: which model? write CLASS:MODEL, such as i2c:24c02@0x50"),
+        ("i2c:24c02", "--device i2c:24c02: which address? write it after the model: i2c:24c02@0x50"),
+        ("i2c:24c02@", "--device i2c:24c02@: the address \"\" is not a whole number; write it as 80 or 0x50"),
+        ("i2c:24c02@5O", "--device i2c:24c02@5O: the address \"5O\" is not a whole number; write it as 80 or 0x50"),
+        (
+            "i2c:24c02@0x12345",
+            "--device i2c:24c02@0x12345: no chip can be at address 0x12345; most EEPROMs are at 0x50",
+        ),
+        (
+            "i2c:24c02@0x80",
+            "--device i2c:24c02@0x80: 24c02 at 0x80: a chip's address is from 0x03 to 0x77; most EEPROMs are at 0x50",
+        ),
+        (
+            "i2c:24c03@0x50",
+            "--device i2c:24c03@0x50: there is no chip \"24c03\"; known chips: 24c01, 24c02, 24c04, 24c08, 24c16, \
+             24c32, 24c64, 24c128, 24c256, 24c512, lm75, tmp102",
+        ),
+        (
+            "i2c:lm75@0x48,twr=5ms",
+            "--device i2c:lm75@0x48,twr=5ms: lm75 at 0x48 has no key \"twr\"; its keys: claimed, slow, temp",
+        ),
+        (
+            "i2c:24c02@0x50,twr=5",
+            "--device i2c:24c02@0x50,twr=5: 24c02 at 0x50, key \"twr\": \"5\" is not a duration; write a number and \
+             ns, us, ms, s, min or h, such as 5ms",
+        ),
+        ("i2c:24c02@0x50,bus", "--device i2c:24c02@0x50,bus: `bus` has no value; write KEY=VALUE"),
+        ("i2c:24c02@0x50,bus=", "--device i2c:24c02@0x50,bus=: `bus=` has no value; write KEY=VALUE"),
+        ("i2c:24c02@0x50,=7", "--device i2c:24c02@0x50,=7: `=7` has no key; write KEY=VALUE"),
+        (
+            "i2c:24c02@0x50,",
+            "--device i2c:24c02@0x50,: a comma with nothing after it; write ,KEY=VALUE or leave it out",
+        ),
+        ("i2c:24c02@0x50,bus=1,num=2", "--device i2c:24c02@0x50,bus=1,num=2: `num` is said twice; say it once"),
+        (
+            "i2c:24c02@0x50,bus=-1",
+            "--device i2c:24c02@0x50,bus=-1: the number \"-1\" is not a whole number; write it as 80 or 0x50",
+        ),
+        (
+            "i2c:24c02@0x50,bus=1048576",
+            "--device i2c:24c02@0x50,bus=1048576: there is no bus 1048576; the highest is 1048575",
+        ),
+        (
+            "i2c:24c02@0x50,addr=0x51",
+            "--device i2c:24c02@0x50,addr=0x51: the address is written after the model, as in i2c:24c02@0x50; leave out \
+             `addr`",
+        ),
+    ];
+    for (spec, wanted) in cases {
+        assert_eq!(error(&specs(&[spec]), None, None), wanted);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_lab_as_a_whole_is_said() {
+    let one = ["i2c:24c02@0x50,bus=7"];
+    let two = ["i2c:24c02@0x50,bus=7", "i2c:lm75@0x50,bus=7"];
+    type Word<'a> = Option<&'a str>;
+    let cases: [(&[&str], Word<'_>, Word<'_>, &str); 6] = [
+        (
+            &[],
+            None,
+            None,
+            "the lab: it has no device; add one with --device SPEC (such as i2c:24c02@0x50,bus=7) or --lab FILE",
+        ),
+        (
+            &two,
+            None,
+            None,
+            "--device i2c:lm75@0x50,bus=7: 24c02 at 0x50 and lm75 at 0x50 both answer to 0x50; give one of them another \
+             address or another bus",
+        ),
+        (
+            &one,
+            Some("a/b"),
+            None,
+            "--name: `a/b` cannot name a lab; use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a -",
+        ),
+        (&one, Some(""), None, "--name: `` cannot name a lab; use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a -"),
+        (&one, None, Some("linux"), "--contract: the contract `linux` is not there yet; available: strict"),
+        (
+            &one,
+            None,
+            Some("strikt"),
+            "--contract: unknown contract `strikt`; did you mean `strict`? known here: strict",
+        ),
+    ];
+    for (line, name, contract, wanted) in cases {
+        assert_eq!(error(&specs(line), name, contract), wanted);
+    }
+}
+
+/// Writes a lab file into a folder of its own.
+fn lab_file(content: &[u8]) -> (tempfile::TempDir, Vec<Source>) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lab.toml");
+    std::fs::write(&file, content).unwrap();
+    (folder, vec![Source::File(file)])
+}
+
+const EXAMPLE: &str = r#"
+name = "bench"
+contract = "strict"
+[[device]]
+class = "i2c"
+num = 7
+chips = [ { model = "24c02", addr = 0x50, file = "eeprom.bin" }, { model = "lm75", addr = "0x48", temp = 21.5 } ]
+[[device]]
+class = "i2c"
+model = "tmp102"
+addr = 0x48
+slow = "1ms"
+"#;
+
+#[test]
+fn a_lab_file_is_understood() {
+    let (folder, sources) = lab_file(EXAMPLE.as_bytes());
+    let config = config(&sources);
+    assert_eq!(config.name.as_deref(), Some("bench"));
+    let wanted = vec![(Some(7), vec![("24c02", 0x50), ("lm75", 0x48)]), (None, vec![("tmp102", 0x48)])];
+    assert_eq!(buses(&config), wanted);
+    let DeviceConfig::I2c(bus) = &config.devices[0];
+    let file = folder.path().join("eeprom.bin").to_str().unwrap().to_owned();
+    assert_eq!(bus.chips[0].keys, BTreeMap::from([("file".to_owned(), file)]), "relative to the lab file");
+    assert_eq!(bus.chips[1].keys, BTreeMap::from([("temp".to_owned(), "21.5".to_owned())]));
+
+    // A SPEC with the number of a bus in the file is a chip on that bus; what a command line says of the lab wins.
+    let more = [sources, specs(&["i2c:24c01@0x51,bus=7"])].concat();
+    let config = LabConfig::new(&more, Some("other"), None).unwrap();
+    assert_eq!(buses(&config)[0].1, [("24c02", 0x50), ("lm75", 0x48), ("24c01", 0x51)]);
+    assert_eq!(config.name.as_deref(), Some("other"));
+    let json = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<LabConfig>(&json).unwrap(), config, "as it is handed to another process");
+}
+
+#[test]
+fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
+    let cases: [(&str, &str); 21] = [
+        ("device = 1\n", "1:10: `device` is a list; begin each device with a line [[device]]"),
+        ("device = [1]\n", "1:11: a device is a table of keys and values"),
+        ("\ndevise = []\n", "2:1: unknown key `devise`; did you mean `device`? known here: name, contract, device"),
+        ("contract = 'quiet'\n", "1:12: the contract `quiet` is not there yet; available: strict"),
+        ("contract = 7\n", "1:12: `contract` is a text; write it in quotes"),
+        ("name = 'é!'\n", "1:8: `é!` cannot name a lab; use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a -"),
+        ("[[device]]\nnum = 7\n", "1:1: which class? add class = \"i2c\""),
+        ("[[device]]\nclass = 'i2d'\n", "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c"),
+        ("[[device]]\nclass = 'i2c'\n", "1:1: which model? add model = \"24c02\""),
+        ("[[device]]\nclass = 'i2c'\nmodel = '24c02'\n", "1:1: which address? add addr = 0x50"),
+        (
+            "[[device]]\nclass = 'i2c'\nnum = 'x'\n",
+            "3:7: the number \"x\" is not a whole number; write it as 80 or 0x50",
+        ),
+        ("[[device]]\nclass = 'i2c'\nnum = 7\nbus = 7\n", "4:7: `bus` is another word for `num`; leave one out"),
+        (
+            "[[device]]\nclass = 'i2c'\nchips = []\nmodel = '24c02'\n",
+            "4:9: a bus has `chips`, or is one chip with a `model`; not both",
+        ),
+        (
+            "[[device]]\nclass = 'i2c'\nchips = []\nchip = 1\n",
+            "4:1: unknown key `chip`; did you mean `chips`? known here: class, num, bus, chips",
+        ),
+        ("[[device]]\nclass = 'i2c'\nchips = 7\n", "3:9: `chips` is a list: [ { … }, { … } ]"),
+        (
+            "[[device]]\nclass = 'i2c'\nchips = [ { model = '24c02', addr = true } ]\n",
+            "3:37: the address \"true\" is not a whole number; write it as 80 or 0x50",
+        ),
+        (
+            "[[device]]\nclass = 'i2c'\nmodel = '24c02'\naddr = 0x50\ntwr = [1]\n",
+            "5:7: `twr` is one value: a number or a text in quotes",
+        ),
+        // What the drivers find wrong has its place, too.
+        (
+            "[[device]]\nclass = 'i2c'\nmodel = '24c99'\naddr = 0x50\n",
+            "3:9: there is no chip \"24c99\"; known chips: 24c01, 24c02, 24c04, 24c08, 24c16, 24c32, 24c64, 24c128, \
+             24c256, 24c512, lm75, tmp102",
+        ),
+        (
+            "[[device]]\nclass = 'i2c'\nmodel = 'lm75'\naddr = 0x48\n\ntepm = 3\n",
+            "6:8: lm75 at 0x48 has no key \"tepm\"; its keys: claimed, slow, temp",
+        ),
+        (
+            "[[device]]\nclass = 'i2c'\nchips = [ { model = 'lm75', addr = 0x48 },\n  { model = 'tmp102', addr = 0x48 } ]\n",
+            "4:30: lm75 at 0x48 and tmp102 at 0x48 both answer to 0x48; give one of them another address or another bus",
+        ),
+        (
+            "[[device]]\nclass = 'i2c'\nmodel = 'lm75'\naddr = 0x4\n\n[[device]]\nclass = 'i2c'\nmodel = 'lm75'\naddr = 2\n",
+            "9:8: lm75 at 0x02: a chip's address is from 0x03 to 0x77; most EEPROMs are at 0x50",
+        ),
+    ];
+    for (text, wanted) in cases {
+        let (folder, sources) = lab_file(text.as_bytes());
+        let wanted = format!("{}:{wanted}", folder.path().join("lab.toml").display());
+        assert_eq!(error(&sources, None, None), wanted, "{text}");
+    }
+}
+
+#[test]
+fn a_lab_file_that_is_no_toml_is_refused_at_its_line() {
+    let cases: [(&[u8], &str); 4] = [
+        (b"contract = \"strict\"\n[[device]\n", "2:"),
+        (b"contract = strict\n", "1:"),
+        (b"a = 1\na = 2\n", "2:"),
+        (b"# \xff\n", "1:3: not UTF-8; save the file as UTF-8"),
+    ];
+    for (text, wanted) in cases {
+        let (folder, sources) = lab_file(text);
+        let error = error(&sources, None, None);
+        let wanted = format!("{}:{wanted}", folder.path().join("lab.toml").display());
+        assert!(error.starts_with(&wanted), "{error}, not {wanted}");
+        assert!(!error.contains('\n'), "{error}");
+        assert!(error.contains("not TOML: ") || error.contains("not UTF-8"), "{error}");
+    }
+}
+
+#[test]
+fn a_lab_file_that_cannot_be_read_is_refused() {
+    let cases = [
+        ("/nowhere/lab.toml", "--lab /nowhere/lab.toml: cannot be read: No such file or directory (os error 2)"),
+        ("/", "--lab /: cannot be read: Is a directory (os error 21)"),
+        ("/dev/zero", "--lab /dev/zero: larger than 1 MiB; that is no lab file"),
+    ];
+    for (path, wanted) in cases {
+        assert_eq!(error(&[Source::File(PathBuf::from(path))], None, None), wanted);
+    }
+}
+
+#[test]
+fn two_lab_files_may_not_contradict_each_other() {
+    let (one, first) = lab_file(b"name = 'one'\n");
+    let (two, second) = lab_file(b"contract = 'strict'\nname = 'two'\n");
+    let place = |folder: &Path, rest: &str| format!("{}:{rest}", folder.join("lab.toml").display());
+    let wanted = format!(
+        "{}: another name than at {}; a lab has one, and --name would say which",
+        place(two.path(), "2:8"),
+        place(one.path(), "1:8")
+    );
+    assert_eq!(error(&[first, second].concat(), None, None), wanted);
+}

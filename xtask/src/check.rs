@@ -1,0 +1,23 @@
+//! `check`: what a developer runs before each commit.
+
+use crate::{report::Report, step::Step};
+use std::process::ExitCode;
+
+/// Format, clippy and docs; warnings are errors.
+pub(crate) fn lints() -> [Step; 3] {
+    [
+        Step::cargo("format (cargo fmt --all fixes it)", "fmt --all --check"),
+        Step::cargo("clippy", "clippy --workspace --all-targets --quiet -- -D warnings"),
+        Step::cargo("docs", "doc --workspace --no-deps --quiet").env("RUSTDOCFLAGS", "-D warnings"),
+    ]
+}
+
+/// Lints and unit tests.
+pub(crate) fn run() -> ExitCode {
+    let mut report = Report::new();
+    for step in lints() {
+        report.run(&step);
+    }
+    report.run(&Step::cargo("unit tests", "test --workspace --lib --bins --no-fail-fast --quiet").tests());
+    report.finish()
+}

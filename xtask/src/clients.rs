@@ -1,0 +1,42 @@
+//! The C programs that runs need: clients of a device, and the peers of a bench.
+
+use crate::workspace;
+use anyhow::{Context, Result, ensure};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Compiles `source` (relative to the root) with gcc, with the flags that pkg-config has for `libraries`. Returns the
+/// program.
+pub(crate) fn build(source: &str, libraries: &[&str]) -> Result<PathBuf> {
+    let folder = workspace::target().join("clients");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let name = Path::new(source).file_stem().with_context(|| format!("{source} is not a file"))?;
+    let program = folder.join(name);
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(workspace::root().join(source));
+    if !libraries.is_empty() {
+        gcc.args(pkg_config(libraries)?);
+    }
+    let status = gcc.status().context("cannot run gcc (Debian's package gcc)")?;
+    ensure!(status.success(), "gcc could not compile {source}");
+    Ok(program)
+}
+
+/// Builds the binary `outlive` in release form. Returns it.
+pub(crate) fn build_outlive() -> Result<PathBuf> {
+    let mut cargo = Command::new(workspace::cargo());
+    cargo.args(["build", "--release", "--quiet", "-p", "outlive-cli"]).current_dir(workspace::root());
+    let status = cargo.status().context("cannot run cargo")?;
+    ensure!(status.success(), "outlive-cli does not build");
+    Ok(workspace::target().join("release/outlive"))
+}
+
+fn pkg_config(libraries: &[&str]) -> Result<Vec<String>> {
+    let mut command = Command::new("pkg-config");
+    let output = command.args(["--cflags", "--libs"]).args(libraries).output().context("cannot run pkg-config")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    Ok(String::from_utf8_lossy(&output.stdout).split_whitespace().map(str::to_owned).collect())
+}

@@ -1,0 +1,66 @@
+//! `nightly`: the long runs, whose short forms are in the tests.
+
+use crate::{fuse, packages, report::Report, soak, step::Step, test, workspace};
+use anyhow::{Context, Result};
+use std::{
+    fs,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+/// Options of `nightly`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// How many minutes to spend: half at most on the models, half of the rest on properties, what remains on the soak
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..))]
+    minutes: u64,
+}
+
+/// Cases of each property in one run; runs are repeated, with other cases each time, until their share is spent.
+const CASES: &str = "20000";
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let end = Instant::now() + Duration::from_secs(60 * args.minutes);
+    let left = || end.saturating_duration_since(Instant::now());
+    packages::require(&packages::FOR_TESTS)?;
+    fuse::prepare()?;
+    let mut report = Report::new();
+    let models = test::models("models, without a bound on preemptions");
+    report.run(&models.env("OUTLIVE_UNBOUNDED_MODELS", "1").limit(left() / 2));
+    properties(&mut report, Instant::now() + left() / 2)?;
+    report.run_here("soak of the run front", || soak::run(end));
+    Ok(report.finish())
+}
+
+/// Runs the tests of the crates that have properties, with many cases, until `end`; once at least.
+fn properties(report: &mut Report, end: Instant) -> Result<()> {
+    let crates = crates_with_properties()?;
+    if crates.is_empty() {
+        println!("\nno crate depends on proptest: there are no properties to run");
+        return Ok(());
+    }
+    let packages: Vec<_> = crates.iter().map(|name| format!("-p {name}")).collect();
+    let line = format!("test --release --lib --no-fail-fast {}", packages.join(" "));
+    loop {
+        let step = Step::cargo(&format!("properties, {CASES} cases each"), &line).env("PROPTEST_CASES", CASES).tests();
+        if !report.run(&step) || Instant::now() >= end {
+            return Ok(());
+        }
+    }
+}
+
+/// The packages whose manifest names proptest.
+fn crates_with_properties() -> Result<Vec<String>> {
+    let folder = workspace::root().join("crates");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let manifest = entry?.path().join("Cargo.toml");
+        let text = fs::read_to_string(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
+        if text.lines().any(|line| line.starts_with("proptest")) {
+            let name = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+            names.push(name.with_context(|| format!("{} names no package", manifest.display()))?.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,71 @@
+//! The soak of the run front: hostile clients, a fresh seed each time, and nothing left behind after any.
+
+use crate::{clients, workspace};
+use anyhow::{Context, Result, ensure};
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant, SystemTime},
+};
+
+/// Calls of one run of a client.
+const CALLS: &str = "20000";
+
+/// Runs clients under `outlive run` until `end`. Prints the seed of each run, so that one that fails can be run again.
+///
+/// # Errors
+/// The first run that fails, or that leaves something behind.
+pub(crate) fn run(end: Instant) -> Result<()> {
+    let outlive = clients::build_outlive()?;
+    let hostile = clients::build("tests/clients/hostile.c", &[])?;
+    let before = leftovers();
+    let first = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
+    let mut runs: u32 = 0;
+    while runs == 0 || Instant::now() < end {
+        let seed = (first + u64::from(runs)).to_string();
+        println!("seed {seed}");
+        client(&outlive, &hostile, &["random", &seed, CALLS])?;
+        client(&outlive, &hostile, &["race", CALLS])?;
+        runs += 1;
+        let left: Vec<_> = leftovers().difference(&before).cloned().collect();
+        ensure!(left.is_empty(), "left behind after seed {seed}: {}", left.join(", "));
+    }
+    println!("{runs} times two clients of {CALLS} calls");
+    Ok(())
+}
+
+/// How long one client may take before it counts as hung.
+const LIMIT: Duration = Duration::from_secs(300);
+
+fn client(outlive: &Path, hostile: &Path, arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new("timeout");
+    command.arg(LIMIT.as_secs().to_string()).arg(outlive).args(["run", "--device", "i2c:24c02@0x50,bus=7", "--"]);
+    let output = command.arg(hostile).args(arguments).output().context("cannot run timeout")?;
+    let said = || [&output.stdout[..], &output.stderr[..]].concat();
+    let (what, said) = (arguments.join(" "), String::from_utf8_lossy(&said()).into_owned());
+    ensure!(output.status.code() != Some(124), "hostile {what} hung for {} s:\n{said}", LIMIT.as_secs());
+    ensure!(output.status.success(), "hostile {what} failed ({}):\n{said}", output.status);
+    Ok(())
+}
+
+/// What a run of the front could leave: processes, mounts, sockets, files.
+fn leftovers() -> BTreeSet<String> {
+    let lines_with_our_name = |file: &str| -> Vec<String> {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let lines = text.lines().filter(|line| line.contains("outlive"));
+        lines.map(|line| format!("{file}: {}", line.split_whitespace().last().unwrap_or(line))).collect()
+    };
+    let mut found: BTreeSet<String> = lines_with_our_name("/proc/self/mountinfo").into_iter().collect();
+    found.extend(lines_with_our_name("/proc/net/unix"));
+    let ours = workspace::target().join("release/outlive");
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        if fs::read_link(process.path().join("exe")).is_ok_and(|program| program == ours) {
+            found.insert(format!("process {}", process.file_name().display()));
+        }
+    }
+    let temporary = fs::read_dir(env::temp_dir()).into_iter().flatten().flatten().map(|entry| entry.path());
+    found.extend(temporary.map(|path| path.display().to_string()).filter(|path| path.contains("outlive")));
+    found
+}

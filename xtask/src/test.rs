@@ -1,0 +1,42 @@
+//! `test`: everything, from a fresh clone.
+
+use crate::{bench, check, fuse, packages, report::Report, step::Step, workspace};
+use anyhow::Result;
+use std::{env, process::ExitCode, time::Duration};
+
+/// Options of `test`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Fail if a Debian package is missing, instead of installing it
+    #[arg(long)]
+    no_install: bool,
+}
+
+/// Prepares the machine, then lints, builds, and runs every test and the short forms of the long runs.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let mut report = Report::new();
+    let prepared = report.run_here("Debian packages", || match args.no_install {
+        true => packages::require(&packages::FOR_TESTS),
+        false => packages::install(&packages::FOR_TESTS),
+    }) & report.run_here("/dev/fuse", fuse::prepare);
+    if !prepared {
+        return Ok(report.finish());
+    }
+    for step in check::lints() {
+        report.run(&step);
+    }
+    report.run(&Step::cargo("tests and doc tests", "test --workspace --no-fail-fast").tests());
+    report.run(&models("models, each with its bound on preemptions"));
+    report.run_here("bench of the run front, a short form that only has to work", bench::short_form);
+    Ok(report.finish())
+}
+
+/// The loom models, in a target folder of their own: `--cfg loom` would rebuild everything else.
+pub(crate) fn models(title: &str) -> Step {
+    let flags = format!("{} --cfg loom", env::var("RUSTFLAGS").unwrap_or_default());
+    Step::cargo(title, "test --release -p outlive --test loom --no-fail-fast")
+        .env("RUSTFLAGS", flags.trim_start())
+        .env("CARGO_TARGET_DIR", workspace::target().join("loom"))
+        .limit(Duration::from_secs(10 * 60))
+        .tests()
+}
