@@ -28,7 +28,9 @@ fn a_run_inside_a_run_says_what_to_do() {
     let outlive = outlive();
     let inner = [outlive.to_str().unwrap(), "run", "--device", EEPROM, "--", "true"];
     let text = Run::with(&[EEPROM]).expect(125, inner);
-    assert!(text.contains("runs under a seccomp supervisor already") && text.contains("start `outlive run` from outside"));
+    assert!(
+        text.contains("runs under a seccomp supervisor already") && text.contains("start `outlive run` from outside")
+    );
     let text = Run::with(&[EEPROM]).expect(1, [outlive.to_str().unwrap(), "doctor"]);
     assert!(text.contains("outer listener"), "{text}");
     expect_no_mounts();
@@ -37,11 +39,8 @@ fn a_run_inside_a_run_says_what_to_do() {
 #[test]
 fn a_lab_that_cannot_be_says_why_and_leaves_nothing() {
     let twice = [EEPROM, "i2c:lm75@0x50,bus=7"];
-    let cases: [(&[&str], &str); 3] = [
-        (&["i2c:24c03@0x50"], "there is no chip \"24c03\""),
-        (&["i2c:24c02@0x99"], "0x99"),
-        (&twice, "0x50"),
-    ];
+    let cases: [(&[&str], &str); 3] =
+        [(&["i2c:24c03@0x50"], "there is no chip \"24c03\""), (&["i2c:24c02@0x99"], "0x99"), (&twice, "0x50")];
     for (devices, expected) in cases {
         let text = Run::with(devices).expect(125, ["true"]);
         assert!(text.contains(expected), "{devices:?}: {text}");

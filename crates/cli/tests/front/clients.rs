@@ -69,7 +69,8 @@ fn a_shell_redirects_the_device() {
 fn a_rust_program_with_i2cdev_works() {
     for who in everybody() {
         let outlive = crate::stage::outlive();
-        Run::with(&[EEPROM]).by(who).expect(0, [outlive.to_str().unwrap(), "__client", "careful", "/dev/i2c-7"]);
+        let devices = [EEPROM, "i2c:lm75@0x48,bus=7"];
+        Run::with(&devices).by(who).expect(0, [outlive.to_str().unwrap(), "__client", "careful", "/dev/i2c-7"]);
     }
 }
 

@@ -6,7 +6,7 @@ fn in_a_transfer(who: crate::stage::Who) -> (Live, String) {
     let sleeper = client("sleeper", "static");
     let live = Run::with(&[SLOW]).by(who).start([sleeper.to_str().unwrap(), "transfer"]);
     live.line("ready");
-    while !live.command(&["ls", "--handles"]).1.contains("I2C_SMBUS") {}
+    live.until_ls_says("I2C_SMBUS");
     (live, sleeper.file_name().unwrap().to_str().unwrap().to_owned())
 }
 

@@ -15,21 +15,21 @@ use std::{
 };
 
 /// An EEPROM of 256 bytes on bus 7: what most clients want.
-pub const EEPROM: &str = "i2c:24c02@0x50,bus=7";
+pub(crate) const EEPROM: &str = "i2c:24c02@0x50,bus=7";
 /// Long enough for anything here on a slow and busy machine: only a hang takes longer.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// An ordinary user: Debian's `nobody`.
 const NOBODY: u32 = 65534;
 
 /// Who runs something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Who {
+pub(crate) enum Who {
     Root,
     User,
 }
 
 /// Both, as the tests are run by root. An ordinary user cannot show what root sees.
-pub fn everybody() -> [Who; 2] {
+pub(crate) fn everybody() -> [Who; 2] {
     assert!(rustix::process::geteuid().is_root(), "run the tests as root: what root sees must be shown, too");
     [Who::Root, Who::User]
 }
@@ -43,7 +43,11 @@ fn folder() -> &'static Path {
         let folder = folder.canonicalize().unwrap();
         for place in folder.ancestors() {
             let mode = fs::metadata(place).unwrap().permissions().mode();
-            assert!(mode & 0o1 != 0, "{} is closed to ordinary users: chmod o+x it, or build elsewhere", place.display());
+            assert!(
+                mode & 0o1 != 0,
+                "{} is closed to ordinary users: chmod o+x it, or build elsewhere",
+                place.display()
+            );
         }
         fs::copy(env!("CARGO_BIN_EXE_outlive"), folder.join("outlive")).unwrap();
         folder
@@ -51,17 +55,17 @@ fn folder() -> &'static Path {
 }
 
 /// The binary.
-pub fn outlive() -> PathBuf {
+pub(crate) fn outlive() -> PathBuf {
     folder().join("outlive")
 }
 
 /// The root of the repository.
-pub fn source(path: &str) -> PathBuf {
+pub(crate) fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients").join(path).canonicalize().unwrap()
 }
 
 /// A client in C, built once a kind: with shared libraries, or static.
-pub fn client(name: &str, linked: &str) -> PathBuf {
+pub(crate) fn client(name: &str, linked: &str) -> PathBuf {
     static BUILDING: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one_at_a_time = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let program = folder().join(format!("{name}-{linked}"));
@@ -79,14 +83,15 @@ pub fn client(name: &str, linked: &str) -> PathBuf {
 }
 
 /// `outlive run`, about to be called.
-pub struct Run {
+pub(crate) struct Run {
     command: Command,
     name: String,
+    who: Who,
 }
 
 impl Run {
     /// With these devices.
-    pub fn with(devices: &[&str]) -> Run {
+    pub(crate) fn with(devices: &[&str]) -> Run {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut command = Command::new(outlive());
@@ -96,30 +101,29 @@ impl Run {
         }
         // By this the processes of a run are found, whatever becomes of them.
         command.env("OUTLIVE_TEST", &name).env_remove("OUTLIVE_LAB");
-        Run { command, name }
+        Run { command, name, who: Who::Root }
     }
 
-    pub fn by(mut self, who: Who) -> Run {
-        if who == Who::User {
-            self.command.uid(NOBODY).gid(NOBODY);
-        }
+    pub(crate) fn by(mut self, who: Who) -> Run {
+        self.who = who;
+        become_user(&mut self.command, who);
         self
     }
 
-    pub fn env(mut self, key: &str, value: &str) -> Run {
+    pub(crate) fn env(mut self, key: &str, value: &str) -> Run {
         self.command.env(key, value);
         self
     }
 
     /// Runs a program to its end.
-    pub fn output<A: AsRef<std::ffi::OsStr>>(mut self, words: impl IntoIterator<Item = A>) -> Output {
+    pub(crate) fn output<A: AsRef<std::ffi::OsStr>>(mut self, words: impl IntoIterator<Item = A>) -> Output {
         self.command.arg("--").args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = self.command.spawn().expect("outlive");
         finish(child)
     }
 
     /// Runs a program, expects it to exit with `code`, and gives what it printed.
-    pub fn expect<A: AsRef<std::ffi::OsStr>>(self, code: i32, words: impl IntoIterator<Item = A>) -> String {
+    pub(crate) fn expect<A: AsRef<std::ffi::OsStr>>(self, code: i32, words: impl IntoIterator<Item = A>) -> String {
         let output = self.output(words);
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(code), "it printed:\n{out}{err}");
@@ -127,7 +131,7 @@ impl Run {
     }
 
     /// Starts a program and leaves it running.
-    pub fn start<A: AsRef<std::ffi::OsStr>>(mut self, words: impl IntoIterator<Item = A>) -> Live {
+    pub(crate) fn start<A: AsRef<std::ffi::OsStr>>(mut self, words: impl IntoIterator<Item = A>) -> Live {
         self.command.arg("--").args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = self.command.spawn().expect("outlive");
         let (line, lines) = mpsc::channel();
@@ -137,7 +141,13 @@ impl Run {
                 let _ = line.send(read);
             }
         });
-        Live { child, lines, name: self.name }
+        Live { child, lines, name: self.name, who: self.who }
+    }
+}
+
+fn become_user(command: &mut Command, who: Who) {
+    if who == Who::User {
+        command.uid(NOBODY).gid(NOBODY);
     }
 }
 
@@ -158,15 +168,16 @@ fn finish(child: Child) -> Output {
 }
 
 /// A run that goes on.
-pub struct Live {
-    pub child: Child,
+pub(crate) struct Live {
+    pub(crate) child: Child,
     lines: mpsc::Receiver<String>,
-    pub name: String,
+    pub(crate) name: String,
+    who: Who,
 }
 
 impl Live {
     /// The next line that starts with `start`; those before it are passed over.
-    pub fn line(&self, start: &str) -> String {
+    pub(crate) fn line(&self, start: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -178,26 +189,39 @@ impl Live {
     }
 
     /// Everything that it still writes.
-    pub fn rest(&self) -> Vec<String> {
+    pub(crate) fn rest(&self) -> Vec<String> {
         self.lines.iter().collect()
     }
 
     /// Writes to its standard input.
-    pub fn say(&mut self, text: &str) {
+    pub(crate) fn say(&mut self, text: &str) {
         self.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
 
     /// Another `outlive` command on its lab: its exit code and what it printed.
-    pub fn command(&self, words: &[&str]) -> (i32, String) {
+    pub(crate) fn command(&self, words: &[&str]) -> (i32, String) {
         let mut command = Command::new(outlive());
         command.args(words).args(["--in", &self.name]).env_remove("OUTLIVE_LAB");
+        become_user(&mut command, self.who);
         let output = finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
         let text = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap(), String::from_utf8_lossy(&text).into_owned())
     }
 
+    /// Waits until `ls --handles` says `text`.
+    pub(crate) fn until_ls_says(&self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (_, said) = self.command(&["ls", "--handles"]);
+            if said.contains(text) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no '{text}' in:\n{said}");
+        }
+    }
+
     /// Its exit code, once it ends: 128+N for a signal, as a shell says it.
-    pub fn exit_code(&mut self) -> i32 {
+    pub(crate) fn exit_code(&mut self) -> i32 {
         use std::os::unix::process::ExitStatusExt;
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -210,7 +234,7 @@ impl Live {
     }
 
     /// The processes of the run: their numbers and names.
-    pub fn processes(&self) -> Vec<(u32, String)> {
+    pub(crate) fn processes(&self) -> Vec<(u32, String)> {
         let mark = format!("OUTLIVE_TEST={}", self.name);
         let pids = fs::read_dir("/proc").unwrap().filter_map(|e| e.ok()?.file_name().to_str()?.parse::<u32>().ok());
         let ours = pids.filter(|pid| {
@@ -222,7 +246,7 @@ impl Live {
     }
 
     /// The one process of that name.
-    pub fn process(&self, name: &str) -> u32 {
+    pub(crate) fn process(&self, name: &str) -> u32 {
         // Names are cut at 15 bytes.
         let name = &name[..name.len().min(15)];
         let all = self.processes();
@@ -232,7 +256,7 @@ impl Live {
     }
 
     /// Waits until nothing of the run is left: no process, no socket, no mount.
-    pub fn expect_nothing_left(&self) {
+    pub(crate) fn expect_nothing_left(&self) {
         let deadline = Instant::now() + PATIENCE;
         while !self.processes().is_empty() {
             assert!(Instant::now() < deadline, "left behind: {:?}", self.processes());
@@ -252,13 +276,13 @@ impl Drop for Live {
 }
 
 /// No mount of ours is to be seen.
-pub fn expect_no_mounts() {
+pub(crate) fn expect_no_mounts() {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
     assert!(!mounts.lines().any(|mount| mount.starts_with("outlive ")), "a mount is left behind:\n{mounts}");
 }
 
 /// Sends a signal by name.
-pub fn kill(pid: u32, signal: &str) {
+pub(crate) fn kill(pid: u32, signal: &str) {
     let status = Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status().unwrap();
     assert!(status.success(), "kill -{signal} {pid}");
 }

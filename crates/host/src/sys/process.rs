@@ -131,7 +131,7 @@ pub(crate) fn next_signal(descriptor: &OwnedFd) -> Option<Arrived> {
         let size = size_of_val(&info);
         let n = libc::read(descriptor.as_raw_fd(), (&raw mut info).cast(), size);
         (n == size as isize)
-            .then(|| Arrived { signal: info.ssi_signo as i32, from_process: info.ssi_code == libc::SI_USER })
+            .then_some(Arrived { signal: info.ssi_signo as i32, from_process: info.ssi_code == libc::SI_USER })
     }
 }
 

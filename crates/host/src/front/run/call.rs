@@ -156,14 +156,25 @@ impl Files {
     }
 }
 
-/// Whether SIGKILL is pending for a thread: what the kernel turns every fatal signal into. proc(5), SigPnd.
+/// Whether a signal is pending for a thread that will end it. proc(5), signal(7).
 fn is_being_killed(pid: u32) -> bool {
     let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return true };
-    let pending = |key: &str| {
+    let mask = |key: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(key));
         line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
     };
-    (pending("SigPnd:") | pending("ShdPnd:")) & (1 << (libc::SIGKILL - 1)) != 0
+    let pending = mask("SigPnd:") | mask("ShdPnd:");
+    is_deadly(pending, mask("SigBlk:"), mask("SigIgn:") | mask("SigCgt:"))
+}
+
+/// Whether one of the `pending` signals ends a process that blocks some and has made provisions for others. The kernel
+/// makes every deadly signal SIGKILL, unless the thread was about to look at another signal anyway.
+fn is_deadly(pending: u64, blocked: u64, provided: u64) -> bool {
+    let bits = |signals: &[i32]| signals.iter().fold(0, |bits, signal| bits | 1_u64 << (signal - 1));
+    // Those whose default is not to end the process.
+    let harmless = bits(&[libc::SIGCHLD, libc::SIGURG, libc::SIGWINCH, libc::SIGCONT])
+        | bits(&[libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU]);
+    pending & (bits(&[libc::SIGKILL]) | !(blocked | provided | harmless)) != 0
 }
 
 /// The answer to one call.
@@ -217,5 +228,28 @@ impl Completion for CallCompletion {
 impl Drop for CallCompletion {
     fn drop(&mut self) {
         self.finish(Err(Errno::IO));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_deadly;
+    use libc::{SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGUSR1};
+
+    #[test]
+    fn deadly_is_what_ends_the_process() {
+        let bit = |signal: i32| 1_u64 << (signal - 1);
+        for (pending, blocked, provided, deadly) in [
+            (0, 0, 0, false),
+            (bit(SIGKILL), 0, 0, true),
+            (bit(SIGKILL), u64::MAX, u64::MAX, true),
+            (bit(SIGTERM), 0, 0, true),
+            (bit(SIGTERM), bit(SIGTERM), 0, false),
+            (bit(SIGTERM), 0, bit(SIGTERM), false),
+            (bit(SIGUSR1) | bit(SIGTERM), 0, bit(SIGUSR1), true),
+            (bit(SIGSTOP) | bit(SIGCONT) | bit(SIGCHLD), 0, 0, false),
+        ] {
+            assert_eq!(is_deadly(pending, blocked, provided), deadly, "{pending:#x} {blocked:#x} {provided:#x}");
+        }
     }
 }

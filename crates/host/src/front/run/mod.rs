@@ -97,6 +97,7 @@ fn serve(lab: &Arc<Lab>, mount: Mount, listener: OwnedFd, on_thread: Option<Thre
         listener: Listener::new(listener),
         names,
         files,
+        lab: lab.clone(),
         root,
         started: SystemTime::now(),
         told_32: false.into(),

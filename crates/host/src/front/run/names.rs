@@ -30,7 +30,7 @@ pub(super) enum Target {
     /// The node of a device that is there.
     Device(Arc<dyn Plugged>),
     /// The name of a device of ours that is not there any more.
-    Gone,
+    Gone(String),
     /// The node of a device, as if it were a directory: ENOTDIR.
     NotADirectory,
     /// A descriptor of ours, by way of /proc: its device's name, and the device while the lab knows it.
@@ -135,7 +135,7 @@ impl Names {
         let real = if direct { plain } else { std::fs::canonicalize(full.parent()?).ok()?.join(name) };
         match self.lab.find(real.to_str()?) {
             Lookup::Here(device) => Some(Target::Device(device)),
-            Lookup::Gone => Some(Target::Gone),
+            Lookup::Gone => Some(Target::Gone(name.to_str()?.to_owned())),
             Lookup::NotOurs => None,
         }
     }

@@ -7,9 +7,13 @@ use super::{
     files::Files,
     names::{Names, Start, Target},
 };
-use crate::sys::{
-    memory::ClientMemory,
-    seccomp::{Listener, Notification},
+use crate::{
+    lab::Lab,
+    sys::{
+        memory::ClientMemory,
+        seccomp::{Listener, Notification},
+    },
+    trial::Answered,
 };
 use outlive_classes::{Errno, Memory, Plugged};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
@@ -33,6 +37,7 @@ pub(super) struct Supervisor {
     pub(super) listener: Listener,
     pub(super) names: Names,
     pub(super) files: Arc<Files>,
+    pub(super) lab: Arc<Lab>,
     /// The root of our mount.
     pub(super) root: OwnedFd,
     pub(super) started: SystemTime,
@@ -159,7 +164,12 @@ impl Supervisor {
             Target::Device(device) if self.listener.is_valid(call.id) => {
                 self.open_device(call, &device, flags).unwrap_or_else(|errno| Verdict::Answer(Err(errno)))
             }
-            Target::Gone => Verdict::Answer(Err(Errno::NOENT)),
+            Target::Gone(device) => {
+                // It reaches nobody, but it is an operation on that device all the same.
+                let number = self.lab.arrived(&device, call.pid, "open", &"");
+                self.lab.answered(number, Answered::Errno(Errno::NOENT.raw_os_error()));
+                Verdict::Answer(Err(Errno::NOENT))
+            }
             Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
             // By /proc/self/fd/N the kernel opens the inode again, and asks us there.
             Target::Device(_) | Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
@@ -197,7 +207,7 @@ impl Supervisor {
         };
         match self.names.resolve(Start { pid: call.pid, directory, follow: true }, path) {
             Target::NotOurs | Target::Descriptor(..) => Verdict::Proceed,
-            Target::Device(_) | Target::Gone | Target::NotADirectory => {
+            Target::Device(_) | Target::Gone(_) | Target::NotADirectory => {
                 if !self.told_32.swap(true, Ordering::Relaxed) {
                     eprintln!(
                         "outlive: a 32-bit program (pid {}) opened a device: only 64-bit ones are carried",
@@ -213,7 +223,7 @@ impl Supervisor {
         let (device, name) = match target {
             Target::Device(device) => (Some(device), device.node().name.clone()),
             Target::Descriptor(name, device) => (device.as_ref(), name.clone()),
-            Target::Gone => return Verdict::Answer(Err(Errno::NOENT)),
+            Target::Gone(_) => return Verdict::Answer(Err(Errno::NOENT)),
             Target::NotADirectory => return Verdict::Answer(Err(Errno::NOTDIR)),
             Target::NotOurs => return Verdict::Proceed,
         };
@@ -238,7 +248,7 @@ impl Supervisor {
         let (device, name) = match target {
             Target::Device(device) => (Some(device), device.node().name.clone()),
             Target::Descriptor(name, device) => (device.as_ref(), name.clone()),
-            Target::Gone => return Verdict::Answer(Err(Errno::NOENT)),
+            Target::Gone(_) => return Verdict::Answer(Err(Errno::NOENT)),
             Target::NotADirectory => return Verdict::Answer(Err(Errno::NOTDIR)),
             Target::NotOurs => return Verdict::Proceed,
         };
@@ -283,7 +293,7 @@ impl Supervisor {
                 }
             }
             Target::Device(_) => Verdict::Answer(Err(Errno::INVAL)),
-            Target::Gone => Verdict::Answer(Err(Errno::NOENT)),
+            Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
             Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
             Target::NotOurs => Verdict::Proceed,
         }
@@ -303,7 +313,7 @@ fn access(target: &Target, mode: i32) -> Verdict {
     match target {
         Target::Device(_) | Target::Descriptor(..) if mode & libc::X_OK != 0 => Verdict::Answer(Err(Errno::ACCESS)),
         Target::Device(_) | Target::Descriptor(..) => Verdict::Answer(Ok(0)),
-        Target::Gone => Verdict::Answer(Err(Errno::NOENT)),
+        Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
         Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
         Target::NotOurs => Verdict::Proceed,
     }
@@ -313,7 +323,7 @@ fn access(target: &Target, mode: i32) -> Verdict {
 fn attribute(target: &Target, none: Result<i64, Errno>) -> Verdict {
     match target {
         Target::Device(_) => Verdict::Answer(none),
-        Target::Gone => Verdict::Answer(Err(Errno::NOENT)),
+        Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
         Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
         Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
     }
