@@ -116,6 +116,12 @@ pub trait Completion: Send {
 
     /// The answer. May be called on any thread.
     fn complete(self: Box<Self>, answer: Result<Answer, Errno>);
+
+    /// The answer, once `deliver` has written it to the client's memory. May be called on any thread; the front chooses
+    /// where `deliver` runs, since it takes as long as the client likes: its memory may be one that never comes.
+    fn complete_with(self: Box<Self>, deliver: Box<dyn FnOnce() -> Result<Answer, Errno> + Send>) {
+        self.complete(deliver());
+    }
 }
 
 /// The bits of `poll(2)`, from `asm-generic/poll.h`.

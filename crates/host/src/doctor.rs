@@ -5,7 +5,7 @@ use crate::{
     fuse::mount::{Way, mount_by},
     sys::{
         memory::ClientMemory,
-        process::{deadly_signal, fork, kill, may_trace},
+        process::{deadly_signal, fork, hear_of_children, kill, may_trace},
         seccomp,
     },
 };
@@ -45,6 +45,7 @@ pub struct Diagnosis {
 
 /// Looks. This process must have no other threads.
 pub fn examine() -> Diagnosis {
+    hear_of_children();
     let listener = listener();
     let mut findings = vec![listener.clone()];
     findings.extend(listener_flags(listener.there));

@@ -60,8 +60,9 @@ impl OpenFile {
         let answer = match decoded.operation {
             Ok(Operation::Transfer { kind, messages, reply }) => {
                 drop(guard);
-                let finish = move |result: Result<_, _>| {
-                    completion.complete(result.and_then(|messages| reply.deliver(messages, &*memory)));
+                let finish = move |result: Result<_, _>| match result {
+                    Ok(messages) => completion.complete_with(Box::new(move || reply.deliver(messages, &*memory))),
+                    Err(errno) => completion.complete(Err(errno)),
                 };
                 return submit(&self.handle, kind, messages, finish);
             }

@@ -1,4 +1,4 @@
-use crate::stage::{EEPROM, Run, client, everybody, source};
+use crate::stage::{EEPROM, Run, client, everybody, outlive, source};
 
 /// What i2c-tools print on real hardware, for a chip at 0x50 that holds 0xff but for a byte that is set.
 #[test]
@@ -38,6 +38,29 @@ fn every_plain_call_answers_as_on_linux() {
 }
 
 #[test]
+fn unusual_opens_answer_as_on_linux() {
+    for who in everybody() {
+        Run::with(&[EEPROM]).by(who).expect(0, [client("openers", "static")]);
+    }
+}
+
+/// Whoever starts us may ignore SIGCHLD, and that is inherited.
+#[test]
+fn the_exit_status_is_known_also_if_our_starter_ignores_children() {
+    let run = format!("trap '' CHLD; exec {} run --device {EEPROM} -- sh -c 'exit 7'", outlive().display());
+    let output = std::process::Command::new("timeout").args(["-k", "1", "30", "bash", "-c", &run]).output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn standard_descriptors_may_be_closed() {
+    let script = "i2cget -y 7 0x50 0 >&9";
+    let run = format!("exec 9>&1; exec {} run --device {EEPROM} -- sh -c '{script}' <&- >&- 2>&-", outlive().display());
+    let output = std::process::Command::new("timeout").args(["-k", "1", "30", "bash", "-c", &run]).output().unwrap();
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"0xff\n"[..]));
+}
+
+#[test]
 fn descriptors_are_dupped_passed_inherited_and_reopened() {
     for who in everybody() {
         for linked in ["shared", "static"] {
@@ -68,7 +91,7 @@ fn a_shell_redirects_the_device() {
 #[test]
 fn a_rust_program_with_i2cdev_works() {
     for who in everybody() {
-        let outlive = crate::stage::outlive();
+        let outlive = outlive();
         let devices = [EEPROM, "i2c:lm75@0x48,bus=7"];
         Run::with(&devices).by(who).expect(0, [outlive.to_str().unwrap(), "__client", "careful", "/dev/i2c-7"]);
     }

@@ -90,3 +90,18 @@ fn a_client_that_stalls_us_stalls_only_itself() {
         live.expect_nothing_left();
     }
 }
+
+/// In the middle of an open we wait for an answer of our own: that must not keep us from dying.
+#[test]
+fn a_supervisor_in_the_middle_of_opens_can_be_killed() {
+    let storm = client("openers", "static");
+    let script = format!("for i in 1 2 3; do {} storm & done; echo ready; wait", storm.display());
+    for _ in 0..15 {
+        let mut live = Run::with(&[EEPROM]).start(["sh", "-c", &script]);
+        live.line("ready");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        kill(live.child.id(), "KILL");
+        live.exit_code();
+        live.expect_nothing_left();
+    }
+}

@@ -32,8 +32,9 @@ macro_rules! opcodes {
 }
 
 opcodes! {
-    Lookup = 1, Forget = 2, Getattr = 3, Setattr = 4, Unlink = 10, Open = 14, Read = 15, Write = 16, Release = 18,
-    Flush = 25, Init = 26, Interrupt = 36, Destroy = 38, Ioctl = 39, Poll = 40, BatchForget = 42,
+    Lookup = 1, Forget = 2, Getattr = 3, Setattr = 4, Unlink = 10, Open = 14, Read = 15, Write = 16, Statfs = 17,
+    Release = 18, Fsync = 20, Flush = 25, Init = 26, Interrupt = 36, Destroy = 38, Ioctl = 39, Poll = 40,
+    BatchForget = 42, Fallocate = 43,
 }
 
 /// `fuse_open_out.open_flags`: every read and write comes to us, nothing is answered from a cache.
@@ -43,11 +44,15 @@ pub(crate) const FOPEN_STREAM: u32 = 1 << 4;
 /// close(2) sends no FLUSH.
 pub(crate) const FOPEN_NOFLUSH: u32 = 1 << 5;
 
-/// `fuse_init_in.flags`: writes larger than a page.
+/// `fuse_init_in.flags`: an open with O_TRUNC comes with that flag, and no change of the size after it.
+pub(crate) const INIT_ATOMIC_O_TRUNC: u32 = 1 << 3;
+/// Writes larger than a page.
 pub(crate) const INIT_BIG_WRITES: u32 = 1 << 5;
 /// Lookups in one directory may run side by side.
 pub(crate) const INIT_PARALLEL_DIROPS: u32 = 1 << 18;
 
+/// `fuse_setattr_in.valid`: the size is to be changed.
+pub(crate) const SETATTR_SIZE: u32 = 1 << 3;
 /// `fuse_ioctl_in.flags`: the caller is a 32-bit program.
 pub(crate) const IOCTL_COMPAT: u32 = 1 << 0;
 /// `fuse_poll_in.flags`: somebody is about to sleep; tell when there is news.
@@ -85,6 +90,12 @@ wire! {
         attr: Attributes,
     }
     AttrOut [104] { attr_valid: u64, attr_valid_nsec: u32, dummy: u32, attr: Attributes }
+    /// Its beginning; the values follow.
+    SetattrIn [8] { valid: u32, padding: u32 }
+    StatfsOut [80] {
+        blocks: u64, free: u64, available: u64, files: u64, files_free: u64, block_size: u32, name_length: u32,
+        fragment_size: u32, padding: u32, spare: [u32; 6],
+    }
     OpenIn [8] { flags: u32, open_flags: u32 }
     OpenOut [16] { fh: u64, open_flags: u32, padding: u32 }
     ReleaseIn [24] { fh: u64, flags: u32, release_flags: u32, lock_owner: u64 }

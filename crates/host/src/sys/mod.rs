@@ -4,3 +4,4 @@
 pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod seccomp;
+pub(crate) mod table;

@@ -60,7 +60,7 @@ pub(crate) struct SignalState {
 
 /// Signals whose disposition we change and therefore restore for CMD. SIGPIPE: Rust's runtime ignores it before main,
 /// so what it was before is unknown; as std's own `Command` does, the default is restored.
-const TOUCHED: [i32; 5] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP, libc::SIGTSTP];
+const TOUCHED: [i32; 6] = [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP, libc::SIGTSTP, libc::SIGCHLD];
 
 impl SignalState {
     /// What this process has now.
@@ -92,8 +92,15 @@ impl SignalState {
     }
 }
 
-/// Blocks every signal but those of job control for this thread and those that it will make, and gives a descriptor on which `signals` arrive
-/// instead: signalfd(2), non-blocking.
+/// Sees to it that children leave their exit status and SIGCHLD comes: whoever started us may have ignored it, which is
+/// inherited (wait(2), notes).
+pub(crate) fn hear_of_children() {
+    // SAFETY: sets the disposition to the default, which needs no handler.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
+/// Blocks every signal but those of job control for this thread and those that it will make, and gives a
+/// descriptor on which `signals` arrive instead: signalfd(2), non-blocking.
 pub(crate) fn signal_descriptor(signals: &[i32]) -> io::Result<OwnedFd> {
     // SAFETY: sets are initialised by sigfillset and sigemptyset; signalfd returns a descriptor that nobody else owns.
     unsafe {

@@ -1,7 +1,10 @@
 //! seccomp user notification: `linux/seccomp.h`, seccomp_unotify(2).
 
 use super::process::last_error;
-use rustix::io;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io,
+};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 pub(crate) use libc::sock_filter as Instruction;
@@ -85,10 +88,16 @@ impl Listener {
         listener
     }
 
+    /// Another descriptor of it.
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        io::fcntl_dupfd_cloexec(&self.descriptor, 0)
+    }
+
     /// Waits for the next one.
     ///
     /// # Errors
-    /// ENOENT if the caller was interrupted before we got it: receive again. Others: there is nobody left to listen to.
+    /// ENOENT if the caller was interrupted before we got it: receive again, unless [`Listener::is_deserted`]. Others:
+    /// there is nobody left to listen to.
     pub(crate) fn receive(&self) -> io::Result<Notification> {
         // SAFETY: a zeroed seccomp_notif is what the kernel asks for.
         let mut notification: libc::seccomp_notif = unsafe { std::mem::zeroed() };
@@ -100,6 +109,13 @@ impl Listener {
             number: notification.data.nr.into(),
             arguments: notification.data.args,
         })
+    }
+
+    /// Whether nobody is left to listen to: no task has the filter any more (`seccomp_notify_poll` of kernel/seccomp.c).
+    /// Newer kernels then let [`Listener::receive`] fail with ENOENT each time, older ones let it wait.
+    pub(crate) fn is_deserted(&self) -> bool {
+        let mut watched = [PollFd::new(&self.descriptor, PollFlags::empty())];
+        poll(&mut watched, Some(&Timespec::default())).is_ok() && watched[0].revents().contains(PollFlags::HUP)
     }
 
     /// Whether the caller still waits, so that what was read from its memory was its own.

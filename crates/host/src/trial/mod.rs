@@ -2,9 +2,11 @@
 //! carried out in a process of its own.
 
 mod look;
+mod name;
 mod record;
 mod run;
 
+pub use name::Name;
 pub use run::{TrialError, run};
 
 use crate::lab::LabConfig;
@@ -24,11 +26,14 @@ pub struct Trial {
     pub limits: Limits,
 }
 
-/// A pull, before the operation with number `at` enters. The device that is pulled is the one that operation is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pull {
-    /// The operation's number, from 1.
-    pub at: u64,
+/// A pull, as an operation arrives and before it enters. The device that is pulled is the one that operation is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pull {
+    /// At the operation with this number, from 1.
+    At(u64),
+    /// At the operation with this name, whatever its number is in this run.
+    Named(Name),
 }
 
 /// What a program may do before it is stopped. `None`: without limit.

@@ -22,11 +22,14 @@ pub(super) struct Recorder {
     stopper: OnceLock<Stopper>,
     state: Mutex<State>,
     processes: Mutex<Processes>,
+    comms: Mutex<look::Comms>,
 }
 
 #[derive(Default)]
 struct State {
     observed: Observed,
+    /// How many operations have come that the name of the one to be pulled fits.
+    fitting: u64,
     after_pull: u64,
     kept_output: usize,
 }
@@ -40,7 +43,15 @@ struct Processes {
 
 impl Recorder {
     pub(super) fn new(lab: Weak<Lab>, pull: Option<Pull>, limits: Limits) -> Self {
-        Recorder { lab, pull, limits, stopper: OnceLock::new(), state: Mutex::default(), processes: Mutex::default() }
+        Recorder {
+            lab,
+            pull,
+            limits,
+            stopper: OnceLock::new(),
+            state: Mutex::default(),
+            processes: Mutex::default(),
+            comms: Mutex::default(),
+        }
     }
 
     /// By whom the program is stopped. A limit that was passed before is acted on now.
@@ -145,8 +156,21 @@ impl Recorder {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_down(&self, arrival: &Arrival<'_>) {
-        let comm = look::comm(arrival.pid).unwrap_or_default();
+    /// Whether this is the operation to be pulled. To be asked once for each.
+    fn is_pulled(&self, arrival: &Arrival<'_>, what: &str) -> bool {
+        match &self.pull {
+            Some(Pull::At(number)) => *number == arrival.number,
+            Some(Pull::Named(name)) if name.fits(arrival.device, arrival.call, what) => {
+                let mut state = self.state();
+                state.fitting += 1;
+                state.fitting == name.occurrence
+            }
+            Some(Pull::Named(_)) | None => false,
+        }
+    }
+
+    fn write_down(&self, arrival: &Arrival<'_>, what: String) {
+        let comm = self.comms.lock().unwrap_or_else(PoisonError::into_inner).of(arrival.pid).unwrap_or_default();
         let mut state = self.state();
         let observed = &mut state.observed;
         observed.operation_count = arrival.number;
@@ -157,7 +181,7 @@ impl Recorder {
                 pid: arrival.pid,
                 comm,
                 call: arrival.call.to_owned(),
-                what: arrival.what.to_string(),
+                what,
                 after_pull: observed.pulled,
                 answer: None,
             });
@@ -168,11 +192,12 @@ impl Recorder {
 impl Observer for Recorder {
     fn arrived(&self, arrival: &Arrival<'_>) {
         self.saw(arrival.pid);
-        let pull = self.pull.is_some_and(|pull| pull.at == arrival.number);
+        let what = arrival.what.to_string();
+        let pull = self.is_pulled(arrival, &what);
         if pull {
             self.state().observed.pulled = true;
         }
-        self.write_down(arrival);
+        self.write_down(arrival, what);
         if pull && let Some(lab) = self.lab.upgrade() {
             // The driver answers or lets go at once; if it does not, the device is dead all the same.
             let _ = lab.unplug(arrival.device, Reason::Pulled, REMOVAL_BUDGET);

@@ -1,6 +1,10 @@
 //! Carries out a trial.
 
-use super::{Observed, Stopped, Trial, look, record::Recorder};
+use super::{
+    Observed, Stopped, Trial,
+    look::{self, Awake},
+    record::Recorder,
+};
 use crate::{
     front::run::{self, Command, StartError},
     lab::{Lab, LabError},
@@ -19,12 +23,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often it is looked at in that time.
-const BURN_LOOKS: u32 = 20;
 /// How long a tree is watched at its time limit to tell whether it burns or sleeps.
 const BURN_WINDOW: Duration = Duration::from_millis(200);
 /// A tree that uses more of one processor than this, in percent, burns.
-const BURN_SHARE: u64 = 25;
+const BURN_SHARE: u32 = 25;
+/// A thread that has run for less in that time has not shown that it burns.
+const BURN_LEAST: Duration = Duration::from_millis(10);
 
 /// Why a trial could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +55,7 @@ pub fn run(trial: &Trial) -> Result<Observed, TrialError> {
     let none = Rlimit { current: Some(0), maximum: getrlimit(Resource::Core).maximum };
     setrlimit(Resource::Core, none).map_err(|errno| TrialError::System("setrlimit", errno))?;
     let lab = Lab::start(&trial.lab)?;
-    let recorder = Arc::new(Recorder::new(Arc::downgrade(&lab), trial.pull, trial.limits));
+    let recorder = Arc::new(Recorder::new(Arc::downgrade(&lab), trial.pull.clone(), trial.limits));
     let _ = lab.observe(recorder.clone());
     let nothing = open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|errno| TrialError::System("opening /dev/null", errno))?;
@@ -115,20 +119,52 @@ fn alarm(deadline: Instant, root: u32, recorder: &Arc<Recorder>, ended: mpsc::Re
     })
 }
 
-/// Watches a tree until `deadline`, and says whether it burns processor time: by the time that it got, or on a busy
-/// machine by how often a thread of it was found wanting to run. `None` if it ends meanwhile.
+/// Watches a tree until `deadline`, and says whether it burns processor time: all of it together by what it got, or one
+/// thread by how little it slept. `None` if it ends meanwhile.
 fn burns(root: u32, deadline: Instant, wait: &impl Fn(Instant) -> bool) -> Option<bool> {
-    let (before, begin) = (look::ticks(root), Instant::now());
-    let mut running = 0;
-    for look in 1..=BURN_LOOKS {
-        // At a deadline that has passed, a whole window all the same.
-        if !wait(deadline.max(begin + BURN_WINDOW) - BURN_WINDOW / BURN_LOOKS * (BURN_LOOKS - look)) {
-            return None;
-        }
-        running += u32::from(look::threads(root).iter().any(|thread| thread.state == 'R'));
+    let (ticks, awake, begin) = (look::ticks(root), look::awake(root), Instant::now());
+    // At a deadline that has passed, a whole window all the same.
+    if !wait(deadline.max(begin + BURN_WINDOW)) {
+        return None;
     }
-    let used = look::ticks(root).saturating_sub(before);
-    // A tick is 10 ms: in hundredths of the time that passed.
-    let share = used * 1000 / (begin.elapsed().as_millis() as u64).max(1);
-    Some(share > BURN_SHARE || running * 2 >= BURN_LOOKS)
+    let took = begin.elapsed();
+    // A tick is 10 ms.
+    let used = Duration::from_millis(10 * look::ticks(root).saturating_sub(ticks));
+    let thread = |(tid, after): (u32, Awake)| awake.get(&tid).is_some_and(|before| sleepless(*before, after, took));
+    Some(used * 100 > took * BURN_SHARE || look::awake(root).into_iter().any(thread))
+}
+
+/// Whether a thread ran for most of the time that others left it: on a busy machine one that burns gets little, and one
+/// that sleeps a little and then waits for its turn looks busy.
+fn sleepless(before: Awake, after: Awake, took: Duration) -> bool {
+    let ran = after.running.saturating_sub(before.running);
+    let left = took.saturating_sub(after.waiting.saturating_sub(before.waiting));
+    ran >= BURN_LEAST && ran * 100 > left * BURN_SHARE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of 200 ms a thread ran for so many, and waited for its turn for so many.
+    fn check(ran: u64, waited: u64, burns: bool) {
+        let awake = |ran, waited| Awake { running: Duration::from_millis(ran), waiting: Duration::from_millis(waited) };
+        let seen = sleepless(awake(1000, 500), awake(1000 + ran, 500 + waited), Duration::from_millis(200));
+        assert_eq!(seen, burns, "{ran} ms of running and {waited} ms of waiting");
+    }
+
+    #[test]
+    fn a_thread_burns_if_it_hardly_sleeps() {
+        check(200, 0, true);
+        check(40, 160, true);
+        check(10, 190, true);
+        check(60, 0, true);
+        // It slept for most of the time that it could have run.
+        check(40, 0, false);
+        check(8, 100, false);
+        check(10, 150, false);
+        // Who got so little has shown nothing.
+        check(5, 195, false);
+        check(0, 200, false);
+    }
 }

@@ -13,6 +13,7 @@ use outlive_classes::{Answer, Call, Completion, Errno};
 use std::{
     fmt,
     sync::{Arc, PoisonError},
+    thread::{self, ThreadId},
     time::Duration,
 };
 use zerocopy::IntoBytes;
@@ -20,6 +21,9 @@ use zerocopy::IntoBytes;
 /// How often a call whose client got a signal is looked at again: one that is being killed must not wait for a slow
 /// device.
 const KILL_CHECK: Duration = Duration::from_millis(50);
+
+/// How long a thread gives way to one that has a call and has not written it down.
+const GIVE_WAY: Duration = Duration::from_micros(100);
 
 /// A call that has not been answered. Whoever takes it out of the table answers it.
 pub(super) struct Flight {
@@ -30,7 +34,7 @@ pub(super) struct Flight {
     number: Option<u64>,
     /// The kernel has told us that its client got a signal.
     interrupted: bool,
-    /// How often it has been looked at since, without a number.
+    /// How often it has been looked at since its client was found being killed.
     stalled: u32,
 }
 
@@ -50,6 +54,7 @@ impl Files {
             pid,
             name: call.name(),
             room: if let Call::Read { size } = call { size } else { 0 },
+            caller: thread::current().id(),
             device: file.device.clone(),
             arrived: None,
         };
@@ -81,11 +86,12 @@ impl Files {
             }
             _ => {
                 let (IoctlIn { fh, flags, command, argument, .. }, _) = request.parse()?;
-                if flags & wire::IOCTL_COMPAT != 0 {
+                let file = self.file(fh)?;
+                if flags & wire::IOCTL_COMPAT != 0 && file.file.gone().is_none() {
                     // The structures of a 32-bit program are laid out differently; the class knows one layout.
                     return Err(Errno::NOTTY);
                 }
-                Ok((self.file(fh)?, Call::Ioctl { command, argument }))
+                Ok((file, Call::Ioctl { command, argument }))
             }
         }
     }
@@ -106,13 +112,19 @@ impl Files {
 
     /// The client of a call got a signal. It waits for our answer all the same, so that the call happens once; only
     /// one that is being killed is let go.
-    pub(super) fn interrupt(&self, request: &Received<'_>) {
-        let Ok((wire::InterruptIn { unique }, _)) = request.parse() else { return };
-        match self.table().flights.get_mut(&unique) {
-            Some(flight) => flight.interrupted = true,
-            None => return,
+    ///
+    /// # Errors
+    /// EAGAIN, by which the kernel tells again (fuse(4)) unless the call has been answered: another thread of ours has
+    /// it and has not written it down yet. Not all are; so this thread gives way first.
+    pub(super) fn interrupt(&self, request: &Received<'_>) -> Result<(), Errno> {
+        let (wire::InterruptIn { unique }, _) = request.parse()?;
+        let known = self.table().flights.get_mut(&unique).map(|flight| flight.interrupted = true);
+        if known.is_none() {
+            thread::sleep(GIVE_WAY);
+            return Err(Errno::AGAIN);
         }
         self.look_after(unique);
+        Ok(())
     }
 
     /// Ends call `unique` if its client is being killed, else looks again later: of a second signal the kernel does not
@@ -135,18 +147,17 @@ impl Files {
     fn end(&self, unique: u64) -> bool {
         let mut table = self.table();
         let Some(flight) = table.flights.get_mut(&unique) else { return true };
-        if let Some(number) = flight.number {
-            let file = flight.file.clone();
-            drop(table);
-            file.file.cancel(number);
-            return true;
-        }
-        // On its way in; or whoever carries it out is stalled by the client's memory, which ends with the client only,
-        // which ends with our answer only.
         flight.stalled += 1;
         if flight.stalled < 3 {
+            let inside = flight.number.map(|number| (flight.file.clone(), number));
+            drop(table);
+            if let Some((file, number)) = inside {
+                file.file.cancel(number);
+            }
             return false;
         }
+        // On its way in or out, stalled by the client's memory, which ends with the client only, which ends with our
+        // answer only.
         let flight = table.flights.remove(&unique);
         drop(table);
         if let Some(flight) = flight {
@@ -186,6 +197,8 @@ struct CallCompletion {
     /// How much a read may give.
     room: usize,
     device: String,
+    /// The thread that carries it out.
+    caller: ThreadId,
     arrived: Option<u64>,
 }
 
@@ -222,6 +235,16 @@ impl Completion for CallCompletion {
 
     fn complete(mut self: Box<Self>, answer: Result<Answer, Errno>) {
         self.finish(answer);
+    }
+
+    fn complete_with(self: Box<Self>, deliver: Box<dyn FnOnce() -> Result<Answer, Errno> + Send>) {
+        if thread::current().id() == self.caller {
+            self.complete(deliver());
+        } else {
+            // That is the driver's thread, or the clock's: others need it.
+            let files = self.files.clone();
+            files.deliveries.send(Box::new(move || self.complete(deliver())));
+        }
     }
 }
 

@@ -103,13 +103,23 @@ impl Crew {
             return Ok(());
         }
         let hired = thread(self.name).spawn(move || {
+            let place = Place(&crew.threads);
             (crew.work)(&crew);
-            crew.threads.fetch_sub(1, Relaxed);
+            drop(place);
         });
         if hired.is_err() {
             self.threads.fetch_sub(1, Relaxed);
         }
         hired.map(drop)
+    }
+}
+
+/// A place in the crew, which is given back also if the work panics.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 

@@ -4,7 +4,7 @@
 //! asks LOOKUP and OPEN), unlinks it, and gives the open file to the client. From then on the kernel keeps the rules of
 //! descriptors for us (dup, passing, inheriting), and tells of the last close by RELEASE.
 
-use super::{call::Flight, crew::Crew};
+use super::{call::Flight, crew::Crew, deliveries::Deliveries};
 use crate::{
     fuse::{
         channel::{Channel, Received, Reply, Room},
@@ -29,6 +29,7 @@ pub(super) struct Files {
     pub(super) channel: Arc<Channel>,
     pub(super) this: Weak<Files>,
     table: Mutex<Table>,
+    pub(super) deliveries: Deliveries,
 }
 
 #[derive(Default)]
@@ -66,7 +67,13 @@ type Answer = Result<Vec<u8>, Errno>;
 impl Files {
     pub(super) fn new(lab: Arc<Lab>, channel: Channel) -> Arc<Self> {
         let channel = Arc::new(channel);
-        Arc::new_cyclic(|this| Files { lab, channel, this: this.clone(), table: Mutex::default() })
+        Arc::new_cyclic(|this| Files {
+            lab,
+            channel,
+            this: this.clone(),
+            table: Mutex::default(),
+            deliveries: Deliveries::default(),
+        })
     }
 
     /// A name on the mount by which `device` can be opened, for thread `opener`.
@@ -119,8 +126,10 @@ impl Files {
                 return reply.none();
             }
             Some(Opcode::Interrupt) => {
-                self.interrupt(request);
-                return reply.none();
+                return match self.interrupt(request) {
+                    Ok(()) => reply.none(),
+                    Err(errno) => reply.error(errno),
+                };
             }
             Some(Opcode::Init) => init(request),
             Some(Opcode::Lookup) => self.lookup(request),
@@ -129,8 +138,11 @@ impl Files {
             Some(Opcode::Open) => self.open(request),
             Some(Opcode::Poll) => self.poll(request),
             Some(Opcode::Release) => self.release(request),
-            // A character device has no size to be changed.
-            Some(Opcode::Setattr) => Err(Errno::INVAL),
+            Some(Opcode::Setattr) => setattr(request),
+            Some(Opcode::Statfs) => Ok(statfs()),
+            // What Linux says of devices that have no such operation (fsync(2), fallocate(2)).
+            Some(Opcode::Fsync) => Err(Errno::INVAL),
+            Some(Opcode::Fallocate) => Err(Errno::NODEV),
             Some(Opcode::Destroy) => Ok(Vec::new()),
             // FLUSH is never answered otherwise: one that waits would keep a killed supervisor, which holds files of
             // its own mount, from exiting.
@@ -159,7 +171,9 @@ impl Files {
         let id = *table.names.get(name).ok_or(Errno::NOENT)?;
         let node = table.nodes.get_mut(&id).ok_or(Errno::NOENT)?;
         node.lookups += 1;
-        let entry = wire::EntryOut { nodeid: id, attr_valid: FOREVER, attr: attributes(id), ..Default::default() };
+        // A name is never given to another inode, so the kernel may keep what it has learnt.
+        let (entry_valid, attr_valid) = (FOREVER, FOREVER);
+        let entry = wire::EntryOut { nodeid: id, entry_valid, attr_valid, attr: attributes(id), ..Default::default() };
         Ok(entry.as_bytes().to_vec())
     }
 
@@ -186,7 +200,13 @@ impl Files {
 
     fn unlink(&self, request: &Received<'_>) -> Answer {
         let name = request.name()?;
-        self.table().names.remove(name).map(|_| Vec::new()).ok_or(Errno::NOENT)
+        let mut table = self.table();
+        let id = table.names.remove(name).ok_or(Errno::NOENT)?;
+        if let Some(node) = table.nodes.get_mut(&id) {
+            // One that was only looked up (O_PATH) is opened by somebody else from here on.
+            node.opener = None;
+        }
+        Ok(Vec::new())
     }
 
     /// By the supervisor on a client's behalf, or by a client through /proc/self/fd/N.
@@ -242,7 +262,7 @@ fn init(request: &Received<'_>) -> Answer {
     let answer = wire::InitOut {
         major: wire::VERSION.0,
         minor: wire::VERSION.1,
-        flags: asked.flags & (wire::INIT_BIG_WRITES | wire::INIT_PARALLEL_DIROPS),
+        flags: asked.flags & (wire::INIT_ATOMIC_O_TRUNC | wire::INIT_BIG_WRITES | wire::INIT_PARALLEL_DIROPS),
         max_background: 64,
         congestion_threshold: 48,
         max_write: wire::MAX_WRITE,
@@ -250,6 +270,20 @@ fn init(request: &Received<'_>) -> Answer {
         ..Default::default()
     };
     Ok(answer.as_bytes().to_vec())
+}
+
+/// ftruncate, fchmod, fchown, futimens on an open file.
+fn setattr(request: &Received<'_>) -> Answer {
+    let (wire::SetattrIn { valid, .. }, _) = request.parse()?;
+    // A character device has no size to be changed. Its owner and mode are those of whoever runs the lab.
+    Err(if valid & wire::SETATTR_SIZE != 0 { Errno::INVAL } else { Errno::PERM })
+}
+
+/// fstatfs(2): a file system without blocks.
+fn statfs() -> Vec<u8> {
+    wire::StatfsOut { block_size: 4096, name_length: 255, fragment_size: 4096, ..Default::default() }
+        .as_bytes()
+        .to_vec()
 }
 
 /// What the kernel believes of an inode. It cannot be made to believe in a character device here, so the stat family

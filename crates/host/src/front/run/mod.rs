@@ -7,23 +7,39 @@
 mod arch;
 mod call;
 mod crew;
+mod deliveries;
 mod files;
 pub(crate) mod filter;
 mod names;
+mod open_how;
+mod opener;
 mod supervisor;
 mod tree;
 
 use crate::{
     fuse::mount::{Failure, Mount, Way, mount},
     lab::Lab,
-    sys::seccomp::Listener,
+    sys::{
+        process::{SignalState, hear_of_children},
+        seccomp::Listener,
+    },
     trial::End,
 };
 use crew::Crew;
 use files::Files;
 use names::Names;
-use rustix::io::Errno;
-use std::{ffi::OsString, fmt, os::fd::OwnedFd, sync::Arc, time::SystemTime};
+use opener::Opener;
+use rustix::{
+    io::Errno,
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
+use std::{
+    ffi::OsString,
+    fmt,
+    os::fd::OwnedFd,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use supervisor::Supervisor;
 
 pub(crate) use arch::call_name;
@@ -65,10 +81,12 @@ pub(crate) fn start_watched(
     command: Command,
     on_thread: Option<ThreadHook>,
 ) -> Result<Running, StartError> {
+    let before = SignalState::current();
+    hear_of_children();
     let mount = mount(way_asked_for()?).map_err(StartError::Mount)?;
     let name = command.words.first().cloned().unwrap_or_default();
     let start = tree::Start { command: command.words, environment: command.environment, standard: command.standard };
-    let (tree, listener, execution) = tree::Tree::start(&start)?;
+    let (tree, listener, execution) = tree::Tree::start(&start, &before)?;
     // CMD's end of pipes is CMD's alone from here on.
     drop(start);
     serve(lab, mount, listener, on_thread)?;
@@ -88,23 +106,36 @@ fn serve(lab: &Arc<Lab>, mount: Mount, listener: OwnedFd, on_thread: Option<Thre
             errno: Errno::from_raw_os_error(error.raw_os_error().unwrap_or(libc::EIO)),
         }
     };
+    raise_descriptor_limit();
+    // The clock's thread starts when it is first needed; by then CMD may have left no room for one (RLIMIT_NPROC).
+    lab.clock().after(Duration::ZERO, Box::new(|| {}));
     let Mount { root, channel, .. } = mount;
     let files = Files::new(lab.clone(), channel);
     let served = files.clone();
     Crew::start("files", move |crew| served.serve(crew)).map_err(said("starting a thread"))?;
     let names = Names::new(lab.clone(), files.clone(), &root).map_err(said("looking at the mount"))?;
+    let listener = Listener::new(listener);
+    let opener =
+        Opener::start(root, &listener).map_err(StartError::system("starting a thread with a table of its own"))?;
     let supervisor = Supervisor {
-        listener: Listener::new(listener),
+        listener,
+        opener,
         names,
         files,
         lab: lab.clone(),
-        root,
         started: SystemTime::now(),
         told_32: false.into(),
         on_thread,
     };
     Crew::start("names", move |crew| supervisor.serve(crew)).map_err(said("starting a thread"))?;
     Ok(())
+}
+
+/// CMD keeps the limit that it was started with, and has been forked by now; we need descriptors as its processes do.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // If it stays as it is, large trees may find it too low; most do not.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// `OUTLIVE_MOUNT` restricts the ways to mount to one: for tests, and to find out what a machine can do.

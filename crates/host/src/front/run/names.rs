@@ -57,7 +57,7 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(lab: Arc<Lab>, files: Arc<Files>, root: &OwnedFd) -> std::io::Result<Self> {
-        let (mount, _) = descriptor_of("self", root.as_raw_fd())
+        let (mount, _) = descriptor_of("/proc/self", root.as_raw_fd())
             .ok_or_else(|| std::io::Error::other("/proc/self/fdinfo does not tell the mount of a descriptor"))?;
         Ok(Names { lab, files, mount })
     }
@@ -65,10 +65,15 @@ impl Names {
     /// What the path at `address` in the client's memory is.
     pub(super) fn resolve(&self, start: Start, address: u64) -> Target {
         match read_path(start.pid, address) {
-            Some(path) => self.resolve_path(start, PathBuf::from(OsStr::from_bytes(&path))),
+            Some(path) => self.resolve_bytes(start, &path),
             // The kernel will say EFAULT or ENAMETOOLONG.
             None => Target::NotOurs,
         }
+    }
+
+    /// What a path that has been read is.
+    pub(super) fn resolve_bytes(&self, start: Start, path: &[u8]) -> Target {
+        self.resolve_path(start, PathBuf::from(OsStr::from_bytes(path)))
     }
 
     /// What readlink(2) of the path at `address` is about: the node itself, or a link of /proc to a descriptor of ours.
@@ -81,7 +86,11 @@ impl Names {
 
     /// What descriptor `number` of the client is.
     pub(super) fn descriptor(&self, pid: u32, number: i32) -> Target {
-        match descriptor_of(&pid.to_string(), number) {
+        self.descriptor_at(&format!("/proc/{pid}"), number)
+    }
+
+    fn descriptor_at(&self, process: &str, number: i32) -> Target {
+        match descriptor_of(process, number) {
             Some((mount, node)) if mount == self.mount => match self.files.device_of(node) {
                 Some((name, device)) => Target::Descriptor(name, device),
                 None => Target::NotOurs,
@@ -107,10 +116,10 @@ impl Names {
             let own = last.to_str().is_some_and(|name| self.lab.is_name(name));
             if own || is_number(last) {
                 let Some(full) = absolute(start, &path) else { return Target::NotOurs };
-                if let Some((pid, number)) = descriptor_path(&full, start.pid) {
-                    return if start.follow { self.descriptor(pid, number) } else { Target::NotOurs };
+                if let Some((process, number)) = descriptor_path(&full, start.pid) {
+                    return if start.follow { self.descriptor_at(&process, number) } else { Target::NotOurs };
                 }
-                if own && let Some(found) = self.find(&full) {
+                if own && let Some(found) = self.find(start, &full) {
                     return found;
                 }
             }
@@ -127,12 +136,12 @@ impl Names {
     }
 
     /// The device whose node `full` is, if its directory really is /dev.
-    fn find(&self, full: &Path) -> Option<Target> {
+    fn find(&self, start: Start, full: &Path) -> Option<Target> {
         let name = full.file_name()?;
         let plain = lexical(full);
         let direct = plain.parent() == Some(Path::new("/dev"));
         // By a symbolic link to /dev, or through `..`: ask the kernel.
-        let real = if direct { plain } else { std::fs::canonicalize(full.parent()?).ok()?.join(name) };
+        let real = if direct { plain } else { real_directory(start, full.parent()?)?.join(name) };
         match self.lab.find(real.to_str()?) {
             Lookup::Here(device) => Some(Target::Device(device)),
             Lookup::Gone => Some(Target::Gone(name.to_str()?.to_owned())),
@@ -141,8 +150,8 @@ impl Names {
     }
 }
 
-/// A client's string, up to its zero byte. Read once, by pages, since what follows the string may not be there.
-fn read_path(pid: u32, address: u64) -> Option<Vec<u8>> {
+/// A client's path, up to its zero byte. `None` if it is no memory or too long. Read once, by pages, since what follows the string may not be there.
+pub(super) fn read_path(pid: u32, address: u64) -> Option<Vec<u8>> {
     let memory = ClientMemory::of(pid);
     let mut path = Vec::with_capacity(256);
     let mut room = [0; PATH_MAX];
@@ -157,7 +166,7 @@ fn read_path(pid: u32, address: u64) -> Option<Vec<u8>> {
         }
         if let Some(end) = room[..n].iter().position(|byte| *byte == 0) {
             path.extend_from_slice(&room[..end]);
-            return Some(path);
+            return (path.len() < PATH_MAX).then_some(path);
         }
         path.extend_from_slice(&room[..n]);
     }
@@ -166,6 +175,23 @@ fn read_path(pid: u32, address: u64) -> Option<Vec<u8>> {
 
 fn is_number(name: &OsStr) -> bool {
     name.as_bytes().iter().all(u8::is_ascii_digit)
+}
+
+/// The root of the client's file system, as a path of ours: it may have changed it (chroot(2), pivot_root(2)).
+fn root_of(start: Start) -> String {
+    format!("/proc/{}/root", start.pid)
+}
+
+/// A path of ours as the client has it: below its root.
+fn below_root(start: Start, path: PathBuf) -> Option<PathBuf> {
+    let root = std::fs::read_link(root_of(start)).ok()?;
+    Some(Path::new("/").join(path.strip_prefix(root).ok()?))
+}
+
+/// The client's directory without links; a path of its.
+fn real_directory(start: Start, directory: &Path) -> Option<PathBuf> {
+    let here = Path::new(&root_of(start)).join(directory.strip_prefix("/").ok()?);
+    below_root(start, std::fs::canonicalize(here).ok()?)
 }
 
 /// The path from the root, as the client means it; links in it are not followed.
@@ -177,21 +203,23 @@ fn absolute(start: Start, path: &Path) -> Option<PathBuf> {
         libc::AT_FDCWD => format!("/proc/{}/cwd", start.pid),
         number => format!("/proc/{}/fd/{number}", start.pid),
     };
-    Some(std::fs::read_link(directory).ok()?.join(path))
+    Some(below_root(start, std::fs::read_link(directory).ok()?)?.join(path))
 }
 
-/// `/proc/PID/fd/N` and its other names: whose descriptor it means, and its number.
-fn descriptor_path(full: &Path, own: u32) -> Option<(u32, i32)> {
+/// `/proc/PID/fd/N` and its other names: the directory of the process whose descriptor it means, and its number.
+fn descriptor_path(full: &Path, own: u32) -> Option<(String, i32)> {
     let text = lexical(full);
     let text = text.to_str()?;
     let number = |text: &str| text.parse::<i32>().ok();
+    let me = format!("/proc/{own}");
     if let Some(rest) = text.strip_prefix("/dev/fd/") {
-        return Some((own, number(rest)?));
+        return Some((me, number(rest)?));
     }
     let (process, rest) = text.strip_prefix("/proc/")?.split_once('/')?;
     let pid = match process {
-        "self" | "thread-self" => own,
-        other => other.parse().ok()?,
+        "self" | "thread-self" => me,
+        // The client's /proc may count otherwise (pid_namespaces(7)), so it is that one which is asked.
+        other => format!("{me}/root/proc/{}", other.parse::<u32>().ok()?),
     };
     let rest = match rest.strip_prefix("task/") {
         Some(task) => task.split_once('/')?.1,
@@ -222,24 +250,25 @@ fn link_of(start: Start, path: &Path) -> Option<PathBuf> {
     if full.starts_with("/proc") {
         return None;
     }
-    let target = readlinkat(CWD, full.as_path(), Vec::new()).ok()?;
+    let there = Path::new(&root_of(start)).join(full.strip_prefix("/").ok()?);
+    let target = readlinkat(CWD, there, Vec::new()).ok()?;
     Some(PathBuf::from(std::ffi::OsString::from_vec(target.into_bytes())))
 }
 
 /// The mount and the inode of a descriptor, from proc(5), without asking the file system that it is on: that may be us.
-fn descriptor_of(pid: &str, number: i32) -> Option<(u64, u64)> {
+fn descriptor_of(process: &str, number: i32) -> Option<(u64, u64)> {
     if number < 0 {
         return None;
     }
-    let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).ok()?;
+    let info = std::fs::read_to_string(format!("{process}/fdinfo/{number}")).ok()?;
     let field = |key: &str| info.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok());
     let mount = field("mnt_id:")?;
     // `ino` is there from 5.14 on.
-    let node = field("ino:").or_else(|| inode_without_sync(pid, number))?;
+    let node = field("ino:").or_else(|| inode_without_sync(process, number))?;
     Some((mount, node))
 }
 
-fn inode_without_sync(pid: &str, number: i32) -> Option<u64> {
-    let path = format!("/proc/{pid}/fd/{number}");
+fn inode_without_sync(process: &str, number: i32) -> Option<u64> {
+    let path = format!("{process}/fd/{number}");
     statx(CWD, path.as_str(), AtFlags::STATX_DONT_SYNC, StatxFlags::INO).ok().map(|found| found.stx_ino)
 }

@@ -5,7 +5,9 @@ use super::{
     arch::{self, Stat, Statx, StatxTime},
     crew::Crew,
     files::Files,
-    names::{Names, Start, Target},
+    names::{Names, Start, Target, read_path},
+    open_how::{OpenHow, RESOLVE_IN_ROOT},
+    opener::{Job, Opener},
 };
 use crate::{
     lab::Lab,
@@ -16,9 +18,8 @@ use crate::{
     trial::Answered,
 };
 use outlive_classes::{Errno, Memory, Plugged};
-use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+use rustix::fs::OFlags;
 use std::{
-    os::fd::{AsFd, OwnedFd},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -38,12 +39,15 @@ pub(super) struct Supervisor {
     pub(super) names: Names,
     pub(super) files: Arc<Files>,
     pub(super) lab: Arc<Lab>,
-    /// The root of our mount.
-    pub(super) root: OwnedFd,
+    pub(super) opener: Opener,
     pub(super) started: SystemTime,
     pub(super) told_32: AtomicBool,
     pub(super) on_thread: Option<ThreadHook>,
 }
+
+/// The flags that the calls by path know, each some of them (`linux/fcntl.h`).
+const AT_FLAGS: u64 =
+    (libc::AT_SYMLINK_NOFOLLOW | libc::AT_EACCESS | libc::AT_NO_AUTOMOUNT | libc::AT_EMPTY_PATH | 0x6000) as u64;
 
 /// What becomes of a call.
 enum Verdict {
@@ -51,8 +55,8 @@ enum Verdict {
     Proceed,
     /// It gets this.
     Answer(Result<i64, Errno>),
-    /// It gets a descriptor.
-    Descriptor { file: OwnedFd, close_on_exec: bool },
+    /// It has got a descriptor.
+    Answered,
 }
 
 impl Supervisor {
@@ -67,8 +71,8 @@ impl Supervisor {
         loop {
             match self.listener.receive() {
                 Ok(notification) => return Some(notification),
-                // The caller was interrupted before we got to it.
-                Err(Errno::NOENT) => {}
+                // The caller was interrupted before we got to it; or nobody is left, as some kernels say it.
+                Err(Errno::NOENT) if !self.listener.is_deserted() => {}
                 Err(_) => return None,
             }
         }
@@ -86,14 +90,7 @@ impl Supervisor {
         let _ = match verdict {
             Verdict::Proceed => self.listener.proceed(id),
             Verdict::Answer(result) => self.listener.answer(id, result),
-            Verdict::Descriptor { file, close_on_exec } => {
-                match self.listener.answer_with_descriptor(id, file.as_fd(), close_on_exec) {
-                    Err(Errno::NOENT) => Ok(()),
-                    // Its table is full, most likely.
-                    Err(errno) => self.listener.answer(id, Err(errno)),
-                    Ok(()) => Ok(()),
-                }
-            }
+            Verdict::Answered => Ok(()),
         };
     }
 
@@ -126,7 +123,8 @@ impl Supervisor {
             libc::SYS_listxattr | libc::SYS_llistxattr => {
                 attribute(&self.names.resolve(here(call.number == libc::SYS_listxattr), a[0]), Ok(0))
             }
-            libc::SYS_mmap => match self.names.descriptor(call.pid, a[4] as i32) {
+            // Of no length: EINVAL, whatever the file.
+            libc::SYS_mmap if a[1] != 0 => match self.names.descriptor(call.pid, a[4] as i32) {
                 // What Linux says of a device without an mmap operation.
                 Target::Descriptor(..) => Verdict::Answer(Err(Errno::NODEV)),
                 _ => Verdict::Proceed,
@@ -137,6 +135,10 @@ impl Supervisor {
 
     /// For the calls that take a directory and a path, or with AT_EMPTY_PATH a descriptor.
     fn target(&self, call: &Notification, directory: u64, path: u64, flags: u64, follow: bool) -> Target {
+        if flags & !AT_FLAGS != 0 {
+            // EINVAL, whatever the path.
+            return Target::NotOurs;
+        }
         if flags as i32 & libc::AT_EMPTY_PATH != 0 {
             let mut first = [1];
             // A null path means the same since 6.11.
@@ -148,19 +150,26 @@ impl Supervisor {
     }
 
     fn openat2(&self, call: &Notification) -> Verdict {
-        // struct open_how of linux/openat2.h: flags, mode, resolve, 8 bytes each. Larger ones are for the kernel to judge.
-        let mut how = [0; 24];
-        if ClientMemory::of(call.pid).read(call.arguments[2], &mut how).is_err() || call.arguments[3] < 24 {
-            return Verdict::Proceed;
+        let [directory, path, how, size, ..] = call.arguments;
+        let Some(how) = OpenHow::read(call.pid, how, size) else { return Verdict::Proceed };
+        let start = Start { pid: call.pid, directory: directory as i32, follow: how.follows() };
+        let Some(path) = read_path(call.pid, path) else { return Verdict::Proceed };
+        let in_root = how.resolve & RESOLVE_IN_ROOT != 0;
+        let inside = path.iter().position(|byte| !in_root || *byte != b'/').map_or(&[][..], |first| &path[first..]);
+        let target = self.names.resolve_bytes(start, inside);
+        if matches!(target, Target::Device(_) | Target::Gone(_)) && how.forbids(inside) {
+            return Verdict::Answer(Err(Errno::XDEV));
         }
-        let flags = u64::from_ne_bytes(how[..8].try_into().expect("8 bytes"));
-        let start = Start { pid: call.pid, directory: call.arguments[0] as i32, follow: true };
-        self.open(call, start, call.arguments[1], flags as i32)
+        self.open_target(call, target, how.flags as i32)
     }
 
     fn open(&self, call: &Notification, start: Start, path: u64, flags: i32) -> Verdict {
         let start = Start { follow: flags & libc::O_NOFOLLOW == 0, ..start };
-        match self.names.resolve(start, path) {
+        self.open_target(call, self.names.resolve(start, path), flags)
+    }
+
+    fn open_target(&self, call: &Notification, target: Target, flags: i32) -> Verdict {
+        match target {
             Target::Device(device) if self.listener.is_valid(call.id) => {
                 self.open_device(call, &device, flags).unwrap_or_else(|errno| Verdict::Answer(Err(errno)))
             }
@@ -188,14 +197,13 @@ impl Supervisor {
             return Err(Errno::INVAL);
         }
         let kept = libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND | libc::O_PATH;
-        let kept = OFlags::from_bits_retain((flags & kept) as u32) | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let kept = OFlags::from_bits_retain((flags & kept) as u32);
         let name = self.files.announce(device, call.pid);
-        let opened = openat(&self.root, name.as_str(), kept, Mode::empty());
-        // From here on the inode lives by its users alone.
-        if opened.is_err() || unlinkat(&self.root, name.as_str(), AtFlags::empty()).is_err() {
-            self.files.withdraw(&name);
-        }
-        Ok(Verdict::Descriptor { file: opened?, close_on_exec: flags & libc::O_CLOEXEC != 0 })
+        let close_on_exec = flags & libc::O_CLOEXEC != 0;
+        let opened = self.opener.open(Job { id: call.id, name: name.clone(), flags: kept, close_on_exec });
+        // What could not be opened, or not be unlinked, leaves no name behind.
+        self.files.withdraw(&name);
+        opened.map(|()| Verdict::Answered)
     }
 
     /// A 32-bit program that opens one of our nodes: its structures have another layout, so it is refused, and never
@@ -311,6 +319,8 @@ impl Supervisor {
 /// access(2) of a node of ours: its owner may read and write it, and nobody may execute it.
 fn access(target: &Target, mode: i32) -> Verdict {
     match target {
+        // EINVAL, whatever the path.
+        _ if mode & !(libc::R_OK | libc::W_OK | libc::X_OK) != 0 => Verdict::Proceed,
         Target::Device(_) | Target::Descriptor(..) if mode & libc::X_OK != 0 => Verdict::Answer(Err(Errno::ACCESS)),
         Target::Device(_) | Target::Descriptor(..) => Verdict::Answer(Ok(0)),
         Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),

@@ -61,10 +61,10 @@ const KILL_ALL: u8 = b'X';
 const PASSED_ON: [i32; 6] = [libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
 
 impl Tree {
-    /// Starts CMD under the filter. Gives the descriptor of the filter's notifications as well.
-    pub(super) fn start(start: &Start) -> Result<(Tree, OwnedFd, Execution), StartError> {
+    /// Starts CMD under the filter, with the signals as they were `before` us. Gives the descriptor of the filter's
+    /// notifications as well.
+    pub(super) fn start(start: &Start, before: &SignalState) -> Result<(Tree, OwnedFd, Execution), StartError> {
         set_child_subreaper(Some(rustix::process::getpid())).map_err(StartError::system("becoming a subreaper"))?;
-        let before = SignalState::current();
         let (ours, theirs) = pair()?;
         let (listener_end, command_end) = pair()?;
         // Everything that must not be missed is blocked from here on, in the guardian and in our threads alike.
@@ -72,7 +72,7 @@ impl Tree {
         let guardian = fork(|| {
             // What the supervisor alone may hold is closed here, or its death would go unnoticed.
             close_all_but(&[theirs.as_fd(), command_end.as_fd()], start);
-            guard(&theirs, &command_end, start, &before)
+            guard(&theirs, &command_end, start, before)
         })
         .map_err(StartError::system("fork"))?;
         drop((theirs, command_end));
@@ -112,7 +112,7 @@ impl Tree {
             }
             let (heard, signalled) = (!watched[0].revents().is_empty(), !watched[1].revents().is_empty());
             if signalled {
-                self.pass_signals_on();
+                self.pass_signals_on(end.is_some());
             }
             if heard {
                 match self.hear() {
@@ -128,10 +128,18 @@ impl Tree {
         end.unwrap_or(End::Signal(libc::SIGKILL))
     }
 
-    fn pass_signals_on(&mut self) {
+    /// To CMD; when CMD has ended, to all that it left behind.
+    fn pass_signals_on(&mut self, ended: bool) {
         while let Some(arrived) = next_signal(&self.signals) {
-            let terminal = [libc::SIGINT, libc::SIGQUIT].contains(&arrived.signal) && !arrived.from_process;
-            if !terminal && self.command != 0 {
+            let interactive = [libc::SIGINT, libc::SIGQUIT].contains(&arrived.signal);
+            if ended {
+                // What runs in the background commonly ignores the terminal's signals; but who sends them to us now
+                // wants an end of the waiting.
+                let signal = if interactive { libc::SIGTERM } else { arrived.signal };
+                for pid in descendants(self.root() as u32) {
+                    let _ = kill(pid as i32, signal);
+                }
+            } else if self.command != 0 && (!interactive || arrived.from_process) {
                 let _ = kill(self.command, arrived.signal);
             }
         }

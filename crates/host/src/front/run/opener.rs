@@ -1,0 +1,78 @@
+//! Who opens our files for clients: a thread that does not have the channel to the kernel.
+//!
+//! An open of a file of ours waits for an answer of ours, and such a wait does not end with the death of who waits (fuse
+//! waits for what the server has taken: `request_wait_answer` in fs/fuse/dev.c), but with the answer or with the end of
+//! the channel. So whoever opens must not be what keeps the channel from being closed: if the supervisor is killed in
+//! the middle of an open, its threads exit, and the channel is closed with the last of them that has it in its table. A
+//! thread that had it and waited would wait for itself, for ever.
+
+use crate::sys::{
+    seccomp::Listener,
+    table::{Descriptorless, start_apart},
+};
+use outlive_classes::Errno;
+use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    sync::mpsc,
+};
+
+/// Opens files and gives them to clients.
+pub(super) struct Opener {
+    jobs: mpsc::Sender<Errand>,
+}
+
+/// An open for a caller that waits.
+pub(super) struct Job {
+    /// The caller's notification.
+    pub(super) id: u64,
+    /// The name on the mount.
+    pub(super) name: String,
+    pub(super) flags: OFlags,
+    pub(super) close_on_exec: bool,
+}
+
+struct Errand {
+    job: Job,
+    done: mpsc::SyncSender<Result<(), Errno>>,
+}
+
+impl Descriptorless for Errand {}
+
+impl Opener {
+    /// `root`: of our mount.
+    pub(super) fn start(root: OwnedFd, listener: &Listener) -> rustix::io::Result<Opener> {
+        let (jobs, todo) = mpsc::channel();
+        start_apart("opener", [root, listener.duplicate()?], todo, work)?;
+        Ok(Opener { jobs })
+    }
+
+    /// Carries out an open; `Ok`: the caller has its descriptor, or does not wait any more.
+    ///
+    /// # Errors
+    /// What the caller is to be told, and has not been.
+    pub(super) fn open(&self, job: Job) -> Result<(), Errno> {
+        let (done, result) = mpsc::sync_channel(1);
+        self.jobs.send(Errand { job, done }).map_err(|_| Errno::IO)?;
+        result.recv().unwrap_or(Err(Errno::IO))
+    }
+}
+
+fn work([root, listener]: [OwnedFd; 2], todo: mpsc::Receiver<Errand>) {
+    let listener = Listener::new(listener);
+    for Errand { job, done } in todo {
+        let _ = done.send(carry_out(&root, &listener, &job));
+    }
+}
+
+fn carry_out(root: &OwnedFd, listener: &Listener, job: &Job) -> Result<(), Errno> {
+    let opened = openat(root, job.name.as_str(), job.flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty());
+    // From here on the inode lives by its users alone: the kernel forgets the name of one that could not be opened, too.
+    let _ = unlinkat(root, job.name.as_str(), AtFlags::empty());
+    match listener.answer_with_descriptor(job.id, opened?.as_fd(), job.close_on_exec) {
+        // The caller does not wait any more.
+        Err(Errno::NOENT) | Ok(()) => Ok(()),
+        // Its table is full, most likely.
+        Err(errno) => Err(errno),
+    }
+}
