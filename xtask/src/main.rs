@@ -26,16 +26,16 @@ struct Xtask {
 
 #[derive(Subcommand)]
 enum Command {
-    /// What to run before each commit: format, clippy, docs, unit tests
+    /// Run before each commit: format, clippy, docs, unit tests
     Check,
-    /// Everything: installs what the tests need, then checks, builds and runs every test
+    /// Run everything: install what the tests need, then check, build and run every test
     ///
     /// Ends with one line "N passed, N failed", summed over all runs of tests. Exits with 0 only if nothing failed and
     /// something ran.
     Test(test::Args),
-    /// The long runs: exhaustive models, properties with many cases, a soak of the run front
+    /// Do the long runs: exhaustive models, properties with many cases, a soak of the run front
     Nightly(nightly::Args),
-    /// Measures; asserts nothing
+    /// Measure; nothing is asserted
     #[command(subcommand)]
     Bench(bench::Bench),
 }

@@ -11,7 +11,7 @@ use std::{
 /// Options of `nightly`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How many minutes to spend: half at most on the models, half of the rest on properties, what remains on the soak
+    /// Spend so many minutes: half at most on the models, half of the rest on properties, what remains on the soak
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..))]
     minutes: u64,
 }
@@ -40,7 +40,7 @@ fn properties(report: &mut Report, end: Instant) -> Result<()> {
         return Ok(());
     }
     let packages: Vec<_> = crates.iter().map(|name| format!("-p {name}")).collect();
-    let line = format!("test --release --lib --no-fail-fast {}", packages.join(" "));
+    let line = format!("test --release --lib --tests --no-fail-fast {}", packages.join(" "));
     loop {
         let step = Step::cargo(&format!("properties, {CASES} cases each"), &line).env("PROPTEST_CASES", CASES).tests();
         if !report.run(&step) || Instant::now() >= end {

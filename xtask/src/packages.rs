@@ -31,8 +31,16 @@ pub(crate) const FOR_TESTS: [Package; 9] = [
 ];
 
 /// What the bench of the run front needs.
-pub(crate) fn for_bench() -> Vec<Package> {
-    let names = ["gcc", "libc6-dev", "pkg-config", "libumockdev-dev", "umockdev"];
+pub(crate) fn for_run_front_bench() -> Vec<Package> {
+    named(&["gcc", "libc6-dev", "pkg-config", "libumockdev-dev", "umockdev"])
+}
+
+/// What the bench of the explorer needs.
+pub(crate) fn for_explore_bench() -> Vec<Package> {
+    named(&["i2c-tools"])
+}
+
+fn named(names: &[&str]) -> Vec<Package> {
     FOR_TESTS.into_iter().filter(|package| names.contains(&package.name)).collect()
 }
 
@@ -136,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bench_needs_five_of_them() {
-        assert_eq!(for_bench().len(), 5);
+    fn what_the_benches_need_is_among_them() {
+        assert_eq!((for_run_front_bench().len(), for_explore_bench().len()), (5, 1));
     }
 }

@@ -27,7 +27,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     report.run(&Step::cargo("tests and doc tests", "test --workspace --no-fail-fast").tests());
     report.run(&models("models, each with its bound on preemptions"));
-    report.run_here("bench of the run front, a short form that only has to work", bench::short_form);
+    report.run_here("bench of the run front, a short form that only has to work", bench::run_front_short);
+    report.run_here("bench of the explorer, a short form that only has to work", bench::explore_short);
     Ok(report.finish())
 }
 

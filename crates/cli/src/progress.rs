@@ -4,12 +4,12 @@ use crate::terminal;
 use indicatif::{ProgressBar, ProgressStyle};
 use outlive_explore::{Point, Verdict, Watch};
 use std::{
-    io::IsTerminal,
+    io::{IsTerminal, Write},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-/// A bar on standard error; nothing if that is no terminal.
+/// A bar on standard error; none if that is no terminal. With -v each point besides.
 pub(crate) struct Progress {
     bar: ProgressBar,
     worst: Mutex<Option<Verdict>>,
@@ -41,6 +41,11 @@ impl Progress {
 
 impl Watch for Progress {
     fn done(&self, point: &Point) {
+        if terminal::verbosity() > 0 {
+            let line = format_args!("point {}: {}  {}", point.at, point.verdict, point.operation());
+            // There is nobody left to tell if this fails.
+            self.bar.suspend(|| drop(writeln!(std::io::stderr(), "{line}")));
+        }
         self.bar.inc(1);
         let mut worst = self.worst.lock().unwrap_or_else(PoisonError::into_inner);
         if worst.is_none_or(|worst| point.verdict > worst) {

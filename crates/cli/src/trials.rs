@@ -1,16 +1,17 @@
 //! Carries out the runs of an exploration, each in a process of its own.
 
+use crate::worker::{self, Said};
 use outlive_explore::{Runner, RunnerError};
 use outlive_host::trial::{Observed, Trial};
 use serde::{Deserialize, Serialize};
-use std::{
-    io::Write,
-    os::unix::process::CommandExt,
-    process::{Child, Command, Stdio},
-};
+use std::{os::unix::process::CommandExt, process::Command, time::Duration};
 
-/// The hidden command that carries out one run.
+/// The command, not for people, that carries out one run.
 pub(crate) const COMMAND: &str = "__trial";
+
+/// The process of a run that has not answered so long after the time limit of its program is broken itself. Long, since
+/// a busy machine must not look broken: a run that stops its program takes a fraction of a second to say so.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What that command answers.
 #[derive(Serialize, Deserialize)]
@@ -31,37 +32,44 @@ pub(crate) struct Trials;
 
 impl Runner for Trials {
     fn run(&self, trial: &Trial) -> Result<Observed, RunnerError> {
-        let failed = |what: &str, error: &dyn std::fmt::Display| RunnerError::Ours(format!("{what}: {error}"));
-        let child = start().map_err(|error| failed("cannot start a process for a run", &error))?;
-        let output = hand_over(child, trial).map_err(|error| failed("lost the process of a run", &error))?;
-        let answer: Option<Answer> = serde_json::from_slice(&output.stdout).ok();
+        let task = serde_json::to_vec(trial).map_err(|error| ours("cannot put a run into words", &error))?;
+        // Without a limit for its program a run may take as long as it likes.
+        let limit = trial.limits.time.map_or(Duration::MAX, |time| time.saturating_add(PATIENCE));
+        let said =
+            worker::carry_out(command(), &task, limit).map_err(|error| ours("lost the process of a run", &error))?;
+        let answer: Option<Answer> = serde_json::from_slice(&said.output).ok();
         match answer {
             Some(Answer::Seen(seen)) => Ok(seen),
             Some(Answer::NoLab(why)) => Err(RunnerError::Lab(why)),
             Some(Answer::NotExecuted(why)) => Err(RunnerError::Command(why)),
             Some(Answer::Failed(why)) => Err(RunnerError::Ours(why)),
-            None => {
-                let said = String::from_utf8_lossy(&output.stderr);
-                let why = format!("the process of a run gave no answer ({}): {}", output.status, said.trim());
-                Err(RunnerError::Ours(why))
-            }
+            None => Err(RunnerError::Ours(no_answer(trial, &said))),
         }
     }
 }
 
-fn start() -> std::io::Result<Child> {
+fn ours(what: &str, error: &dyn std::fmt::Display) -> RunnerError {
+    RunnerError::Ours(format!("{what}: {error}"))
+}
+
+fn command() -> Command {
     // This binary, also if another one has taken its place on the disk.
     let mut command = Command::new("/proc/self/exe");
     command.arg0("outlive").arg(COMMAND);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+    command
 }
 
-fn hand_over(mut child: Child, trial: &Trial) -> std::io::Result<std::process::Output> {
-    let text = serde_json::to_vec(trial)?;
-    let mut input = child.stdin.take().expect("its input is a pipe");
-    // The other side reads all of it before it writes anything, so this cannot block for good. If it has died instead,
-    // what it said is worth more than the broken pipe.
-    let _ = input.write_all(&text);
-    drop(input);
-    child.wait_with_output()
+fn no_answer(trial: &Trial, said: &Said) -> String {
+    let errors = String::from_utf8_lossy(&said.errors);
+    let errors = if errors.trim().is_empty() { String::new() } else { format!("; it said: {}", errors.trim()) };
+    match (said.status, trial.limits.time) {
+        (None, Some(limit)) => format!(
+            "the process of a run was killed, as it had not answered {} s after the run's time limit of {} s{errors}; \
+             this is a fault of outlive or of this machine, not of the program",
+            PATIENCE.as_secs(),
+            limit.as_secs_f64()
+        ),
+        (None, None) => format!("the process of a run gave no answer{errors}"),
+        (Some(status), _) => format!("the process of a run gave no answer ({status}){errors}"),
+    }
 }

@@ -241,6 +241,84 @@ fn a_program_that_fails_without_a_pull_exits_with_3() {
     refused(&["--timeout", "1s"], &["sleep", "60"], 3, "had not ended after 1.");
 }
 
+/// Addresses twelve chips in an order of its own each time, and stops at the first failure.
+const SHUFFLED: &str = "import fcntl, os, random
+bus = os.open('/dev/i2c-7', os.O_RDWR)
+for address in random.sample(range(0x10, 0x1c), 12): fcntl.ioctl(bus, 0x0703, address)";
+
+/// A point is an operation by name: it is pulled at exactly that one, wherever this run has it.
+#[test]
+fn a_program_that_does_not_repeat_is_pulled_by_name() {
+    let (report, exit) = report(&["--all"], &["python3", "-c", SHUFFLED]);
+    assert_eq!((report["plain"]["deterministic"].as_bool(), exit), (Some(false), 0), "{report:#}");
+    let points = report["points"].as_array().unwrap();
+    assert!(points.iter().all(|point| point["pulled"] == true && point.get("instead_of").is_none()), "{report:#}");
+    assert!(points.iter().all(|point| point["failed"] == 1 && point["after"] == 1), "{report:#}");
+    let mut names: Vec<&str> = points.iter().map(|point| point["what"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    let wanted: Vec<String> = (0x10..0x1c).map(|address| format!("I2C_SLAVE {address:#04x}")).collect();
+    assert_eq!(names[1..], wanted, "and one open, whose name is empty");
+}
+
+/// `--at 9` is the ninth operation of the run without a pull, at whatever place the pulled run has it.
+#[test]
+fn at_pulls_a_program_that_does_not_repeat_by_name() {
+    for _ in 0..5 {
+        let output = output(&["--at", "9"], &["python3", "-c", SHUFFLED]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let wanted = text.lines().next().and_then(|line| line.strip_prefix("point 9 of 13: ")).expect("a heading");
+        let pulled = text.lines().find(|line| line.starts_with("pulled >")).expect("a line of the pull");
+        assert!(wanted.starts_with("I2C_SLAVE 0x1") && pulled.ends_with(&format!("{wanted} = ENODEV")), "{text}");
+    }
+}
+
+#[test]
+fn verbose_tells_each_point_as_it_is_done() {
+    let output = output(&["-v", "--jobs", "1"], &client("clean"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = errors.lines().collect();
+    assert_eq!((lines.len(), lines[0], output.status.code()), (4, "point 1: clean  open", Some(0)), "{errors}");
+}
+
+/// When the last process of a tree has ended, its supervisor hears so once, and does not ask again and again.
+#[test]
+fn the_end_of_a_tree_is_heard_once() {
+    let trace = fresh("trace");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "trace=ioctl", "-o"]).arg(&trace);
+    let status = strace.args([OUTLIVE, "run", "--device", "i2c:24c02@0x50,bus=7", "--", "true"]).status().unwrap();
+    assert!(status.success());
+    let text = fs::read_to_string(&trace).unwrap();
+    fs::remove_file(trace).unwrap();
+    let received: Vec<&str> = text.lines().filter(|line| line.contains("SECCOMP_IOCTL_NOTIF_RECV")).collect();
+    assert!(received.len() > 10, "a program that is linked dynamically opens its libraries: {text}");
+    let in_vain = text.lines().filter(|line| line.contains("ENOENT")).count();
+    assert!(in_vain <= 3, "{in_vain} times in vain: {text}");
+}
+
+/// A program that stops the process of its own run, when the device has gone: no answer will ever come from there.
+const STOPS_ITS_SUPERVISOR: &str = "import fcntl, os, signal, sys, time
+bus = os.open('/dev/i2c-7', os.O_RDWR)
+try:
+    fcntl.ioctl(bus, 0x0703, 0x50)
+except OSError:
+    status = open('/proc/%d/status' % os.getppid()).read()
+    os.kill(int(status.split('PPid:')[1].split()[0]), signal.SIGSTOP)
+    time.sleep(600)";
+
+#[test]
+fn a_run_that_gives_no_answer_is_our_failure() {
+    let marker = format!("outlive-stuck-{}", std::process::id());
+    let command = ["python3", "-c", STOPS_ITS_SUPERVISOR, &marker];
+    let reason = "the process of a run was killed, as it had not answered 10 s after the run's time limit of 1 s";
+    let output = output(&["--timeout", "1s", "--all", "--jobs", "1"], &command);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(125), "{text}");
+    assert!(text.contains(&format!("given up at point 2, 1 point left: {reason}")), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("    1  open  ")), "what was found by then is kept: {text}");
+    until("the last process to end", || processes(&marker).is_empty());
+}
+
 /// Processes whose command line contains `word`.
 fn processes(word: &str) -> Vec<String> {
     let entries = fs::read_dir("/proc").unwrap().flatten();

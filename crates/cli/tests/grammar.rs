@@ -85,9 +85,55 @@ fn every_command_explains_itself() {
         let page = outlive(&format!("man {command}"));
         assert!(text(&page.stdout).contains(&format!(".TH outlive-{command} 1")), "{command}");
     }
-    assert!(!text(&help.stdout).contains("__"), "commands that are not for people");
+    assert_eq!(text(&outlive("help unplug").stdout), text(&outlive("unplug --help").stdout));
+}
+
+/// What our own processes call is in nothing that people read.
+#[test]
+fn commands_that_are_not_for_people_are_not_shown() {
+    let none = |shown: &str, what: &str| {
+        for command in ["__trial", "__client"] {
+            assert!(!shown.contains(command), "{what}: {command}");
+        }
+    };
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        assert!(text(&outlive(&format!("completions {shell}")).stdout).contains("unplug"), "{shell}");
+        let script = text(&outlive(&format!("completions {shell}")).stdout);
+        assert!(script.contains("unplug"), "{shell}");
+        none(&script, shell);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    outlive(&format!("man --dir {}", folder.path().display()));
+    for page in std::fs::read_dir(folder.path()).unwrap() {
+        let page = page.unwrap();
+        none(&page.file_name().to_string_lossy(), "the name of a page");
+        none(&std::fs::read_to_string(page.path()).unwrap(), "a page");
+    }
+    none(&text(&outlive("--help").stdout), "help");
+    none(&text(&outlive("--no-such-option").stderr), "usage");
+}
+
+/// One style in all help: what the command or the option does, as an order.
+#[test]
+fn help_speaks_in_the_imperative() {
+    let third_person = |line: &str| {
+        let text = line.split_once("  ").map_or(line, |(_, text)| text.trim_start());
+        let first = text.split(' ').next().unwrap_or_default();
+        ["Pulls", "Shows", "Runs", "Prints", "Lists", "Says", "Removes", "Plugs", "Writes", "Takes"].contains(&first)
+    };
+    for command in ["", "run", "explore", "demo", "ls", "unplug", "plug", "events", "doctor", "completions", "man"] {
+        let help = text(&outlive(&format!("{command} -h")).stdout);
+        let wrong: Vec<&str> = help.lines().map(str::trim).filter(|line| third_person(line)).collect();
+        assert!(wrong.is_empty() && !help.is_empty(), "{command}: {wrong:?}");
+    }
+}
+
+/// Nothing that is told to a file or a pipe has colour, unless asked for.
+#[test]
+fn colour_is_for_terminals() {
+    for line in ["--help", "explore --help", "doctor", "dance", "man", "ls"] {
+        let output = outlive(line);
+        let said = [output.stdout, output.stderr].concat();
+        assert!(!said.is_empty() && !said.contains(&0x1b), "{line}: {}", text(&said));
     }
 }
 

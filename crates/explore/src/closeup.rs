@@ -12,10 +12,11 @@ const OUTPUT_LINES: usize = 40;
 
 /// Everything about one point that a person may want to see. Ends with a newline.
 pub fn closeup(plain: &Plain, point: &Point, seen: &Observed, paint: Paint) -> String {
-    let mut text = paint.bold(&format!("point {} of {}: {}", point.at, plain.count, table::wanted(point).text()));
+    let mut text =
+        paint.bold(&format!("point {} of {}: {}", point.at, plain.count, operations::shown(table::wanted(point))));
     text.push('\n');
     if let Some(wanted) = &point.instead_of {
-        text.push_str(&format!("(this run came to {} instead of {})\n", point.name.text(), wanted.text()));
+        text.push_str(&format!("(this run came to {} instead of {})\n", point.operation(), operations::shown(wanted)));
     }
     text.push_str(&format!(
         "{}: {}{}\n",

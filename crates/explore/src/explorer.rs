@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const MIN_OPERATIONS: u64 = 1000;
 /// How much output after the pull is allowed, in bytes, unless the user says otherwise.
 const OUTPUT: u64 = 1 << 20;
-/// How often a run is tried again when another operation came in the place of the one that was to be pulled.
+/// How often a program is run for one point, if it does not come to the operation that is to be pulled.
 const TRIES: usize = 4;
 
 /// What to explore, and how.
@@ -89,8 +89,10 @@ impl<'a> Explorer<'a> {
 
     /// Pulls at operation `at`.
     ///
-    /// Operations are numbered afresh in each run. Where the pulled one turns out to have another name than `at` has in
-    /// the run without a pull, the run is tried again with the number that the operation had this time.
+    /// Operations are numbered afresh in each run, so the pull is at the operation that has the name which `at` has in
+    /// the run without a pull. If a run does not come to it and yet has an operation `at`, this program names its
+    /// operations otherwise each time, or does not always come to this one: it is run again, and in the end pulled by
+    /// number.
     ///
     /// # Errors
     /// [`RunnerError`] if the run could not be carried out.
@@ -99,41 +101,26 @@ impl<'a> Explorer<'a> {
     /// If `at` is not in [`Explorer::plan`].
     pub fn pull(&self, at: u64) -> Result<(Point, Observed), RunnerError> {
         let wanted = &self.plain.names[usize::try_from(at - 1).expect("a point of the plan")];
-        let mut guess = at;
-        let mut tries = 1;
-        loop {
-            let seen = self.run(guess)?;
-            let names = operations::names(&seen.operations);
-            let number = verdict::pulled(&seen).map(|operation| operation.number);
-            let hit = seen.operations.iter().position(|operation| Some(operation.number) == number);
-            match hit.map(|index| &names[index]) {
-                Some(name) if name == wanted => return Ok((self.judged(at, wanted, &seen), seen)),
-                actual => match self.next_guess(wanted, &names, guess, actual.is_some()) {
-                    Some(next) if tries < TRIES => guess = next,
-                    _ => {
-                        let mut point = self.judged(at, actual.unwrap_or(wanted), &seen);
-                        point.instead_of = actual.map(|_| wanted.clone());
-                        return Ok((point, seen));
-                    }
-                },
+        for _ in 1..TRIES {
+            let seen = self.run(Pull::Named(wanted.clone()))?;
+            if seen.pulled || seen.operation_count < at {
+                return Ok((self.judged(at, wanted, &seen), seen));
             }
-            tries += 1;
         }
+        let seen = self.run(Pull::At(at))?;
+        let actual = verdict::pulled(&seen).map(|operation| {
+            let names = operations::names(&seen.operations);
+            names[usize::try_from(operation.number - 1).expect("it is one of those that were kept")].clone()
+        });
+        let mut point = self.judged(at, actual.as_ref().unwrap_or(wanted), &seen);
+        point.instead_of = actual.filter(|name| name != wanted).map(|_| wanted.clone());
+        Ok((point, seen))
     }
 
-    /// Where the operation may be next time; `None` if this program seems not to come to it any more.
-    fn next_guess(&self, wanted: &Name, names: &[Name], guess: u64, pulled: bool) -> Option<u64> {
-        match names.iter().position(|name| name == wanted) {
-            Some(index) => Some(index as u64 + 1),
-            None if pulled => Some(guess),
-            None => None,
-        }
-    }
-
-    fn run(&self, at: u64) -> Result<Observed, RunnerError> {
+    fn run(&self, pull: Pull) -> Result<Observed, RunnerError> {
         let Request { command, lab, .. } = &self.request;
-        let pull = Some(Pull { at });
-        self.runner.run(&Trial { command: command.clone(), lab: lab.clone(), pull, limits: self.judge.limits })
+        let (command, lab, limits) = (command.clone(), lab.clone(), self.judge.limits);
+        self.runner.run(&Trial { command, lab, pull: Some(pull), limits })
     }
 
     fn judged(&self, at: u64, name: &Name, seen: &Observed) -> Point {

@@ -21,7 +21,7 @@ pub mod table;
 mod verdict;
 
 pub use explorer::{Explorer, Request, Watch};
-pub use operations::Name;
+pub use outlive_host::trial::Name;
 pub use paint::Paint;
 pub use plain::{Plain, PlainError};
 pub use point::Point;

@@ -1,27 +1,11 @@
-//! Operations by name: how one is found again in another run, and how many are told in a few words.
+//! The operations of a run by name, and how many are told in a few words.
 
-use outlive_host::trial::Operation;
-use serde::{Deserialize, Serialize};
+use outlive_host::trial::{Name, Operation};
 use std::collections::{HashMap, HashSet};
 
-/// What an operation is, apart from its number: the same in every run of a program that does the same.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Name {
-    /// The device: `i2c-7`.
-    pub device: String,
-    /// The system call.
-    pub call: String,
-    /// As the class names it.
-    pub what: String,
-    /// Which of the operations of this device, call and name, from 1.
-    pub occurrence: u64,
-}
-
-impl Name {
-    /// As it is shown: the class's name, with the system call where that says more.
-    pub fn text(&self) -> String {
-        text(&self.call, &self.what)
-    }
+/// How a named operation is shown.
+pub(crate) fn shown(name: &Name) -> String {
+    text(&name.call, &name.what)
 }
 
 /// How an operation is shown. The class's names of ioctls speak for themselves.
@@ -71,7 +55,7 @@ pub(crate) fn summary<'a>(operations: impl Iterator<Item = &'a Name>) -> Vec<Str
     const LINES: usize = 4;
     let mut kinds: Vec<(String, Vec<String>)> = Vec::new();
     for name in operations {
-        let text = name.text();
+        let text = shown(name);
         let shape = shape(&text);
         match kinds.iter_mut().find(|(known, _)| *known == shape) {
             Some((_, texts)) => texts.push(text),

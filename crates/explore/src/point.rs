@@ -1,7 +1,7 @@
 //! One point: the device pulled at one operation, and what came of it.
 
 use crate::{
-    Judge, Name, Verdict,
+    Judge, Name, Verdict, operations,
     verdict::{self, after_pull, failed},
 };
 use outlive_host::trial::{Death, End, Observed, Stopped, Thread};
@@ -41,6 +41,11 @@ pub struct Point {
 }
 
 impl Point {
+    /// The operation as it is shown.
+    pub fn operation(&self) -> String {
+        operations::shown(&self.name)
+    }
+
     /// The outcome `seen` of pulling at operation `at`, which is `name`.
     pub fn new(at: u64, name: Name, seen: &Observed, judge: &Judge) -> Self {
         Point {

@@ -1,6 +1,8 @@
 //! `bench`: what things cost, measured side by side in one run.
 
+mod explore;
 mod figure;
+mod machine;
 mod run_front;
 mod table;
 
@@ -10,23 +12,34 @@ use clap::Subcommand;
 /// What can be measured.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
-    /// A call on a device under `outlive run`, beside a pipe ping-pong and umockdev
+    /// Measure a call on a device under `outlive run`, beside a pipe ping-pong and umockdev
     RunFront(run_front::Args),
+    /// Measure `outlive explore` at all operations of i2cdump, beside as many unpulled runs under `outlive run`
+    Explore(explore::Args),
 }
 
 impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
         match self {
             Bench::RunFront(args) => args.run(),
+            Bench::Explore(args) => args.run(),
         }
     }
 }
 
-/// Runs every bench once, briefly and with a build that `cargo test` has made, to see that it works. Its figures mean
+/// Runs a bench once, briefly and with a build that `cargo test` has made, to see that it works. Its figures mean
 /// nothing.
 ///
 /// # Errors
-/// If one does not work.
-pub(crate) fn short_form() -> Result<()> {
+/// If it does not work.
+pub(crate) fn run_front_short() -> Result<()> {
     run_front::Args::short_form().run()
+}
+
+/// As [`run_front_short`].
+///
+/// # Errors
+/// If it does not work.
+pub(crate) fn explore_short() -> Result<()> {
+    explore::Args::short_form().run()
 }

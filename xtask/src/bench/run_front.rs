@@ -6,7 +6,7 @@
 
 use super::{
     figure::{self, Figure, Figures},
-    table,
+    machine, table,
 };
 use crate::{clients, packages};
 use anyhow::{Context, Result, ensure};
@@ -20,16 +20,16 @@ use std::{
 /// Options of `bench run-front`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How many rounds
+    /// Measure in so many rounds
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// How many calls of each kind a round (a tenth of that under umockdev)
+    /// Make so many calls of each kind a round (a tenth of that under umockdev)
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(10..))]
     calls: u32,
     /// Measure this binary instead of building one in release form
     #[arg(long, value_name = "FILE")]
     outlive: Option<PathBuf>,
-    /// Leave one out
+    /// Leave this side out
     #[arg(long, value_enum, value_name = "SIDE")]
     skip: Vec<Side>,
 }
@@ -73,7 +73,7 @@ impl Args {
     }
 
     pub(crate) fn run(&self) -> Result<()> {
-        packages::require(&packages::for_bench())?;
+        packages::require(&packages::for_run_front_bench())?;
         let programs = self.programs()?;
         let places = [Place::Core(last_core()?), Place::Anywhere];
         let mut rounds = Rounds::new();
@@ -124,18 +124,11 @@ impl Args {
     }
 
     fn heading(&self) -> String {
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model =
-            processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).unwrap_or_default();
-        let cores = std::thread::available_parallelism().map_or(0, usize::from);
         format!(
-            "\nOne call on a device, seen from its client; median of {} rounds of {} calls (a tenth of that under umockdev), µs.\nLinux {}, {} cores, {}\n",
+            "\nOne call on a device, seen from its client; median of {} rounds of {} calls (a tenth of that under umockdev), µs.\n{}\n",
             self.rounds,
             self.calls,
-            kernel.trim(),
-            cores,
-            model.1
+            machine::line()
         )
     }
 }

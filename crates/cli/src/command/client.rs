@@ -1,7 +1,7 @@
 use crate::demo::clients::Client;
 use std::{path::PathBuf, process::ExitCode};
 
-/// Is one of the programs that the demo and the tests explore
+/// Be one of the programs that the demo and the tests explore
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Which one.

@@ -10,7 +10,7 @@ use std::{process::ExitCode, time::Duration};
 /// Which lab is meant.
 #[derive(clap::Args)]
 struct In {
-    /// The lab; not needed if only one runs
+    /// Talk to this lab; not needed if only one runs
     #[arg(long = "in", value_name = "LAB", env = "OUTLIVE_LAB", hide_env_values = true)]
     lab: Option<String>,
 }
@@ -41,7 +41,7 @@ Examples:
   outlive ls i2c-7 --handles
   outlive ls --json")]
 pub(crate) struct Ls {
-    /// Which devices: i2c-7; all if none is named
+    /// The devices, such as i2c-7; all if none is named
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 
@@ -147,7 +147,7 @@ Examples:
   outlive unplug i2c-7 i2c-8 --orderly
   outlive unplug i2c-7 --deadline 5s")]
 pub(crate) struct Unplug {
-    /// Which devices: i2c-7
+    /// The devices, such as i2c-7
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
 
@@ -155,7 +155,7 @@ pub(crate) struct Unplug {
     #[arg(long)]
     orderly: bool,
 
-    /// How long to wait until everybody has left it
+    /// Wait so long until everybody has left it
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration)]
     deadline: Duration,
 
@@ -247,7 +247,7 @@ Examples:
   outlive events
   outlive events i2c-7 --json")]
 pub(crate) struct Events {
-    /// Which devices: i2c-7; all if none is named
+    /// The devices, such as i2c-7; all if none is named
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 

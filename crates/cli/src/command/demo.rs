@@ -1,7 +1,7 @@
 use crate::{demo, exploration::paint, terminal};
 use std::process::ExitCode;
 
-/// Shows in under a minute what Outlive does: pulls an I2C bus out from under programs, and says which of them cope
+/// Show in under a minute what Outlive does: pull an I2C bus out from under programs, and say which of them cope
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 

@@ -14,7 +14,7 @@ const OUR_FAILURE: u8 = 125;
 const USAGE: u8 = 2;
 const PLAIN_RUN_FAILED: u8 = 3;
 
-/// Pulls the device at every operation of a program in turn, and says how the program took it
+/// Pull the device at every operation of a program in turn, and say how the program took it
 ///
 /// CMD runs once for each of its operations, each time on a fresh device, which is gone as that operation arrives. How
 /// CMD takes it is the point's verdict; from best to worst: unaffected, clean, silent, flood, spin, hang, crash. A file
@@ -25,7 +25,7 @@ Examples:
   outlive explore --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
   outlive explore --device i2c:24c02@0x50,bus=7 --at 12 -- i2cdump -y 7 0x50 b
 
-Exit status: 0 if no point is worse than --allow, 1 if one is, 2 if it was called wrongly, 3 if CMD fails without a
+Exit status: 0 if no point is worse than --allow, 1 if one is, 2 if it was called wrongly, 3 if CMD fails without a \
 pull, 125 if a run could not be carried out.")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     /// Begin no more runs after this time [default: 60s, if neither --all nor --points is given]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     budget: Option<Duration>,
-    /// Runs side by side [default: the number of processors]
+    /// Have so many runs side by side [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Stop a run after this time [default: what CMD takes without a pull, and 5s]
@@ -55,13 +55,13 @@ pub(crate) struct Args {
     /// Stop a run after this much output after the pull [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_output: Option<u64>,
-    /// An exit code of CMD that says rightly that the device is gone, besides all but 0
+    /// Take this exit code of CMD, too, as saying that the device is gone; all but 0 do anyway
     #[arg(long, value_name = "N")]
     expect_exit: Option<i32>,
-    /// The worst verdict that is all right: unaffected, clean, silent, flood, spin, hang, crash
+    /// Exit with 0 if no verdict is worse than this: unaffected, clean, silent, flood, spin, hang, crash
     #[arg(long, value_name = "VERDICT", default_value = "clean")]
     allow: Verdict,
-    /// A report that --json wrote: points that are no worse than they were there are all right, too
+    /// Accept points that are no worse than in this report, which --json wrote
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
     /// The program and its arguments

@@ -63,9 +63,9 @@ impl clap::Args for LabArgs {
             .value_name("SPEC")
             .action(clap::ArgAction::Append)
             .value_parser(NonEmptyStringValueParser::new())
-            .help("A device: CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7")
+            .help("Plug in a device: CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7")
             .long_help(
-                "A device, as CLASS:MODEL[@ADDR][,KEY=VALUE]... May be given several times; chips with the same bus \
+                "Plug in a device: CLASS:MODEL[@ADDR][,KEY=VALUE]... May be given several times; chips with the same bus \
                  number share the bus. Without a number a device gets the lowest that is free.\n\n\
                  i2c:24c02@0x50,bus=7            an EEPROM of 256 bytes at address 0x50 of /dev/i2c-7\n\
                  i2c:24c02@0x50,file=eeprom.bin  one that keeps its content in a file\n\
@@ -77,15 +77,15 @@ impl clap::Args for LabArgs {
             .action(clap::ArgAction::Append)
             .value_parser(value_parser!(PathBuf))
             .value_hint(ValueHint::FilePath)
-            .help("A file (TOML) that describes devices");
+            .help("Plug in the devices that this file (TOML) describes; may be given several times");
         let name = Arg::new("name")
             .long("name")
             .value_name("NAME")
-            .help("What to call the lab, for --in of ls, plug, unplug and events [default: lab-PID]");
+            .help("Call the lab so, for --in of ls, plug, unplug and events [default: lab-PID]");
         let contract = Arg::new("contract")
             .long("contract")
             .value_name("CONTRACT")
-            .help("How removed devices answer: strict (quiet and linux are not there yet) [default: strict]");
+            .help("Let removed devices answer like this: strict (quiet and linux are not there yet) [default: strict]");
         let heading = "The lab";
         command.args([device, lab, name, contract].map(|arg| arg.help_heading(heading)))
     }

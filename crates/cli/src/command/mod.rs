@@ -23,26 +23,25 @@ use std::{ffi::OsString, process::ExitCode};
     name = "outlive",
     version,
     max_term_width = 100,
-    disable_help_subcommand = true,
     after_help = "\
 Examples:
   outlive demo
   outlive run --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
   outlive explore --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
-  outlive unplug i2c-7                  while a lab runs
+  outlive unplug i2c-7                  (while a lab runs)
 
 Exit status: 0, 1 if it failed, 2 if it was called wrongly. run exits as its program does."
 )]
 pub(crate) struct Outlive {
-    /// Say only what was asked for
+    /// Say nothing but what was asked for; show no progress
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
     quiet: bool,
 
-    /// Say more; twice, even more
+    /// Say more: each point as it is explored
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
     verbose: u8,
 
-    /// When to use colour
+    /// Use colour on a terminal, always, or never
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, help_heading = "Output")]
     color: Color,
 
@@ -66,11 +65,6 @@ enum Command {
     Doctor(doctor::Args),
     Completions(shell::Completions),
     Man(shell::Man),
-    // What our own processes call; not for people.
-    #[command(name = "__client", hide = true)]
-    Client(client::Args),
-    #[command(name = "__trial", hide = true)]
-    Trial(trial::Args),
 }
 
 impl Outlive {
@@ -88,8 +82,31 @@ impl Outlive {
             Command::Doctor(args) => args.run(),
             Command::Completions(args) => args.run(),
             Command::Man(args) => args.run(),
-            Command::Client(args) => args.run(),
-            Command::Trial(args) => args.run(),
+        }
+    }
+}
+
+/// What our own processes call, and the programs of the demo: a grammar of its own, which is not for people and in none
+/// of what they read.
+#[derive(Parser)]
+#[command(name = "outlive")]
+pub(crate) enum Own {
+    #[command(name = "__client")]
+    Client(client::Args),
+    #[command(name = crate::trials::COMMAND)]
+    Trial(trial::Args),
+}
+
+impl Own {
+    /// Whether the command line of this process is in this grammar.
+    pub(crate) fn is_meant() -> bool {
+        std::env::args_os().nth(1).is_some_and(|word| word.as_encoded_bytes().starts_with(b"__"))
+    }
+
+    pub(crate) fn run(self) -> ExitCode {
+        match self {
+            Own::Client(args) => args.run(),
+            Own::Trial(args) => args.run(),
         }
     }
 }
@@ -120,12 +137,13 @@ fn is_run(mut arguments: impl Iterator<Item = OsString>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Outlive, is_run};
+    use super::{Outlive, Own, is_run};
     use clap::CommandFactory;
 
     #[test]
     fn the_grammar_has_no_contradictions() {
         Outlive::command().debug_assert();
+        Own::command().debug_assert();
     }
 
     #[test]

@@ -21,8 +21,8 @@ Examples:
   outlive run --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
   outlive run --lab lab.toml -- sh
 
-Exit status: that of CMD, 128+N if signal N ended it, 127 if it was not found, 126 if it cannot be executed, 125 if we
-failed.")]
+Exit status: that of CMD; 128+N if signal N ended it; 127 if it was not found, 126 if it cannot be executed;
+125 if we failed.")]
 pub(crate) struct Args {
     #[command(flatten)]
     lab: LabArgs,

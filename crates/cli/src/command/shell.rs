@@ -3,8 +3,13 @@
 use super::Outlive;
 use crate::terminal;
 use anyhow::Context;
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use std::{io::Write, path::PathBuf, process::ExitCode};
+
+/// The grammar without `help`, which would repeat all of it.
+fn grammar() -> Command {
+    Outlive::command().disable_help_subcommand(true)
+}
 
 /// Print a completion script for a shell
 #[derive(clap::Args)]
@@ -13,14 +18,14 @@ Examples:
   outlive completions bash > ~/.local/share/bash-completion/completions/outlive
   outlive completions fish > ~/.config/fish/completions/outlive.fish")]
 pub(crate) struct Completions {
-    /// Which shell
+    /// The shell
     shell: clap_complete::Shell,
 }
 
 impl Completions {
     pub(crate) fn run(self) -> ExitCode {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Outlive::command(), "outlive", &mut script);
+        clap_complete::generate(self.shell, &mut grammar(), "outlive", &mut script);
         print(&script)
     }
 }
@@ -33,10 +38,10 @@ Examples:
   outlive man unplug | man -l -
   outlive man --dir /usr/local/share/man/man1")]
 pub(crate) struct Man {
-    /// The command whose page to print; without one, that of outlive itself
+    /// The command whose page is printed; without one, that of outlive itself
     command: Option<String>,
 
-    /// Write the pages of all commands into this folder
+    /// Write the pages of all commands into this folder instead
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     dir: Option<PathBuf>,
 }
@@ -50,7 +55,7 @@ impl Man {
     }
 
     fn render(&self) -> anyhow::Result<Vec<u8>> {
-        let mut command = Outlive::command();
+        let mut command = grammar();
         if let Some(folder) = &self.dir {
             clap_mangen::generate_to(command, folder).with_context(|| folder.display().to_string())?;
             return Ok(Vec::new());

@@ -4,9 +4,12 @@ use outlive_host::{
     trial::{self, Trial, TrialError},
 };
 use rustix::process::{Signal, set_parent_process_death_signal};
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
-/// Carries out one run of an exploration: a trial comes in as JSON, and what was seen goes out
+/// Carry out one run of an exploration: a trial comes in as JSON, and what was seen goes out
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
@@ -18,7 +21,7 @@ impl Args {
             terminal::complain(format_args!("this run may outlive its explorer: {error}"));
         }
         let answer = read().map_or_else(Answer::Failed, carry_out);
-        match serde_json::to_writer(io::stdout(), &answer) {
+        match hand_over(&answer) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 terminal::complain(format_args!("cannot hand over what was seen: {error}"));
@@ -26,6 +29,12 @@ impl Args {
             }
         }
     }
+}
+
+/// In as few pieces as the pipe takes it: each wakes the explorer.
+fn hand_over(answer: &Answer) -> io::Result<()> {
+    io::stdout().write_all(&serde_json::to_vec(answer)?)?;
+    io::stdout().flush()
 }
 
 fn read() -> Result<Trial, String> {

@@ -30,6 +30,9 @@ struct Act {
 /// # Errors
 /// If the runs cannot be carried out on this machine.
 pub(crate) fn show(paint: Paint) -> anyhow::Result<()> {
+    if terminal::json() {
+        return tell();
+    }
     terminal::line(
         "Two programs log the temperature: they share an I2C bus with an EEPROM and an LM75. Outlive runs each of them\n\
          once for each of its operations on the bus, and takes the bus away just as that operation arrives.",
@@ -45,6 +48,13 @@ pub(crate) fn show(paint: Paint) -> anyhow::Result<()> {
     for (name, report) in &seen {
         terminal::line(format_args!("  {name:8} {}", in_a_line(report, paint)));
     }
+    Ok(())
+}
+
+/// The demo for programs: its reports as a list.
+fn tell() -> anyhow::Result<()> {
+    let tale = |act: Act| Ok(serde_json::json!({ "name": act.name, "about": act.about, "report": explore(&act)? }));
+    terminal::line_json(&acts()?.into_iter().map(tale).collect::<anyhow::Result<Vec<_>>>()?);
     Ok(())
 }
 

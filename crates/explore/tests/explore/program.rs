@@ -1,7 +1,7 @@
 //! Programs that are functions, run without a process.
 
 use outlive_explore::{Explorer, Point, Report, Request, Runner, RunnerError, Watch};
-use outlive_host::trial::{Answered, Chunk, End, Observed, Operation, Stopped, Trial};
+use outlive_host::trial::{Answered, Chunk, End, Observed, Operation, Pull, Stopped, Trial};
 use std::{
     sync::{
         Mutex,
@@ -49,9 +49,14 @@ impl Program {
         Explorer::prepare(self, Request { command: vec!["program".into()], ..Request::default() }).unwrap()
     }
 
-    /// Where each run was pulled, in the order of the runs.
-    pub(crate) fn pulls(&self) -> Vec<Option<u64>> {
-        self.trials.lock().unwrap().iter().map(|trial| trial.pull.map(|pull| pull.at)).collect()
+    /// Where each run was to be pulled, in the order of the runs: `b 2` is the second b, `#3` number 3.
+    pub(crate) fn pulls(&self) -> Vec<String> {
+        let text = |trial: &Trial| match &trial.pull {
+            None => "-".to_owned(),
+            Some(Pull::At(number)) => format!("#{number}"),
+            Some(Pull::Named(name)) => format!("{} {}", name.what, name.occurrence),
+        };
+        self.trials.lock().unwrap().iter().map(text).collect()
     }
 }
 
@@ -68,7 +73,7 @@ impl Runner for Program {
 
 fn perform(script: &[(&'static str, String)], then: Then, trial: &Trial) -> Observed {
     let mut seen = Observed { wall: Duration::from_millis(10), ..Observed::default() };
-    let at = trial.pull.map_or(u64::MAX, |pull| pull.at);
+    let at = number_of(script, trial.pull.as_ref()).unwrap_or(u64::MAX);
     for (number, (call, what)) in (1..).zip(script) {
         let after_pull = number >= at;
         seen.pulled |= after_pull;
@@ -93,6 +98,17 @@ fn perform(script: &[(&'static str, String)], then: Then, trial: &Trial) -> Obse
         _ => End::Exit(0),
     };
     seen
+}
+
+/// The number of the operation that a pull is for, if the program comes to it.
+fn number_of(script: &[(&'static str, String)], pull: Option<&Pull>) -> Option<u64> {
+    match pull? {
+        Pull::At(number) => Some(*number),
+        Pull::Named(name) => {
+            let fits = |(_, (call, what)): &(u64, &(&'static str, String))| name.fits("i2c-7", call, what);
+            (1..).zip(script).filter(fits).map(|(number, _)| number).nth(name.occurrence as usize - 1)
+        }
+    }
 }
 
 pub(crate) fn operation(number: u64, call: &str, what: &str, after_pull: bool) -> Operation {
