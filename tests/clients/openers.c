@@ -1,6 +1,6 @@
 /* Ways to open that only some programs use.
  *
- *   openers                        openat2 with its restrictions, O_PATH, O_TRUNC, O_APPEND, paths at the ends of pages
+ *   openers                        openat2 with its restrictions, O_TRUNC, O_APPEND, paths at the ends of pages
  *   openers storm                  opens and closes without end
  */
 #define _GNU_SOURCE
@@ -74,12 +74,6 @@ static void unusual_opens(void)
 	snprintf(again, sizeof again, "/proc/self/fd/%d", fd);
 	expect_errno("open of /proc/self/fd/N with O_TRUNC", failed_with(open(again, O_RDWR | O_TRUNC)), 0);
 	expect_errno("open with O_APPEND", failed_with(open(device_path(), O_WRONLY | O_APPEND)), 0);
-	int path = open(device_path(), O_PATH);
-	char byte;
-	expect_errno("open with O_PATH", failed_with(path), 0);
-	expect_errno("  which cannot be read", failed_with(read(path, &byte, 1)), EBADF);
-	snprintf(again, sizeof again, "/proc/self/fd/%d", path);
-	expect_errno("  but opened", failed_with(open(again, O_RDWR)), 0);
 }
 
 int main(int argc, char **argv)

@@ -44,6 +44,13 @@ fn unusual_opens_answer_as_on_linux() {
     }
 }
 
+/// A difference that we cannot avoid (docs/differences.md).
+#[test]
+fn an_open_with_o_path_is_refused() {
+    let script = "import os\ntry: os.open('/dev/i2c-7', os.O_PATH)\nexcept OSError as e: print(e.errno)";
+    assert_eq!(Run::with(&[EEPROM]).expect(0, ["/usr/bin/python3", "-c", script]), "9\n");
+}
+
 /// Whoever starts us may ignore SIGCHLD, and that is inherited.
 #[test]
 fn the_exit_status_is_known_also_if_our_starter_ignores_children() {
