@@ -76,10 +76,9 @@ impl Crew {
     /// Calls `receive`, which waits for work. `None` if there will be no more, or if somebody else waits for it already:
     /// the thread shall end.
     pub(super) fn wait<T>(&self, receive: impl FnOnce() -> Option<T>) -> Option<T> {
-        if self.waiting.fetch_add(1, Relaxed) > 0 && !self.wary.load(Relaxed) {
-            self.waiting.fetch_sub(1, Relaxed);
-            return None;
-        }
+        // In one step: two that counted themselves first could each take the other for one who waits, and both leave.
+        let place = |waiting| (waiting == 0 || self.wary.load(Relaxed)).then_some(waiting + 1);
+        self.waiting.fetch_update(Relaxed, Relaxed, place).ok()?;
         let received = receive();
         let last = self.waiting.fetch_sub(1, Relaxed) == 1;
         if received.is_some() {
@@ -200,5 +199,28 @@ mod tests {
             std::thread::sleep(ROUND);
         }
         assert_eq!(crew.threads.load(Relaxed), 0, "all end when there is no more work");
+    }
+
+    /// However many threads take turns, one stays until there is no more work.
+    #[test]
+    fn a_crew_never_leaves_as_a_whole() {
+        let (give, work) = mpsc::channel::<()>();
+        let (done, seen) = mpsc::channel();
+        let (work, done) = (Mutex::new(work), Mutex::new(done));
+        let crew = Crew::start("test", move |crew| {
+            while let Some(()) = crew.wait(|| work.lock().unwrap().recv().ok()) {
+                let _ = done.lock().unwrap().send(());
+            }
+        })
+        .unwrap();
+        for number in 0..3000 {
+            crew.hire().unwrap();
+            crew.hire().unwrap();
+            give.send(()).unwrap();
+            seen.recv().unwrap();
+            give.send(()).unwrap();
+            seen.recv().unwrap();
+            assert!(crew.threads.load(Relaxed) > 0, "after {number} rounds nobody is left");
+        }
     }
 }
