@@ -112,7 +112,12 @@ fn unaffected_is_a_program_that_needs_no_device_any_more() {
 
 #[test]
 fn a_hang_says_where_it_sleeps() {
-    let (report, _) = report(&["--timeout", "1s", "--at", "4"], &client("hang"));
+    let script = "import fcntl, os, time
+bus = os.open('/dev/i2c-7', os.O_RDWR)
+try: fcntl.ioctl(bus, 0x0703, 0x50)
+except OSError: time.sleep(600)";
+    let (report, exit) = report(&["--at", "2"], &["python3", "-c", script]);
+    assert_eq!((verdicts(&report), exit), (vec!["hang"], 1), "{report:#}");
     let threads = report["points"][0]["threads"].as_array().unwrap();
     assert!(threads.iter().any(|thread| thread["call"] == "clock_nanosleep"), "{threads:#?}");
 }
@@ -291,7 +296,7 @@ fn the_end_of_a_tree_is_heard_once() {
     let text = fs::read_to_string(&trace).unwrap();
     fs::remove_file(trace).unwrap();
     let received: Vec<&str> = text.lines().filter(|line| line.contains("SECCOMP_IOCTL_NOTIF_RECV")).collect();
-    assert!(received.len() > 10, "a program that is linked dynamically opens its libraries: {text}");
+    assert!(received.len() > 2, "a program that is linked dynamically opens its libraries: {text}");
     let in_vain = text.lines().filter(|line| line.contains("ENOENT")).count();
     assert!(in_vain <= 3, "{in_vain} times in vain: {text}");
 }
@@ -310,8 +315,8 @@ except OSError:
 fn a_run_that_gives_no_answer_is_our_failure() {
     let marker = format!("outlive-stuck-{}", std::process::id());
     let command = ["python3", "-c", STOPS_ITS_SUPERVISOR, &marker];
-    let reason = "the process of a run was killed, as it had not answered 10 s after the run's time limit of 1 s";
-    let output = output(&["--timeout", "1s", "--all", "--jobs", "1"], &command);
+    let reason = "the process of a run was killed, as it had not answered 10 s after the run's time limit of 5 s";
+    let output = output(&["--timeout", "5s", "--all", "--jobs", "1"], &command);
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(125), "{text}");
     assert!(text.contains(&format!("given up at point 2, 1 point left: {reason}")), "{text}");

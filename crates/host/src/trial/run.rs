@@ -1,7 +1,7 @@
 //! Carries out a trial.
 
 use super::{
-    Observed, Stopped, Trial,
+    Observed, Stopped, Thread, Trial,
     look::{self, Awake},
     record::Recorder,
 };
@@ -15,6 +15,7 @@ use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
 };
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::Read,
     os::fd::OwnedFd,
@@ -29,6 +30,10 @@ const BURN_WINDOW: Duration = Duration::from_millis(200);
 const BURN_SHARE: u32 = 25;
 /// A thread that has run for less in that time has not shown that it burns.
 const BURN_LEAST: Duration = Duration::from_millis(10);
+
+/// How often a tree that sleeps is looked at, at most, to see all of its threads asleep, and how long between.
+const SLEEP_LOOKS: u32 = 20;
+const SLEEP_PAUSE: Duration = Duration::from_millis(2);
 
 /// Why a trial could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -113,10 +118,28 @@ fn alarm(deadline: Instant, root: u32, recorder: &Arc<Recorder>, ended: mpsc::Re
         }
         let burning = burns(root, deadline, &wait);
         if let Some(burning) = burning {
-            recorder.found_doing(look::threads(root));
+            recorder.found_doing(if burning { look::threads(root) } else { asleep(root) });
             recorder.stop(Stopped::Time { burning });
         }
     })
+}
+
+/// What the threads of a tree that sleeps are doing: each as it was found asleep, even if it wakes now and then.
+fn asleep(root: u32) -> Vec<Thread> {
+    let mut found: BTreeMap<u32, Thread> = BTreeMap::new();
+    for _ in 0..SLEEP_LOOKS {
+        for thread in look::threads(root) {
+            // Who has been found asleep stays so.
+            if found.get(&thread.tid).is_none_or(|known| known.state == 'R') {
+                found.insert(thread.tid, thread);
+            }
+        }
+        if found.values().all(|thread| thread.state != 'R') {
+            break;
+        }
+        std::thread::sleep(SLEEP_PAUSE);
+    }
+    found.into_values().collect()
 }
 
 /// Watches a tree until `deadline`, and says whether it burns processor time: all of it together by what it got, or one
