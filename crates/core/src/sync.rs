@@ -4,7 +4,7 @@
 pub(crate) use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, ThreadId},
 };
@@ -14,7 +14,7 @@ pub(crate) use loom::{
     cell::UnsafeCell,
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, ThreadId},
 };
@@ -53,6 +53,15 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Waits on `condvar` until it is notified or `deadline` passes; `None` waits without limit. May wake for nothing.
 pub(crate) fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, deadline: Option<Instant>) -> MutexGuard<'a, T> {
     match deadline {
+        #[cfg(loom)]
+        None => {
+            // Whoever sleeps cannot be interrupted, and need not be.
+            crate::gate::interrupts::away();
+            let guard = condvar.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner);
+            crate::gate::interrupts::back();
+            guard
+        }
+        #[cfg(not(loom))]
         None => condvar.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner),
         // loom has no time. A model waits without a limit, or with one that has passed before it gets here.
         Some(_) if cfg!(loom) => panic!("a model cannot wait for a while"),
