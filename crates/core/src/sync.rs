@@ -1,4 +1,4 @@
-//! Every atomic, lock, cell and clock of this crate comes through here, so that loom sees them all.
+//! Every atomic, fence, lock, cell and clock of this crate comes through here, so that loom sees them all.
 
 #[cfg(not(loom))]
 pub(crate) use std::{
@@ -22,6 +22,13 @@ pub(crate) use loom::{
 // What loom has no counterpart of. A `OnceLock` is written once, before the atomic operation that publishes it, and
 // never waited for; the counts of a `Weak` are looked at and changed under a lock that loom does see.
 pub(crate) use std::sync::{Arc as PlainArc, OnceLock, Weak};
+
+#[cfg(all(not(loom), any(not(target_os = "linux"), miri)))]
+pub(crate) use crate::gate::fence::Counted as Chosen;
+#[cfg(all(target_os = "linux", not(loom), not(miri)))]
+pub(crate) use crate::gate::fence::membarrier::Membarrier as Chosen;
+#[cfg(loom)]
+pub(crate) use crate::gate::interrupts::Interrupts as Chosen;
 
 use std::time::Instant;
 

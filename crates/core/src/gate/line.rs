@@ -11,8 +11,8 @@
 //! taken by a later thread once its slots are all null: guards may have been sent elsewhere, and until they are dropped
 //! the line names the thread that took them.
 
-use super::fence::{Chosen, Fence};
-use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, planted};
+use super::fence::Fence;
+use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Chosen, Ordering, planted};
 use std::{cell::Cell, ptr};
 
 /// Guards that a thread can hold at a time without counting. The eighth word of the line names its owner.

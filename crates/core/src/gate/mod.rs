@@ -52,9 +52,9 @@ mod line;
 
 use crate::{
     hook::{self, Hook},
-    sync::{AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, UnsafeCell, lock, planted, wait},
+    sync::{AtomicUsize, Chosen, Condvar, Mutex, MutexGuard, Ordering, UnsafeCell, lock, planted, wait},
 };
-use fence::{Chosen, Fence};
+use fence::Fence;
 use line::Slot;
 use std::{fmt, ops::Deref, process, ptr, time::Instant};
 
