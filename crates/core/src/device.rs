@@ -72,8 +72,12 @@ impl<S, H> Device<S, H> {
     ///
     /// It may be called from anywhere: from inside an operation of this device, from a hook of its removal, from its
     /// driver (I3, I34).
+    ///
+    /// In a process that has the device by fork(2) it does nothing, and [`Unplug::wait`] says so.
     pub fn unplug(&self, reason: Reason) -> Unplug<S, H> {
-        self.owner.life.begin_removal(reason);
+        if !self.owner.life.gate.is_copy() {
+            self.owner.life.begin_removal(reason);
+        }
         Unplug::new(self.owner.clone())
     }
 
@@ -111,6 +115,10 @@ impl<S, H> Device<S, H> {
 
 impl<S, H> Drop for Owner<S, H> {
     fn drop(&mut self) {
+        if self.life.gate.is_copy() {
+            // The device is another process's, and its locks may be held by threads that do not exist here.
+            return;
+        }
         self.life.begin_removal(Reason::Abandoned);
         let observer = self.life.observer.clone();
         // Not with the last handle: a close never touches the hardware (I22).

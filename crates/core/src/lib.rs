@@ -57,11 +57,14 @@ mod watch;
 pub use device::Device;
 pub use event::{Change, Event, Events, Watcher};
 pub use gate::Guard;
+#[cfg(loom)]
+#[doc(hidden)]
+pub use gate::interrupts::{BareGate, asleep, asymmetric};
 pub use gone::{Generation, Gone, Reason};
 pub use handle::{Handle, HandleId};
 pub use life::Step;
 pub use number::{Held, Number, Numbers};
 pub use operation::{Inside, Operation};
 pub use request::{Cause, Outcome, Request};
-pub use unplug::{Busy, REMOVAL_BUDGET, Unplug};
+pub use unplug::{Busy, GuardInside, REMOVAL_BUDGET, Unplug};
 pub use watch::Watch;

@@ -18,6 +18,32 @@ macro_rules! mutants {
 mutants! {
     /// The gate looks for the mark, then counts itself in.
     CheckBeforeCount,
+    /// The gate looks for the mark, then fills the slot.
+    CheckBeforeHold,
+    /// There is no heavy fence.
+    NoHeavyFence,
+    /// The heavy fence comes before the mark.
+    HeavyBeforeMark,
+    /// The one who leaves looks for the mark, then clears the slot.
+    LookBeforeClear,
+    /// What was done inside is not released by clearing the slot.
+    ClearRelaxed,
+    /// Filling a slot does not release what was done by the guard before.
+    HoldRelaxed,
+    /// Whoever finds a slot free does not acquire what the guard before did.
+    FreeSlotRelaxed,
+    /// The scan of the slots does not acquire.
+    ScanRelaxed,
+    /// The drain reads the count, then scans the slots.
+    CountBeforeSlots,
+    /// A guard gives its slot back, then counts itself in.
+    ClearBeforeCount,
+    /// A guard that is inside moves to another slot.
+    GuardMovesToSlot,
+    /// The drain goes to sleep without another look under the lock.
+    SleepOnOldLook,
+    /// Whoever takes over a line does not acquire what its last owner did.
+    ClaimRelaxed,
     /// The gate lets in whoever comes.
     EnterIgnoresMark,
     /// What was done inside is not released to the drain.

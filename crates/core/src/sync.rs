@@ -1,10 +1,10 @@
-//! Every atomic, lock, cell and clock of this crate comes through here, so that loom sees them all.
+//! Every atomic, fence, lock, cell and clock of this crate comes through here, so that loom sees them all.
 
 #[cfg(not(loom))]
 pub(crate) use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, ThreadId},
 };
@@ -14,7 +14,7 @@ pub(crate) use loom::{
     cell::UnsafeCell,
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, ThreadId},
 };
@@ -22,6 +22,13 @@ pub(crate) use loom::{
 // What loom has no counterpart of. A `OnceLock` is written once, before the atomic operation that publishes it, and
 // never waited for; the counts of a `Weak` are looked at and changed under a lock that loom does see.
 pub(crate) use std::sync::{Arc as PlainArc, OnceLock, Weak};
+
+#[cfg(all(not(loom), any(not(target_os = "linux"), miri)))]
+pub(crate) use crate::gate::fence::Counted as Chosen;
+#[cfg(all(target_os = "linux", not(loom), not(miri)))]
+pub(crate) use crate::gate::fence::membarrier::Membarrier as Chosen;
+#[cfg(loom)]
+pub(crate) use crate::gate::interrupts::Interrupts as Chosen;
 
 use std::time::Instant;
 
@@ -53,6 +60,15 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Waits on `condvar` until it is notified or `deadline` passes; `None` waits without limit. May wake for nothing.
 pub(crate) fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, deadline: Option<Instant>) -> MutexGuard<'a, T> {
     match deadline {
+        #[cfg(loom)]
+        None => {
+            // Whoever sleeps cannot be interrupted, and need not be.
+            crate::gate::interrupts::away();
+            let guard = condvar.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner);
+            crate::gate::interrupts::back();
+            guard
+        }
+        #[cfg(not(loom))]
         None => condvar.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner),
         // loom has no time. A model waits without a limit, or with one that has passed before it gets here.
         Some(_) if cfg!(loom) => panic!("a model cannot wait for a while"),

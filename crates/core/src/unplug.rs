@@ -1,6 +1,7 @@
 use crate::{
     Inside, Step,
     device::Owner,
+    gate::this_thread_number,
     life::Life,
     sync::{Arc, lock, planted, this_thread, wait},
 };
@@ -27,13 +28,17 @@ impl<S, H> Unplug<S, H> {
     /// unplug has taken it: the fence holds all the same. `limit` counts from this call; `Duration::MAX` is none.
     ///
     /// A thread that is inside itself waits for itself here: it gets [`Busy`] when `limit` is over (I3), so it must give
-    /// one. In a hook of this very removal it gets it at once.
+    /// one. In a hook of this very removal it gets it at once, and so does a process that has the device by fork(2):
+    /// there the device stays as it is, since those inside may not exist in that process and would never leave.
     ///
     /// # Errors
     /// [`Busy`] after `limit`: the device is dead, the fence is not there yet, and [`Busy::wait`] waits on.
     pub fn wait(self, limit: Duration) -> Result<Option<H>, Busy<S, H>> {
         // A limit too large for the clock is no limit.
         let deadline = Instant::now().checked_add(limit);
+        if self.life().gate.is_copy() {
+            return Err(Busy { unplug: self });
+        }
         let drained = if self.hooks_have_run(deadline) { self.life().gate.drain(deadline).ok() } else { None };
         match drained {
             Some(Some(hardware)) => {
@@ -82,7 +87,13 @@ pub struct Busy<S, H> {
 impl<S, H> Busy<S, H> {
     /// The recorded operations that are still inside.
     pub fn culprits(&self) -> Vec<Inside> {
-        self.unplug.life().inside()
+        if self.is_copy() { Vec::new() } else { self.unplug.life().inside() }
+    }
+
+    /// Those inside by a bare guard, one for each. Guards that had to be counted are not known by their thread: see
+    /// [`Guard::into_counted`](crate::Guard::into_counted).
+    pub fn guards(&self) -> Vec<GuardInside> {
+        self.unplug.life().gate.threads().into_iter().map(GuardInside::new).collect()
     }
 
     /// How many are inside in all, bare guards included.
@@ -92,7 +103,31 @@ impl<S, H> Busy<S, H> {
 
     /// How far the removal has come. Before [`Step::Woken`] a hook of the removal has not returned.
     pub fn step(&self) -> Step {
-        lock(&self.unplug.life().book).step
+        if self.is_copy() { Step::Running } else { lock(&self.unplug.life().book).step }
+    }
+
+    /// Whether this process has the device by fork(2) only. Then no lock of it may be taken here: another thread may
+    /// have held it, which does not exist in this process.
+    fn is_copy(&self) -> bool {
+        self.unplug.life().gate.is_copy()
+    }
+
+    /// What is to be waited for, in words.
+    fn lines(&self) -> Vec<String> {
+        let (culprits, guards) = (self.culprits(), self.guards());
+        let unknown = self.inside().saturating_sub(culprits.len() + guards.len());
+        let mut lines: Vec<String> = culprits.iter().map(Inside::to_string).collect();
+        if lock(&self.unplug.life().book).acting.is_some() {
+            lines.push("a hook of its removal has not returned".to_owned());
+        }
+        lines.extend(guards.iter().map(GuardInside::to_string));
+        if unknown > 0 {
+            lines.push(format!("{unknown} inside without a record"));
+        }
+        if lines.is_empty() {
+            lines.push("the last one left just now; wait again".to_owned());
+        }
+        lines
     }
 
     /// Waits on.
@@ -106,19 +141,10 @@ impl<S, H> Busy<S, H> {
 
 impl<S, H> fmt::Display for Busy<S, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let culprits = self.culprits();
-        let bare = self.inside().saturating_sub(culprits.len());
-        let mut lines: Vec<String> = culprits.iter().map(Inside::to_string).collect();
-        if lock(&self.unplug.life().book).acting.is_some() {
-            lines.push("a hook of its removal has not returned".to_owned());
+        if self.is_copy() {
+            return f.write_str("the device belongs to the process that this one was forked from: unplug it there");
         }
-        if bare > 0 {
-            lines.push(format!("{bare} inside without a record"));
-        }
-        if lines.is_empty() {
-            lines.push("the last one left just now; wait again".to_owned());
-        }
-        write!(f, "the device is dead, but the fence is not there yet: {}", lines.join("; "))
+        write!(f, "the device is dead, but the fence is not there yet: {}", self.lines().join("; "))
     }
 }
 
@@ -129,3 +155,26 @@ impl<S, H> fmt::Debug for Busy<S, H> {
 }
 
 impl<S, H> std::error::Error for Busy<S, H> {}
+
+/// One who is inside by a bare guard, without a record (I6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GuardInside {
+    /// The thread that took the guard, as the kernel numbers it (`ps -L`, gettid(2)). The guard may have been sent to
+    /// another one since, and the thread may have ended.
+    pub thread: u32,
+    /// Whether that is the thread that asks: such a thread most likely waits for itself.
+    pub own_thread: bool,
+}
+
+impl GuardInside {
+    fn new(thread: u32) -> Self {
+        GuardInside { thread, own_thread: thread == this_thread_number() }
+    }
+}
+
+impl fmt::Display for GuardInside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "1 inside without a record, entered by thread {}", self.thread)?;
+        if self.own_thread { f.write_str(", the very thread that waits for it") } else { Ok(()) }
+    }
+}

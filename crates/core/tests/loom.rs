@@ -13,7 +13,7 @@ use loom::{
     thread,
 };
 use outlive::{
-    Cause, Device, Handle, Numbers, Outcome, Reason, Request, Step,
+    BareGate, Cause, Device, Handle, Numbers, Outcome, Reason, Request, Step, asleep, asymmetric,
     mutants::{Mutant, plant},
 };
 use std::{process::Command, time::Duration};
@@ -45,7 +45,164 @@ fn explore(preemptions: Option<usize>, scenario: impl Fn() + Send + Sync + 'stat
     let mut builder = loom::model::Builder::new();
     // The nightly run has no bounds.
     builder.preemption_bound = preemptions.filter(|_| std::env::var_os("OUTLIVE_UNBOUNDED_MODELS").is_none());
-    builder.check(scenario);
+    let runs = std::sync::atomic::AtomicUsize::new(0);
+    let runs = std::sync::Arc::new(runs);
+    let counted = runs.clone();
+    builder.check(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        scenario();
+    });
+    println!("{} executions", runs.load(Ordering::Relaxed));
+}
+
+/// As `explore`, with fences as membarrier(2) makes them: for the models of the gate by itself.
+fn explore_gate(preemptions: Option<usize>, scenario: impl Fn() + Send + Sync + 'static) {
+    asymmetric(true);
+    explore(preemptions, scenario);
+    asymmetric(false);
+}
+
+/// Enters, touches, leaves.
+fn visit(gate: BareGate<Canary>) {
+    if let Some(guard) = gate.enter() {
+        guard.touch();
+    }
+}
+
+/// Unplugs: the mark, the drain, and the hardware taken apart.
+fn unplug(gate: BareGate<Canary>) {
+    gate.mark();
+    gate.drain().expect("nobody else takes it").take_apart();
+}
+
+/// I7, I9: a guard in a slot, and the one who unplugs, who may have to sleep until it has left.
+fn slot() {
+    explore_gate(None, || {
+        let gate = BareGate::new(Canary::new());
+        let reader = thread::spawn(move || visit(gate));
+        unplug(gate);
+        reader.join().unwrap();
+    });
+}
+
+/// As `slot`, with two threads and so two lines, of which one is made while the other may be scanned.
+fn two_lines() {
+    explore_gate(Some(3), || {
+        let gate = BareGate::new(Canary::new());
+        let readers: Vec<_> = (0..2).map(|_| thread::spawn(move || visit(gate))).collect();
+        unplug(gate);
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+    });
+}
+
+/// A slot that says another device by the time it is scanned.
+fn reused_slot() {
+    explore_gate(Some(5), || {
+        let (gate, other) = (BareGate::new(Canary::new()), BareGate::new(Canary::new()));
+        let reader = thread::spawn(move || {
+            visit(gate);
+            visit(other);
+        });
+        unplug(gate);
+        reader.join().unwrap();
+    });
+}
+
+/// A guard that is dropped by another thread, while its own thread fills the slot again. (The one who drops it may not
+/// have come to the lock when the slot is scanned, so what it did is known by way of the slot alone.)
+fn moved_guard() {
+    explore_gate(Some(3), || {
+        let (gate, other) = (BareGate::new(Canary::new()), BareGate::new(Canary::new()));
+        let guard = gate.enter().unwrap();
+        let elsewhere = thread::spawn(move || guard.touch());
+        let remover = thread::spawn(move || unplug(gate));
+        let refilled = other.enter();
+        asleep(|| {
+            elsewhere.join().unwrap();
+            remover.join().unwrap();
+        });
+        drop(refilled);
+    });
+}
+
+/// A guard that outlives its thread, whose line goes to another.
+fn handed_line() {
+    explore_gate(Some(3), || {
+        let (gate, other) = (BareGate::new(Canary::new()), BareGate::new(Canary::new()));
+        let left = thread::spawn(move || gate.enter().map(|guard| thread::spawn(move || guard.touch())));
+        let next = thread::spawn(move || visit(other));
+        unplug(gate);
+        next.join().unwrap();
+        if let Some(elsewhere) = left.join().unwrap() {
+            elsewhere.join().unwrap();
+        }
+    });
+}
+
+/// A guard that finds no slot, and is counted.
+fn counted() {
+    explore_gate(Some(5), || {
+        let (gate, other) = (BareGate::new(Canary::new()), BareGate::new(Canary::new()));
+        let reader = thread::spawn(move || {
+            let _full = (other.enter(), other.enter());
+            visit(gate);
+        });
+        unplug(gate);
+        reader.join().unwrap();
+    });
+}
+
+/// A guard that goes from its slot to the count. There is a free slot before its own, which a scan has passed already.
+fn change_over() {
+    explore_gate(Some(5), || {
+        let (gate, other) = (BareGate::new(Canary::new()), BareGate::new(Canary::new()));
+        let reader = thread::spawn(move || {
+            let first = other.enter();
+            let second = gate.enter();
+            drop(first);
+            if let Some(guard) = second {
+                guard.into_counted().touch();
+            }
+        });
+        unplug(gate);
+        reader.join().unwrap();
+    });
+}
+
+/// I4: two devices go at once, while one thread is inside both.
+fn two_gates() {
+    explore_gate(Some(3), || {
+        let (gate, other) = (BareGate::new(Canary::new()), BareGate::new(Canary::new()));
+        let reader = thread::spawn(move || {
+            let _outer = gate.enter();
+            visit(other);
+        });
+        let second = thread::spawn(move || unplug(other));
+        unplug(gate);
+        second.join().unwrap();
+        reader.join().unwrap();
+    });
+}
+
+/// Nobody waits for the hardware, which goes to its heir with the last of a slot and a count.
+fn heir() {
+    explore_gate(Some(5), || {
+        let gate = BareGate::new(Canary::new());
+        let inherited = Arc::new(AtomicUsize::new(0));
+        let count = inherited.clone();
+        let inside = gate.enter_counted();
+        let reader = thread::spawn(move || visit(gate));
+        gate.mark();
+        gate.leave_to(move |canary| {
+            canary.take_apart();
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        if inside {
+            gate.exit_counted();
+        }
+        reader.join().unwrap();
+        assert_eq!(inherited.load(Ordering::Relaxed), 1, "the hardware was not inherited once");
+    });
 }
 
 /// I7, I9: whoever enters has the hardware to itself and the others inside; whoever unplugs has it alone.
@@ -373,6 +530,7 @@ macro_rules! passes {
 }
 
 passes! {
+    slot two_lines reused_slot moved_guard handed_line counted change_over two_gates heir
     guards one_guard moved_operation two_unplugs hooks_or_fence open_or_unplug answer_or_mark parked_or_mark interrupt_or_answer
     interrupt_or_park slow_client watch_or_mark abandoned claims
 }
@@ -382,12 +540,25 @@ fn finder(mutant: Mutant) -> (fn(), &'static str) {
     const RACE: &str = "Causality violation";
     const STUCK: &str = "deadlock";
     match mutant {
-        Mutant::CheckBeforeCount => (one_guard, RACE),
+        Mutant::CheckBeforeCount => (counted, RACE),
+        Mutant::CheckBeforeHold => (slot, RACE),
+        Mutant::NoHeavyFence => (slot, RACE),
+        Mutant::HeavyBeforeMark => (slot, RACE),
+        Mutant::LookBeforeClear => (slot, STUCK),
+        Mutant::ClearRelaxed => (slot, RACE),
+        Mutant::HoldRelaxed => (moved_guard, RACE),
+        Mutant::FreeSlotRelaxed => (moved_guard, RACE),
+        Mutant::ScanRelaxed => (slot, RACE),
+        Mutant::CountBeforeSlots => (change_over, RACE),
+        Mutant::ClearBeforeCount => (change_over, RACE),
+        Mutant::GuardMovesToSlot => (change_over, RACE),
+        Mutant::SleepOnOldLook => (slot, STUCK),
+        Mutant::ClaimRelaxed => (handed_line, RACE),
         Mutant::EnterIgnoresMark => (one_guard, RACE),
-        Mutant::ExitRelaxed => (one_guard, RACE),
+        Mutant::ExitRelaxed => (counted, RACE),
         Mutant::ExitDoesNotWake => (one_guard, STUCK),
         Mutant::WakeWithoutLock => (one_guard, STUCK),
-        Mutant::DrainRelaxed => (one_guard, RACE),
+        Mutant::DrainRelaxed => (counted, RACE),
         Mutant::DrainDoesNotWait => (moved_operation, "somebody is inside after the fence"),
         Mutant::HeirForgotten => (abandoned, "the hardware waits for the last handle"),
         Mutant::ReasonAfterMark => (one_guard, "the reason is written before the gate is shut"),
