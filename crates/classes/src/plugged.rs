@@ -1,7 +1,7 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
 use crate::{Errno, File, OpenFlags, i2c};
-use outlive::{Generation, Gone, Inside, Reason};
+use outlive::{Generation, Gone, IllegalTransition, Inside, Part, Policy, Reason, Refused, State, Status};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// The device node of a device.
@@ -41,6 +41,16 @@ pub enum Hardware {
     I2c(Box<dyn i2c::Adapter>),
 }
 
+/// What an open that was refused says to its client: see [`Plugged::open`].
+pub(crate) fn open_errno(refused: Refused) -> Errno {
+    match refused {
+        Refused::State(State::Offline) => Errno::NXIO,
+        Refused::Driver(code) if (1..4096).contains(&code) => Errno::from_raw_os_error(code),
+        Refused::Driver(_) => Errno::IO,
+        Refused::Gone(_) | Refused::State(_) | Refused::Interrupted => Errno::NODEV,
+    }
+}
+
 /// A device of any class, in one of its lives.
 pub trait Plugged: Send + Sync {
     /// Its class, as in a SPEC: `i2c`.
@@ -55,7 +65,8 @@ pub trait Plugged: Send + Sync {
     /// Opens it.
     ///
     /// # Errors
-    /// ENODEV after the mark; what the class says otherwise.
+    /// ENODEV after the mark, and of a device that is not there yet or is about to go (as a refusal by MTD's
+    /// `get_device`); ENXIO of one that is offline (as `sd_open` in `drivers/scsi/sd.c`); what its driver says otherwise.
     fn open(&self, flags: OpenFlags) -> Result<Arc<dyn File>, Errno>;
 
     /// Calls `hook` at the mark, when its names are taken away; at once if that has happened.
@@ -66,7 +77,23 @@ pub trait Plugged: Send + Sync {
     ///
     /// # Errors
     /// [`StillBusy`] if the limit passed; the device is dead, and calling again waits on.
-    fn unplug(&self, reason: Reason, limit: Duration) -> Result<Option<Hardware>, StillBusy>;
+    fn unplug(&self, reason: Reason, policy: Policy, limit: Duration) -> Result<Option<Hardware>, StillBusy>;
+
+    /// Prepares its removal: new users are refused, those who are there are asked to leave, and for up to `limit` it is
+    /// waited until they have. `true` if they have (I33).
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] if it cannot be closed now.
+    fn prepare(&self, limit: Duration) -> Result<bool, IllegalTransition>;
+
+    /// Sets what it is doing. Calls that were parked are carried out, refused or parked again on this thread.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] if [`State::TRANSITIONS`] does not have it.
+    fn set_state(&self, state: State) -> Result<(), IllegalTransition>;
+
+    /// All that there is to ask about it (I31).
+    fn status(&self) -> Status;
 
     /// Whether it is gone, why, and since when.
     fn gone(&self) -> Option<Gone>;
@@ -87,7 +114,7 @@ pub struct StillBusy {
     pub message: String,
 }
 
-impl<S, H> From<&outlive::Busy<S, H>> for StillBusy {
+impl<S: Part, H: Part> From<&outlive::Busy<S, H>> for StillBusy {
     fn from(busy: &outlive::Busy<S, H>) -> Self {
         StillBusy { culprits: busy.culprits(), message: busy.to_string() }
     }

@@ -1,4 +1,8 @@
-use std::{fmt, time::Instant};
+use crate::sync::{AtomicU64, OnceLock, Ordering};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 /// Which life of a thing this is: the first time it is plugged in is generation 1, plugged again it is 2, and so on.
 /// Generations of one number never repeat, so a number and a generation together never name two devices (I26).
@@ -21,6 +25,17 @@ pub enum Reason {
     Orderly,
     /// The program that owned it dropped the [`Device`](crate::Device) without unplugging it.
     Abandoned,
+    /// The device that it hangs on was reset; it comes back as a new generation.
+    Reset,
+}
+
+impl Reason {
+    const ALL: [Reason; 4] = [Reason::Pulled, Reason::Orderly, Reason::Abandoned, Reason::Reset];
+
+    /// Whether the driver may still speak to the hardware once all users are out (I12).
+    pub fn leaves_hardware(self) -> bool {
+        matches!(self, Reason::Orderly)
+    }
 }
 
 impl fmt::Display for Reason {
@@ -29,6 +44,7 @@ impl fmt::Display for Reason {
             Reason::Pulled => "pulled",
             Reason::Orderly => "removed in good order",
             Reason::Abandoned => "abandoned by its owner",
+            Reason::Reset => "reset with the device that it hung on",
         })
     }
 }
@@ -43,6 +59,12 @@ pub struct Gone {
     pub since: Instant,
 }
 
+impl Gone {
+    pub(crate) fn now(reason: Reason) -> Self {
+        Gone { reason, since: Instant::now() }
+    }
+}
+
 impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the device is gone: {}", self.reason)
@@ -50,3 +72,37 @@ impl fmt::Display for Gone {
 }
 
 impl std::error::Error for Gone {}
+
+/// What the times in a [`GoneCell`] count from. Made with the first device.
+fn epoch() -> Instant {
+    static EPOCH: OnceLock<Instant> = OnceLock::new();
+    *EPOCH.get_or_init(Instant::now)
+}
+
+const REASON_BITS: u32 = 3;
+const _: () = assert!(Reason::ALL.len() < 1 << REASON_BITS);
+
+/// Nothing, and once it has been set a [`Gone`]: one word, since every device has one. Nanoseconds since the epoch and
+/// the reason; 0 is nothing. The time lasts for 73 years.
+pub(crate) struct GoneCell(AtomicU64);
+
+impl GoneCell {
+    pub(crate) fn new() -> Self {
+        epoch();
+        GoneCell(AtomicU64::new(0))
+    }
+
+    /// By one who holds the lock that the mark is made under.
+    pub(crate) fn set(&self, gone: Gone) {
+        let reason = Reason::ALL.iter().position(|reason| *reason == gone.reason).expect("all are there") as u64 + 1;
+        let nanoseconds = gone.since.saturating_duration_since(epoch()).as_nanos() as u64;
+        self.0.store(nanoseconds << REASON_BITS | reason, Ordering::Release);
+    }
+
+    pub(crate) fn get(&self) -> Option<Gone> {
+        let word = self.0.load(Ordering::Acquire);
+        let reason = (word & ((1 << REASON_BITS) - 1)) as usize;
+        let reason = Reason::ALL[reason.checked_sub(1)?];
+        Some(Gone { reason, since: epoch() + Duration::from_nanos(word >> REASON_BITS) })
+    }
+}

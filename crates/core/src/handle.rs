@@ -1,7 +1,9 @@
 use crate::{
-    Gone, Guard, Operation, Watch,
+    Gone, Guard, Operation, Refused, Status, Watch,
     life::Life,
-    sync::{Arc, Ordering, planted},
+    state::Who,
+    sync::{Arc, Ordering},
+    watch::Kind,
 };
 use std::fmt;
 
@@ -18,72 +20,135 @@ impl fmt::Display for HandleId {
 /// An open file. It outlives its device: after the mark it is a *zombie*, every operation on it gets [`Gone`], and what
 /// is shared stays there (I29).
 ///
-/// A clone is the same open file, as after `dup(2)`; [`Device::open`](crate::Device::open) makes another.
+/// A clone is the same open file, as after `dup(2)`; [`Device::open`](crate::Device::open) makes another. It takes 16
+/// bytes, and nothing besides.
 pub struct Handle<S, H> {
-    open: Arc<Open<S, H>>,
+    life: Arc<Life<S, H>>,
+    /// The top bit says that it is the framework's, such as an operation's, and no user of the device.
+    id: u64,
 }
 
-struct Open<S, H> {
-    life: Arc<Life<S, H>>,
-    id: HandleId,
-}
+const UNCOUNTED: u64 = 1 << 63;
 
 impl<S, H> Handle<S, H> {
-    pub(crate) fn new(life: Arc<Life<S, H>>) -> Self {
-        let id = HandleId(life.next_handle.fetch_add(1, Ordering::Relaxed));
+    pub(crate) fn new(life: &Arc<Life<S, H>>) -> Self {
+        Handle::counted(life, life.next_handle.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn counted(life: &Arc<Life<S, H>>, id: u64) -> Self {
         life.handles.fetch_add(1, Ordering::Relaxed);
-        Handle { open: Arc::new(Open { life, id }) }
+        Handle { life: life.clone(), id }
     }
 
-    pub(crate) fn life(&self) -> &Life<S, H> {
-        &self.open.life
+    /// The same open file, for the framework's own use while it carries out a call: it is not counted among the handles,
+    /// and nobody waits for it to be closed.
+    pub fn uncounted(&self) -> Self {
+        Handle { life: self.life.clone(), id: self.id | UNCOUNTED }
     }
 
-    /// Enters the gate: the hardware, for as long as the guard lives. Never sleeps, never takes a lock.
+    pub(crate) fn life(&self) -> &Arc<Life<S, H>> {
+        &self.life
+    }
+
+    /// Enters the gate: the hardware, for as long as the guard lives. Never sleeps.
     ///
     /// # Errors
     /// [`Gone`] after the mark.
+    #[inline]
     pub fn enter(&self) -> Result<Guard<'_, H>, Gone> {
-        self.open.life.enter()
+        self.life.enter()
     }
 
     /// Enters with a record of who is inside: this handle, a number, `kind`, and since when. What fronts and classes
     /// use; it is what an unplug that cannot finish names as its culprit (I6).
     ///
     /// # Errors
-    /// [`Gone`] after the mark.
-    pub fn begin(&self, kind: &'static str) -> Result<Operation<S, H>, Gone> {
-        Operation::begin(self.clone(), kind)
+    /// [`Refused::Gone`] after the mark, [`Refused::State`] if the device is not running: see [`State`](crate::State).
+    pub fn begin(&self, kind: &'static str) -> Result<Operation<S, H>, Refused> {
+        Operation::begin_now(self, kind, Who::Client)
+    }
+
+    /// As [`begin`](Handle::begin), for the framework's own I/O, which also enters a device that is
+    /// [quiesced](crate::State::Quiesced) or still being [created](crate::State::Created).
+    ///
+    /// # Errors
+    /// As for [`begin`](Handle::begin).
+    pub fn begin_framework(&self, kind: &'static str) -> Result<Operation<S, H>, Refused> {
+        Operation::begin_now(self, kind, Who::Framework)
+    }
+
+    /// As [`begin`](Handle::begin), and parks instead of refusing where the state has it so: `resume` is called once, on
+    /// this thread now, or later on the one that changes the state, cancels ([`cancel`](Handle::cancel)) or unplugs. Who
+    /// is parked is outside the gate, and fails at the mark (I5). The result is the operation's number; `None` if it was
+    /// refused at once.
+    pub fn begin_or_park(
+        &self,
+        kind: &'static str,
+        resume: impl FnOnce(Result<Operation<S, H>, Refused>) + Send + 'static,
+    ) -> Option<u64> {
+        self.life.admit(self, kind, Who::Client, Box::new(resume), None)
     }
 
     /// What handles may see for ever, also on a zombie.
     pub fn shared(&self) -> &S {
-        &self.open.life.shared
+        &self.life.shared
     }
 
     /// Whether the device is gone, why, and since when; no error, and no operation (I31).
     pub fn gone(&self) -> Option<Gone> {
-        self.open.life.gone()
+        self.life.gone()
+    }
+
+    /// All that there is to ask about the device (I31).
+    pub fn status(&self) -> Status {
+        Status::of(&self.life)
     }
 
     /// Which open file this is.
     pub fn id(&self) -> HandleId {
-        self.open.id
+        HandleId(self.id & !UNCOUNTED)
     }
 
     /// Another open file of the same device, as opening `/proc/self/fd/N` makes one.
     ///
     /// # Errors
-    /// [`Gone`] after the mark: no path makes a live handle then (I25).
-    pub fn reopen(&self) -> Result<Self, Gone> {
-        let _inside = self.enter()?;
-        Ok(Handle::new(self.open.life.clone()))
+    /// As for [`Device::open`](crate::Device::open): after the mark no path makes a live handle (I25).
+    pub fn reopen(&self) -> Result<Self, Refused> {
+        self.life.open()
     }
 
     /// Calls `wake` once, at the mark, while sleepers are woken; at once if they have been. Dropping the [`Watch`] takes
     /// it back. `wake` runs on the thread that unplugs: it must not block; it may call anything, also this device.
     pub fn on_gone(&self, wake: impl FnOnce(Gone) + Send + 'static) -> Watch<S, H> {
-        Watch::new(&self.open.life, wake)
+        Watch::new(
+            &self.life,
+            Kind::Gone,
+            Box::new(move |gone| {
+                if let Some(gone) = gone {
+                    wake(gone)
+                }
+            }),
+        )
+    }
+
+    /// Calls `leave` once, when the device is set [closing](crate::State::Closing): its user shall close it soon (I33).
+    /// At once if it is. Otherwise as [`on_gone`](Handle::on_gone).
+    pub fn on_closing(&self, leave: impl FnOnce() + Send + 'static) -> Watch<S, H> {
+        Watch::new(&self.life, Kind::Closing, Box::new(move |_| leave()))
+    }
+
+    /// Calls `kill` once, at the mark, if the device is removed by [`Policy::Kill`](crate::Policy::Kill): whoever holds
+    /// this handle shall be ended. Otherwise as [`on_gone`](Handle::on_gone).
+    pub fn on_kill(&self, kill: impl FnOnce(Gone) + Send + 'static) -> Watch<S, H> {
+        Watch::new(
+            &self.life,
+            Kind::Kill,
+            Box::new(move |gone| {
+                if let Some(gone) = gone {
+                    kill(gone)
+                }
+            }),
+        )
     }
 
     /// Cancels an operation of this handle that has not been answered: its client gets
@@ -92,22 +157,21 @@ impl<S, H> Handle<S, H> {
     ///
     /// This calls the driver, so it is an operation itself: it goes through the gate, and an unplug waits for it.
     pub fn cancel(&self, number: u64) -> bool {
-        // After the mark: everything inside has been or is about to be cancelled by it.
-        let Ok(inside) = self.begin("cancel") else { return false };
-        let _inside = (!planted!(CancelOutsideGate)).then_some(inside);
-        self.open.life.cancel(self.id(), number)
+        self.life.cancel(self.id(), number)
     }
 }
 
 impl<S, H> Clone for Handle<S, H> {
     fn clone(&self) -> Self {
-        Handle { open: self.open.clone() }
+        Handle::counted(&self.life, self.id & !UNCOUNTED)
     }
 }
 
-impl<S, H> Drop for Open<S, H> {
+impl<S, H> Drop for Handle<S, H> {
     fn drop(&mut self) {
-        self.life.handles.fetch_sub(1, Ordering::Relaxed);
+        if self.id & UNCOUNTED == 0 {
+            self.life.closed();
+        }
     }
 }
 

@@ -37,34 +37,69 @@
 //! The numbers I1 to I34 in these pages are the statements of the removal law; `ARCHITECTURE.md` lists them with the
 //! place where each is kept.
 
+mod batch;
+mod book;
+mod builder;
 mod device;
 mod event;
+mod finish;
 mod gate;
 mod gone;
+mod guard_inside;
 mod handle;
 mod hook;
 mod life;
 #[cfg(loom)]
 #[doc(hidden)]
 pub mod mutants;
+mod noticer;
 mod number;
 mod operation;
+mod parked;
+mod policy;
+mod refused;
 mod request;
+mod state;
+mod status;
 mod sync;
 mod unplug;
+mod users;
 mod watch;
 
-pub use device::Device;
+pub use batch::{Batch, unplug_all};
+pub use builder::Builder;
+pub use device::{Device, Part};
 pub use event::{Change, Event, Events, Watcher};
+pub use finish::Finish;
 pub use gate::Guard;
 #[cfg(loom)]
 #[doc(hidden)]
 pub use gate::interrupts::{BareGate, asleep, asymmetric};
 pub use gone::{Generation, Gone, Reason};
+pub use guard_inside::GuardInside;
 pub use handle::{Handle, HandleId};
 pub use life::Step;
+pub use noticer::Noticer;
 pub use number::{Held, Number, Numbers};
 pub use operation::{Inside, Operation};
+pub use parked::Parked;
+pub use policy::{Policy, UnknownPolicy};
+pub use refused::Refused;
 pub use request::{Cause, Outcome, Request};
-pub use unplug::{Busy, GuardInside, REMOVAL_BUDGET, Unplug};
+pub use state::{IllegalTransition, State};
+pub use status::Status;
+pub use unplug::{Busy, REMOVAL_BUDGET, Unplug};
+pub use users::Users;
 pub use watch::Watch;
+
+/// To be called before a thread waits for something that others bring about: in a debug build it panics if the thread is
+/// inside a gate by a bare [`Guard`], since every unplug would wait for that sleeper (I14). What waits in this crate calls
+/// it by itself; a driver with waits of its own should, too. In a release build it does nothing.
+///
+/// A guard counts for the thread that it was taken on. One that is meant to be kept for long or sent to another thread is
+/// taken off the account by [`Guard::into_counted`].
+#[track_caller]
+pub fn about_to_wait() {
+    #[cfg(debug_assertions)]
+    assert!(gate::guards_here() == 0, "a thread is about to wait while it is inside a gate by a guard (I14)");
+}

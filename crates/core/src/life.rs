@@ -1,16 +1,23 @@
 //! One life of one device, from the first handle to the last.
 
 use crate::{
-    Cause, Gone, Guard, Inside, Reason,
+    Cause, Gone, Guard, Handle, HandleId, IllegalTransition, Inside, Number, Operation, Policy, Reason, Refused, State,
+    book::{Book, Record, Resume, Waiting},
     gate::Gate,
+    gone::GoneCell,
     hook::{Hook, run, run_all},
-    operation::Record,
-    sync::{AtomicU64, AtomicUsize, Condvar, Mutex, OnceLock, PlainArc, ThreadId, lock, planted, this_thread},
+    state::{Admission, Who},
+    sync::{
+        Arc, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, lock, planted,
+        this_thread,
+    },
+    users::Users,
+    watch::Kind,
 };
-use std::{collections::BTreeMap, time::Instant};
 
 /// How far a removal has come. The order is that of I10, for every device.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
 pub enum Step {
     /// Not begun: the device is there.
     Running,
@@ -20,72 +27,74 @@ pub enum Step {
     NamesGone,
     /// Sleepers have been woken, and operations that were inside have been cancelled.
     Woken,
-    /// The fence: nothing of the driver runs, and nothing ever will. The hardware can be given back.
+    /// The fence: nothing of the driver's that a user could reach runs, and nothing ever will.
     Drained,
+    /// The driver has had its last word, if there was hardware left to hear it (I12).
+    TornDown,
+    /// What was tied to the hardware's lifetime has been released, in reverse order (I32). The hardware is given back.
+    Released,
+    /// The last handle is closed, and what handles shared is freed (I29).
+    Freed,
 }
 
-pub(crate) type Observer = PlainArc<dyn Fn(Step) + Send + Sync>;
-
-/// What a device writes down about itself, under one lock. No hook is ever called, and none dropped, with it held.
-pub(crate) struct Book {
-    /// The last step whose hooks have all returned.
-    pub(crate) step: Step,
-    /// The thread that takes the steps up to [`Step::Woken`], until the last of their hooks, and the observer, have
-    /// returned.
-    pub(crate) acting: Option<ThreadId>,
-    pub(crate) next_operation: u64,
-    pub(crate) inside: BTreeMap<u64, Record>,
-    next_watch: u64,
-    /// `None` once they have been taken to be called: whoever comes later calls its own hook at once.
-    watches: Option<BTreeMap<u64, Hook<Gone>>>,
-    /// As `watches`.
-    names: Option<Vec<Hook<Gone>>>,
+impl Step {
+    /// Every step, in order.
+    pub const ALL: [Step; 8] = [
+        Step::Running,
+        Step::Marked,
+        Step::NamesGone,
+        Step::Woken,
+        Step::Drained,
+        Step::TornDown,
+        Step::Released,
+        Step::Freed,
+    ];
 }
 
-impl Book {
-    fn new() -> Self {
-        Book {
-            step: Step::Running,
-            acting: None,
-            next_operation: 1,
-            inside: BTreeMap::new(),
-            next_watch: 1,
-            watches: Some(BTreeMap::new()),
-            names: Some(Vec::new()),
-        }
-    }
+pub(crate) type Teardown<H> = Box<dyn FnOnce(&mut H) + Send>;
 
-    /// Whether sleepers have been, or are being, woken and operations cancelled.
-    pub(crate) fn is_waking(&self) -> bool {
-        self.watches.is_none()
-    }
+/// What a device is given when it is made, besides what every device has.
+pub(crate) struct Terms<H> {
+    pub(crate) observer: Option<Box<dyn Fn(Step) + Send + Sync>>,
+    pub(crate) users: Option<Box<dyn Users<H>>>,
+    /// Held while a driver hears of its users, so that it hears of them in the order in which they come and go.
+    pub(crate) coming_and_going: Mutex<()>,
+    pub(crate) teardown: Mutex<Option<Teardown<H>>>,
+    pub(crate) number: Option<Number>,
 }
 
-/// One life of one device, shared by its owner and its handles.
+/// One life of one device, shared by its owner and its handles. There may be a million: mind the size.
 pub(crate) struct Life<S, H> {
     pub(crate) gate: Gate<H>,
-    pub(crate) shared: S,
-    pub(crate) book: Mutex<Book>,
-    /// Notified when nobody is `acting` any more.
+    pub(crate) book: Mutex<Book<S, H>>,
+    /// Notified when nobody is `acting` any more, and when the last handle has been closed.
     pub(crate) acted: Condvar,
+    /// Those who may still ask for the hardware: the device, and each unplug of it that is under way.
+    pub(crate) owners: AtomicU32,
+    step: AtomicU8,
     pub(crate) handles: AtomicUsize,
     pub(crate) next_handle: AtomicU64,
     /// Written before the gate is shut, so whoever has seen the mark finds it.
-    gone: OnceLock<Gone>,
-    pub(crate) observer: Option<Observer>,
+    gone: GoneCell,
+    terms: Option<Box<Terms<H>>>,
+    pub(crate) shared: S,
 }
 
 impl<S, H> Life<S, H> {
-    pub(crate) fn new(shared: S, hardware: H, observer: Option<Observer>) -> Self {
+    pub(crate) fn new(shared: S, hardware: H, state: State, terms: Option<Box<Terms<H>>>) -> Self {
+        let gate = Gate::new(hardware);
+        assert!(gate.enter_counted(), "a new gate is open");
         Life {
-            gate: Gate::new(hardware),
-            shared,
-            book: Mutex::new(Book::new()),
+            gate,
+            book: Mutex::new(Book::new(state)),
             acted: Condvar::new(),
+            owners: AtomicU32::new(0),
+            step: AtomicU8::new(Step::Running as u8),
             handles: AtomicUsize::new(0),
             next_handle: AtomicU64::new(1),
-            gone: OnceLock::new(),
-            observer,
+            gone: GoneCell::new(),
+            terms,
+            shared,
         }
     }
 
@@ -99,27 +108,85 @@ impl<S, H> Life<S, H> {
 
     /// For somebody who has seen the mark.
     pub(crate) fn gone_now(&self) -> Gone {
-        *self.gone.get().expect("the reason is written before the gate is shut")
+        self.gone.get().expect("the reason is written before the gate is shut")
     }
 
+    pub(crate) fn step(&self) -> Step {
+        Step::ALL[usize::from(self.step.load(Ordering::Acquire))]
+    }
+
+    pub(crate) fn state(&self) -> State {
+        lock(&self.book).state
+    }
+
+    pub(crate) fn number(&self) -> Option<&Number> {
+        self.terms.as_ref()?.number.as_ref()
+    }
+
+    /// How many are inside, by a record or by a bare guard.
+    pub(crate) fn count_inside(&self) -> usize {
+        let book = lock(&self.book);
+        book.inside() + self.gate.inside() - usize::from(book.is_guest())
+    }
+
+    /// Those who are recorded as inside.
     pub(crate) fn inside(&self) -> Vec<Inside> {
         let me = this_thread();
-        let book = lock(&self.book);
-        let line = |(number, record): (&u64, &Record)| Inside {
+        let line = |record: &Record| Inside {
             handle: record.handle,
-            number: *number,
+            number: record.number,
             kind: record.kind,
             age: record.since.elapsed(),
             own_thread: record.thread == me,
         };
-        book.inside.iter().map(line).collect()
+        let mut book = lock(&self.book);
+        let Some(pages) = book.written() else { return Vec::new() };
+        let mut inside: Vec<_> = pages.records.iter().filter(|record| !record.outside).map(line).collect();
+        inside.sort_by_key(|inside| inside.number);
+        inside
     }
+}
 
+/// Removal.
+impl<S, H> Life<S, H> {
     /// The mark, the names, the waking, in that order and once. A second caller leaves at once; it finds the rest in
     /// [`Unplug::wait`](crate::Unplug::wait), which waits for these steps too.
-    pub(crate) fn begin_removal(&self, reason: Reason) {
-        let gone = Gone { reason, since: Instant::now() };
-        if !self.mark(gone) {
+    pub(crate) fn begin_removal(&self, reason: Reason, policy: Policy) {
+        let gone = Gone::now(reason);
+        if self.mark(gone, policy) {
+            crate::gate::heavy_fence();
+            self.take_steps(gone);
+        } else if policy != Policy::Drain {
+            self.cancel_inside();
+        }
+    }
+
+    /// The mark. `false` if it was there: somebody else acts. The caller owes a heavy fence, and then `take_steps`.
+    pub(crate) fn mark(&self, gone: Gone, policy: Policy) -> bool {
+        let mut book = lock(&self.book);
+        if book.is_marked() {
+            return planted!(SecondUnplugActs);
+        }
+        book.acting = Some(this_thread());
+        if policy != Policy::Detach {
+            book.pages().policy = policy;
+        }
+        if planted!(ReasonAfterMark) {
+            self.gate.mark_without_fence();
+        }
+        self.gone.set(gone);
+        self.gate.mark_without_fence();
+        let leaves = book.mark();
+        drop(book);
+        if leaves {
+            self.gate.exit();
+        }
+        true
+    }
+
+    /// The steps up to [`Step::Woken`], by the one who marked.
+    pub(crate) fn take_steps(&self, gone: Gone) {
+        if self.has_nobody_to_tell() {
             return;
         }
         self.reach(Step::Marked);
@@ -127,99 +194,302 @@ impl<S, H> Life<S, H> {
         self.reach(Step::NamesGone);
         self.wake(gone);
         self.reach(Step::Woken);
-        lock(&self.book).acting = None;
-        self.acted.notify_all();
+        self.stop_acting(State::Leaving);
     }
 
-    /// The mark. `false` if it was there: somebody else acts.
-    fn mark(&self, gone: Gone) -> bool {
+    /// Takes them at once if there is nobody to be told.
+    fn has_nobody_to_tell(&self) -> bool {
+        let observed = self.terms.as_ref().is_some_and(|terms| terms.observer.is_some());
         let mut book = lock(&self.book);
-        if self.gone.get().is_some() {
-            return planted!(SecondUnplugActs);
+        if observed || book.written().is_some() {
+            return false;
         }
-        book.acting = Some(this_thread());
-        if planted!(ReasonAfterMark) {
-            self.gate.mark();
-            // loom lets others run between two things that it sees, and it does not see the reason.
-            self.gate.mark();
-        }
-        let _ = self.gone.set(gone);
-        self.gate.mark();
+        (book.names_taken, book.woken, book.acting) = (true, true, None);
+        self.note(Step::Woken);
+        drop(book);
+        self.acted.notify_all();
         true
     }
 
+    fn stop_acting(&self, state: State) {
+        let mut book = lock(&self.book);
+        (book.acting, book.state) = (None, state);
+        let wakers = book.written().map(|pages| std::mem::take(&mut pages.wakers)).unwrap_or_default();
+        drop(book);
+        self.acted.notify_all();
+        wakers.into_iter().for_each(|waker| run(|| waker.wake()));
+    }
+
     fn take_names(&self, gone: Gone) {
-        let names = lock(&self.book).names.take();
-        run_all(names.into_iter().flatten(), gone);
+        let mut book = lock(&self.book);
+        book.names_taken = true;
+        let names = book.written().map(|pages| std::mem::take(&mut pages.names)).unwrap_or_default();
+        drop(book);
+        run_all(names, gone);
     }
 
     /// Wakes sleepers and cancels what is inside. Those who come to sleep or to wait later are told at once, so nobody
     /// falls between.
     fn wake(&self, gone: Gone) {
-        let (watches, cancels) = {
-            let mut book = lock(&self.book);
-            if planted!(WokenBeforeHooks) {
-                book.acting = None;
-            }
-            let watches = book.watches.take().unwrap_or_default();
-            let cancel = |record: &mut Record| record.cancel(Cause::Gone(gone));
-            let cancels: Vec<_> = book.inside.values_mut().flat_map(cancel).collect();
-            (watches, cancels)
+        let mut book = lock(&self.book);
+        book.woken = true;
+        if planted!(WokenBeforeHooks) {
+            book.acting = None;
+        }
+        let Some(pages) = book.written() else { return };
+        let sleepers = std::mem::take(&mut pages.watches[Kind::Gone as usize]);
+        let holders = match pages.policy {
+            Policy::Kill => std::mem::take(&mut pages.watches[Kind::Kill as usize]),
+            Policy::Detach | Policy::Drain => Default::default(),
         };
-        run_all(watches.into_values(), gone);
-        run_all(cancels, Cause::Gone(gone));
+        let parked = std::mem::take(&mut pages.parked);
+        // Nobody waits for what its driver keeps outside, so it is not left alone in any case.
+        let alone = pages.policy == Policy::Drain;
+        let cause = Cause::Gone(gone);
+        let cancelled = pages.records.iter_mut().filter(|record| record.outside || !alone);
+        let cancels: Vec<_> = cancelled.flat_map(|record| record.cancel(cause)).collect();
+        drop(book);
+        run_all(sleepers.into_values(), Some(gone));
+        parked.into_iter().for_each(|waiting| run(|| (waiting.resume)(Err(Refused::Gone(gone)))));
+        run_all(cancels, cause);
+        run_all(holders.into_values(), Some(gone));
+    }
+
+    /// After the mark: cancels what is inside and has been left alone so far.
+    pub(crate) fn cancel_inside(&self) {
+        let cause = Cause::Gone(self.gone_now());
+        let mut book = lock(&self.book);
+        let nobody = book.inside() == 0;
+        let Some(pages) = book.written().filter(|pages| pages.policy == Policy::Drain) else { return };
+        pages.policy = Policy::Detach;
+        if nobody {
+            return;
+        }
+        let hooks: Vec<_> = pages.records.iter_mut().flat_map(|record| record.cancel(cause)).collect();
+        self.cancel_recorded(book, HandleId(0), || run_all(hooks, cause));
+    }
+
+    /// Makes calls that cancel something, recorded as an operation themselves: they are a driver's code, so the fence
+    /// comes after them, whoever waits for it. Not after the fence.
+    fn cancel_recorded(&self, mut book: MutexGuard<'_, Book<S, H>>, handle: HandleId, calls: impl FnOnce()) {
+        if planted!(CancelOutsideGate) {
+            drop(book);
+            return calls();
+        }
+        let pages = book.pages();
+        let number = pages.take_number();
+        let place = pages.records.add(Record::new(handle, number, "cancel"));
+        drop(book);
+        calls();
+        let mut book = lock(&self.book);
+        book.pages().records.remove(place);
+        let leaves = book.left();
+        drop(book);
+        if leaves {
+            self.gate.exit();
+        }
+    }
+
+    /// Whether what is inside has been left alone so far.
+    pub(crate) fn is_draining(&self) -> bool {
+        lock(&self.book).written().is_some_and(|pages| pages.policy == Policy::Drain)
+    }
+
+    /// After the drain, by the one who took the hardware: the driver's last word, the release of what is tied to the
+    /// hardware's lifetime. Access cannot fail here, and nothing is skipped for a step before it that panicked (I11).
+    pub(crate) fn take_apart(&self, mut hardware: H) -> H {
+        lock(&self.book).acting = Some(this_thread());
+        self.reach(Step::Drained);
+        let teardown = self.terms.as_ref().and_then(|terms| lock(&terms.teardown).take());
+        if let Some(teardown) = teardown.filter(|_| self.gone_now().reason.leaves_hardware()) {
+            run(|| teardown(&mut hardware));
+        }
+        self.reach(Step::TornDown);
+        self.reach(Step::Released);
+        self.stop_acting(State::Gone);
+        hardware
     }
 
     /// Notes that `step` has been taken, and tells the observer.
-    pub(crate) fn reach(&self, step: Step) {
+    fn reach(&self, step: Step) {
         self.note(step);
-        if let Some(observer) = &self.observer {
+        self.tell(step);
+    }
+
+    fn tell(&self, step: Step) {
+        if let Some(observer) = self.terms.as_ref().and_then(|terms| terms.observer.as_ref()) {
             run(|| observer(step));
         }
     }
 
     /// Notes that `step` has been taken.
     pub(crate) fn note(&self, step: Step) {
+        self.step.fetch_max(step as u8, Ordering::AcqRel);
+    }
+}
+
+/// States.
+impl<S, H> Life<S, H> {
+    pub(crate) fn set_state(self: &Arc<Self>, to: State) -> Result<(), IllegalTransition> {
         let mut book = lock(&self.book);
-        book.step = book.step.max(step);
+        let from = book.state;
+        // What follows the mark is for the removal to say.
+        if !from.may_become(to) || matches!(to, State::Leaving | State::Gone) && from != to {
+            return Err(IllegalTransition { from, to });
+        }
+        book.state = to;
+        let Some(pages) = book.written() else { return Ok(()) };
+        let parked = std::mem::take(&mut pages.parked);
+        let asked = match to {
+            State::Closing => std::mem::take(&mut pages.watches[Kind::Closing as usize]),
+            _ => Default::default(),
+        };
+        drop(book);
+        run_all(asked.into_values(), None);
+        // Each as if it came now: it enters, is parked again, or is refused.
+        for Waiting { number, kind, framework, handle, resume } in parked {
+            let who = if framework { Who::Framework } else { Who::Client };
+            run(|| _ = self.admit(&handle, kind, who, resume, Some(number)));
+        }
+        Ok(())
     }
 
+    /// Begins an operation, or parks it until the state changes. The result is its number; `None` if it was refused.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        handle: &Handle<S, H>,
+        kind: &'static str,
+        who: Who,
+        resume: Resume<S, H>,
+        number: Option<u64>,
+    ) -> Option<u64> {
+        let mut book = lock(&self.book);
+        if !book.is_marked() && book.state.admits(who) == Admission::Parked {
+            let handle = handle.uncounted();
+            let pages = book.pages();
+            let number = number.unwrap_or_else(|| pages.take_number());
+            pages.parked.push(Waiting { number, kind, framework: who == Who::Framework, handle, resume });
+            return Some(number);
+        }
+        if planted!(AdmittedInTwoSteps) {
+            drop(book);
+            book = lock(&self.book);
+        }
+        let begun = Operation::begin(handle, book, kind, who, number);
+        let number = begun.as_ref().ok().map(Operation::number);
+        resume(begun);
+        number
+    }
+
+    /// Cancels one operation of `handle`. Not after the mark: everything is, or is about to be, cancelled by it.
+    pub(crate) fn cancel(&self, handle: HandleId, number: u64) -> bool {
+        let mut book = lock(&self.book);
+        let marked = book.is_marked();
+        let Some(pages) = book.written().filter(|_| !marked) else { return false };
+        let waiting = |waiting: &Waiting<S, H>| waiting.number == number && waiting.handle.id() == handle;
+        if let Some(place) = pages.parked.iter().position(waiting) {
+            let waiting = pages.parked.remove(place);
+            self.cancel_recorded(book, handle, || run(|| (waiting.resume)(Err(Refused::Interrupted))));
+            return true;
+        }
+        let is_it = |record: &&mut Record| record.number == number && record.handle == handle;
+        let Some(record) = pages.records.iter_mut().find(is_it).filter(|record| record.cancelled.is_none()) else {
+            return false;
+        };
+        let hooks = record.cancel(Cause::Interrupted);
+        self.cancel_recorded(book, handle, || run_all(hooks, Cause::Interrupted));
+        true
+    }
+}
+
+/// Hooks.
+impl<S, H> Life<S, H> {
     /// Registers `hook` with the names, or calls it if they have been taken away.
     pub(crate) fn on_names(&self, hook: Hook<Gone>) {
         let mut book = lock(&self.book);
-        match &mut book.names {
-            Some(names) => names.push(hook),
-            None => {
-                drop(book);
-                hook(self.gone_now());
-            }
+        if book.names_taken {
+            drop(book);
+            hook(self.gone_now());
+        } else {
+            book.pages().names.push(hook);
         }
     }
 
-    /// Registers `hook` as one who sleeps, or calls it if they have been woken. The result takes it back with
+    /// Registers `hook` as one who is to be told, or calls it if that has happened. The result takes it back with
     /// [`Life::forget_watch`].
-    pub(crate) fn watch(&self, hook: Hook<Gone>) -> u64 {
+    pub(crate) fn watch(&self, kind: Kind, hook: Hook<Option<Gone>>) -> u64 {
         let mut book = lock(&self.book);
-        if planted!(WatchLost) && !book.is_waking() {
+        if planted!(WatchLost) && !book.woken {
             drop(book);
             book = lock(&self.book);
-            book.watches.get_or_insert_default();
+            book.woken = false;
         }
-        let number = book.next_watch;
-        book.next_watch += 1;
-        match &mut book.watches {
-            Some(watches) => drop(watches.insert(number, hook)),
-            None => {
-                drop(book);
-                hook(self.gone_now());
-            }
+        let told = match kind {
+            Kind::Gone => book.woken,
+            Kind::Closing => book.state == State::Closing,
+            Kind::Kill => book.woken && book.pages().policy == Policy::Kill,
+        };
+        let pages = book.pages();
+        let number = pages.take_watch();
+        if told {
+            drop(book);
+            hook(self.gone());
+        } else {
+            pages.watches[kind as usize].insert(number, hook);
         }
         number
     }
 
-    pub(crate) fn forget_watch(&self, number: u64) {
-        let hook = lock(&self.book).watches.as_mut().and_then(|watches| watches.remove(&number));
+    pub(crate) fn forget_watch(&self, kind: Kind, number: u64) {
+        let hook = lock(&self.book).written().and_then(|pages| pages.watches[kind as usize].remove(&number));
         // Only now, with the lock released: dropping what a hook owns may run anything.
         drop(hook);
+    }
+}
+
+/// Users.
+impl<S, H> Life<S, H> {
+    /// Opens. From inside the gate, so that no handle is born after the fence.
+    pub(crate) fn open(self: &Arc<Self>) -> Result<Handle<S, H>, Refused> {
+        let inside = self.enter()?;
+        let inside = (!planted!(OpenOutsideGate)).then_some(inside);
+        let state = self.state();
+        if !state.can_be_opened() {
+            return Err(self.gone().map_or(Refused::State(state), Refused::Gone));
+        }
+        let users = self.terms.as_ref().and_then(|terms| Some((terms, terms.users.as_ref()?)));
+        if let Some((terms, users)) = users {
+            let _in_turn = lock(&terms.coming_and_going);
+            let inside = inside.as_deref().expect("a model with users plants no bug here");
+            users.open(inside).map_err(Refused::Driver)?;
+            return Ok(Handle::new(self));
+        }
+        Ok(Handle::new(self))
+    }
+
+    /// One handle fewer.
+    pub(crate) fn closed(&self) {
+        let users = self.terms.as_ref().and_then(|terms| Some((terms, terms.users.as_ref()?)));
+        let last = match users {
+            None => self.handles.fetch_sub(1, Ordering::AcqRel) == 1,
+            Some((terms, users)) => {
+                let _in_turn = lock(&terms.coming_and_going);
+                let last = self.handles.fetch_sub(1, Ordering::AcqRel) == 1;
+                if let (true, Some(inside)) = (last, self.gate.enter()) {
+                    run(|| users.last_close(&inside));
+                }
+                last
+            }
+        };
+        if last && lock(&self.book).state == State::Closing {
+            self.acted.notify_all();
+        }
+    }
+}
+
+impl<S, H> Drop for Life<S, H> {
+    fn drop(&mut self) {
+        self.note(Step::Freed);
+        self.tell(Step::Freed);
     }
 }

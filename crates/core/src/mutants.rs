@@ -80,6 +80,16 @@ mutants! {
     AnswerInside,
     /// Two who claim one number both find it free.
     ClaimUnlocked,
+    /// The book leaves the gate at the mark, whoever is recorded as inside.
+    BookLeavesAtMark,
+    /// An operation is begun whatever the book says of the mark.
+    BeginIgnoresMark,
+    /// An operation leaves before its hooks, which may own what is the driver's, have been dropped.
+    LeavesWithItsHooks,
+    /// A request that was parked comes back in after the mark.
+    ResumedAfterMark,
+    /// A call looks at the state, then at the book again to be parked or to enter.
+    AdmittedInTwoSteps,
 }
 
 // std's: the model must not see it.

@@ -1,33 +1,10 @@
 use crate::{
-    Cause, Gone, Handle, HandleId,
-    hook::{Hook, run_all},
-    life::Life,
-    sync::{ThreadId, lock, planted, this_thread},
+    Cause, Handle, HandleId, Refused,
+    book::{Book, Record},
+    state::{Admission, Who},
+    sync::{MutexGuard, lock, planted},
 };
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
-
-/// What is written down about an operation while it is inside.
-pub(crate) struct Record {
-    pub(crate) handle: HandleId,
-    pub(crate) kind: &'static str,
-    pub(crate) since: Instant,
-    pub(crate) thread: ThreadId,
-    /// Set when it is cancelled, under the book's lock: from then on a hook is called by whoever brings it.
-    pub(crate) cancelled: Option<Cause>,
-    pub(crate) on_cancel: Vec<Hook<Cause>>,
-}
-
-impl Record {
-    /// Cancels it; the first cause stays. The caller runs the hooks, with the lock released.
-    #[must_use]
-    pub(crate) fn cancel(&mut self, cause: Cause) -> Vec<Hook<Cause>> {
-        self.cancelled.get_or_insert(cause);
-        std::mem::take(&mut self.on_cancel)
-    }
-}
+use std::{fmt, time::Duration};
 
 /// One operation that is inside: who, what, and since when (I6).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,32 +35,65 @@ impl fmt::Display for Inside {
 pub struct Operation<S, H> {
     handle: Handle<S, H>,
     number: u64,
+    /// Where it stands in the book.
+    place: usize,
 }
 
 impl<S, H> Operation<S, H> {
-    pub(crate) fn begin(handle: Handle<S, H>, kind: &'static str) -> Result<Self, Gone> {
-        let life = handle.life();
-        if !life.gate.enter_counted() {
-            return Err(life.gone_now());
+    pub(crate) fn begin_now(handle: &Handle<S, H>, kind: &'static str, who: Who) -> Result<Self, Refused> {
+        Operation::begin(handle, lock(&handle.life().book), kind, who, None)
+    }
+
+    /// With the book in hand: so it is written down before the mark, and cancelled with the others, or it meets the mark.
+    pub(crate) fn begin(
+        handle: &Handle<S, H>,
+        mut book: MutexGuard<'_, Book<S, H>>,
+        kind: &'static str,
+        who: Who,
+        number: Option<u64>,
+    ) -> Result<Self, Refused> {
+        if book.is_marked() && !planted!(BeginIgnoresMark) {
+            return Err(Refused::Gone(handle.life().gone_now()));
         }
-        let mut record = Record {
-            handle: handle.id(),
-            kind,
-            since: Instant::now(),
-            thread: this_thread(),
-            cancelled: None,
-            on_cancel: Vec::new(),
-        };
-        let mut book = lock(&life.book);
-        if book.is_waking() {
-            // In before the mark, but too late to be cancelled with the others.
-            record.cancelled = Some(Cause::Gone(life.gone_now()));
+        if book.state.admits(who) != Admission::Enters {
+            return Err(Refused::State(book.state));
         }
-        let number = book.next_operation;
-        book.next_operation += 1;
-        book.inside.insert(number, record);
+        let pages = book.pages();
+        let number = number.unwrap_or_else(|| pages.take_number());
+        let place = pages.records.add(Record::new(handle.id(), number, kind));
         drop(book);
-        Ok(Operation { handle, number })
+        Ok(Operation { handle: handle.uncounted(), number, place })
+    }
+
+    /// Leaves the gate and stays in the record: no removal waits for it any more.
+    pub(crate) fn step_outside(&self) {
+        let life = self.handle.life();
+        let mut book = lock(&life.book);
+        book.pages().records.at(self.place).outside = true;
+        let leaves = book.left();
+        drop(book);
+        if leaves {
+            life.gate.exit();
+        }
+    }
+
+    /// Comes back in.
+    pub(crate) fn step_inside(&self) -> Result<(), Cause> {
+        let mut book = lock(&self.handle.life().book);
+        let marked = book.is_marked() && !planted!(ResumedAfterMark);
+        let records = &mut book.pages().records;
+        let record = records.at(self.place);
+        if let Some(cause) = record.cancelled {
+            return Err(cause);
+        }
+        if marked {
+            // It is about to be cancelled.
+            drop(book);
+            return Err(Cause::Gone(self.handle.life().gone_now()));
+        }
+        record.outside = false;
+        records.inside += 1;
+        Ok(())
     }
 
     /// Its number, unique on its device.
@@ -98,7 +108,7 @@ impl<S, H> Operation<S, H> {
 
     /// Why it was cancelled, if it was.
     pub fn cancelled(&self) -> Option<Cause> {
-        lock(&self.handle.life().book).inside.get(&self.number).and_then(|record| record.cancelled)
+        lock(&self.handle.life().book).pages().records.at(self.place).cancelled
     }
 
     /// Calls `hook` once if the operation is cancelled, by the mark or by its client; at once if it has been. It runs on
@@ -108,7 +118,7 @@ impl<S, H> Operation<S, H> {
     /// the operation is dropped by another thread, or just after; never after the fence.
     pub fn on_cancel(&self, hook: impl FnOnce(Cause) + Send + 'static) {
         let mut book = lock(&self.handle.life().book);
-        let record = book.inside.get_mut(&self.number).expect("it stands in the record until it is dropped");
+        let record = book.pages().records.at(self.place);
         let cause = if planted!(LateCancelLost) { None } else { record.cancelled };
         match cause {
             None => record.on_cancel.push(Box::new(hook)),
@@ -123,28 +133,25 @@ impl<S, H> Operation<S, H> {
 impl<S, H> Drop for Operation<S, H> {
     fn drop(&mut self) {
         let life = self.handle.life();
-        let record = lock(&life.book).inside.remove(&self.number);
-        // The hooks may own what they would have cancelled: they go before the exit, so that nothing of the driver's
-        // is dropped after the fence, and outside the lock, since dropping them may run anything.
-        drop(record);
-        life.gate.exit();
+        let mut book = lock(&life.book);
+        let record = book.pages().records.remove(self.place);
+        if !record.on_cancel.is_empty() && !planted!(LeavesWithItsHooks) {
+            // The hooks may own what they would have cancelled: they go before the exit, so that nothing of the driver's
+            // is dropped after the fence, and outside the lock, since dropping them may run anything.
+            drop(book);
+            drop(record.on_cancel);
+            book = lock(&life.book);
+        }
+        let leaves = !record.outside && book.left();
+        drop(book);
+        if leaves {
+            life.gate.exit();
+        }
     }
 }
 
 impl<S, H> fmt::Debug for Operation<S, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Operation").field("handle", &self.handle.id()).field("number", &self.number).finish()
-    }
-}
-
-impl<S, H> Life<S, H> {
-    /// The caller is inside, so that no hook runs after the fence.
-    pub(crate) fn cancel(&self, handle: HandleId, number: u64) -> bool {
-        let hooks = match lock(&self.book).inside.get_mut(&number) {
-            Some(record) if record.handle == handle && record.cancelled.is_none() => record.cancel(Cause::Interrupted),
-            _ => return false,
-        };
-        run_all(hooks, Cause::Interrupted);
-        true
     }
 }

@@ -1,5 +1,5 @@
 use crate::{
-    Gone, Handle, Operation,
+    Gone, Handle, Operation, Parked,
     sync::{Arc, Mutex, lock, planted},
 };
 use std::fmt;
@@ -26,27 +26,58 @@ pub enum Outcome<A> {
 
 type Reply<A> = Box<dyn FnOnce(Outcome<A>) + Send>;
 
+/// Tells a client how its operation ended; only the first that it is given.
+pub(crate) struct Answerer<A>(Arc<Mutex<Option<Reply<A>>>>);
+
+impl<A> Clone for Answerer<A> {
+    fn clone(&self) -> Self {
+        Answerer(self.0.clone())
+    }
+}
+
+impl<A> Answerer<A> {
+    pub(crate) fn tell(&self, outcome: Outcome<A>) {
+        let reply = lock(&self.0).take();
+        if let Some(reply) = reply {
+            reply(outcome);
+        }
+    }
+}
+
 /// An operation in its driver's hands. The driver owns it, and answers at once or later, from any thread.
 ///
 /// Its client hears exactly once (I17): the driver's answer, or that it was cancelled, whichever comes first. An answer
 /// that comes after a cancellation is discarded. As long as the driver holds the request, the hardware stays where it
-/// is and the fence waits; so a driver that parks a request registers [`on_cancel`](Request::on_cancel) and lets go. One
-/// that parks it in the hardware and never lets go keeps both for ever: no unplug finishes, and nothing is freed.
+/// is and the fence waits; so a driver that keeps a request registers [`on_cancel`](Request::on_cancel) and lets go, or
+/// [parks](Request::park) it. One that keeps it in the hardware and does neither keeps both for ever: no unplug
+/// finishes, and nothing is freed.
 #[must_use = "a request that is dropped unanswered is reported to its client as the driver's bug"]
 pub struct Request<S, H, A> {
     operation: Option<Operation<S, H>>,
-    reply: Arc<Mutex<Option<Reply<A>>>>,
+    answerer: Answerer<A>,
 }
 
 impl<S, H, A: Send + 'static> Request<S, H, A> {
     /// Makes a request of an operation; `reply` is called exactly once, on whichever thread ends it, after the
     /// operation has left the gate, or at the mark.
     pub fn new(operation: Operation<S, H>, reply: impl FnOnce(Outcome<A>) + Send + 'static) -> Self {
-        let reply: Arc<Mutex<Option<Reply<A>>>> = Arc::new(Mutex::new(Some(Box::new(reply))));
-        let slot = reply.clone();
+        let reply: Reply<A> = Box::new(reply);
+        let answerer = Answerer(Arc::new(Mutex::new(Some(reply))));
+        let told = answerer.clone();
         // Registered before the driver sees the request, so the client hears before the driver is told to let go.
-        operation.on_cancel(move |cause| take_and_call(&slot, Outcome::Cancelled(cause)));
-        Request { operation: Some(operation), reply }
+        operation.on_cancel(move |cause| told.tell(Outcome::Cancelled(cause)));
+        Request { operation: Some(operation), answerer }
+    }
+
+    pub(crate) fn resumed(operation: Operation<S, H>, answerer: Answerer<A>) -> Self {
+        Request { operation: Some(operation), answerer }
+    }
+
+    /// Takes it out of the gate, for a driver that will answer much later and needs no hardware meanwhile: no removal
+    /// waits for it, whatever the driver does.
+    pub fn park(mut self) -> Parked<S, H, A> {
+        let operation = self.operation.take().expect("only the methods that consume the request take the operation");
+        Parked::new(operation, self.answerer.clone())
     }
 
     /// Answers; discarded if the client has been told of a cancellation. The operation leaves the gate first, so the
@@ -54,13 +85,13 @@ impl<S, H, A: Send + 'static> Request<S, H, A> {
     /// caller is inside by a guard of its own as well.
     pub fn answer(mut self, answer: A) {
         let _inside = self.operation.take().filter(|_| planted!(AnswerInside));
-        take_and_call(&self.reply, Outcome::Done(answer));
+        self.answerer.tell(Outcome::Done(answer));
     }
 
     /// Gives the request back without having carried it out: the answer to a cancellation.
     pub fn let_go(mut self, cause: Cause) {
         self.operation = None;
-        take_and_call(&self.reply, Outcome::Cancelled(cause));
+        self.answerer.tell(Outcome::Cancelled(cause));
     }
 
     /// Calls `hook` once if the request is cancelled before it is answered; at once if it has been already. It runs on
@@ -90,20 +121,13 @@ impl<S, H, A: Send + 'static> Request<S, H, A> {
     }
 }
 
-fn take_and_call<A>(slot: &Mutex<Option<Reply<A>>>, outcome: Outcome<A>) {
-    let reply = lock(slot).take();
-    if let Some(reply) = reply {
-        reply(outcome);
-    }
-}
-
 impl<S, H, A> Drop for Request<S, H, A> {
     fn drop(&mut self) {
         let Some(operation) = self.operation.take() else { return };
         // The driver may have been told to let go before the client was told: then this is not the driver's bug.
         let cause = operation.cancelled().filter(|_| !planted!(CancelledIsForgotten));
         drop(operation);
-        take_and_call(&self.reply, cause.map_or(Outcome::Forgotten, Outcome::Cancelled));
+        self.answerer.tell(cause.map_or(Outcome::Forgotten, Outcome::Cancelled));
     }
 }
 

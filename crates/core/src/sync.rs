@@ -4,7 +4,7 @@
 pub(crate) use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
-        atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, ThreadId},
 };
@@ -14,7 +14,7 @@ pub(crate) use loom::{
     cell::UnsafeCell,
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
-        atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, ThreadId},
 };
@@ -30,7 +30,29 @@ pub(crate) use crate::gate::fence::membarrier::Membarrier as Chosen;
 #[cfg(loom)]
 pub(crate) use crate::gate::interrupts::Interrupts as Chosen;
 
-use std::time::Instant;
+pub(crate) use std::time::Instant;
+
+/// A way back to something that does not keep it alive.
+#[cfg(not(loom))]
+pub(crate) fn downgrade<T>(arc: &Arc<T>) -> Weak<T> {
+    Arc::downgrade(arc)
+}
+
+/// loom has none: in a model it does.
+#[cfg(loom)]
+pub(crate) fn downgrade<T>(arc: &Arc<T>) -> Strong<T> {
+    Strong(arc.clone())
+}
+
+#[cfg(loom)]
+pub(crate) struct Strong<T>(Arc<T>);
+
+#[cfg(loom)]
+impl<T> Strong<T> {
+    pub(crate) fn upgrade(&self) -> Option<Arc<T>> {
+        Some(self.0.clone())
+    }
+}
 
 /// std's cell with the interface of loom's, which notices accesses that race.
 #[cfg(not(loom))]

@@ -1,31 +1,32 @@
 use crate::{
-    Inside, Step,
-    device::Owner,
-    gate::this_thread_number,
+    GuardInside, Inside, State, Step,
+    book::Book,
+    device::{Owner, Part},
+    finish::Finish,
     life::Life,
-    sync::{Arc, lock, planted, this_thread, wait},
+    sync::{Instant, lock, planted, this_thread, wait},
 };
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::{fmt, future::IntoFuture, time::Duration};
 
 /// The removal budget T: how long an unplug is waited for unless its owner says otherwise.
 pub const REMOVAL_BUDGET: Duration = Duration::from_secs(1);
 
-/// A removal that has begun. The device is dead already; what is left is to wait until nobody is inside.
+/// A removal that has begun. The device is dead already; what is left is to wait until nobody is inside: on this thread
+/// ([`wait`](Unplug::wait)), or as a future, on any executor (`unplug.await`).
 #[must_use = "the fence holds only after `wait` has returned Ok"]
-pub struct Unplug<S, H> {
-    owner: Arc<Owner<S, H>>,
+pub struct Unplug<S: Part, H: Part> {
+    owner: Owner<S, H>,
 }
 
-impl<S, H> Unplug<S, H> {
-    pub(crate) fn new(owner: Arc<Owner<S, H>>) -> Self {
+impl<S: Part, H: Part> Unplug<S, H> {
+    pub(crate) fn new(owner: Owner<S, H>) -> Self {
         Unplug { owner }
     }
 
-    /// Waits for the fence and gives the hardware back; whoever gets it has it alone. `Ok(None)` means that another
-    /// unplug has taken it: the fence holds all the same. `limit` counts from this call; `Duration::MAX` is none.
+    /// Waits for the fence, lets the driver have its last word and releases what was tied to the hardware, and gives the
+    /// hardware back; whoever gets it has it alone. `Ok(None)` means that another unplug has taken it: the fence holds
+    /// all the same. `limit` counts from this call; `Duration::MAX` is none. With
+    /// [`Policy::Drain`](crate::Policy::Drain) what is still inside after `limit` is cancelled then.
     ///
     /// A thread that is inside itself waits for itself here: it gets [`Busy`] when `limit` is over (I3), so it must give
     /// one. In a hook of this very removal it gets it at once, and so does a process that has the device by fork(2):
@@ -36,55 +37,97 @@ impl<S, H> Unplug<S, H> {
     pub fn wait(self, limit: Duration) -> Result<Option<H>, Busy<S, H>> {
         // A limit too large for the clock is no limit.
         let deadline = Instant::now().checked_add(limit);
-        if self.life().gate.is_copy() {
+        match self.hardware_by(deadline) {
+            Ok(hardware) => Ok(hardware),
+            Err(TooLate) => Err(Busy { unplug: self }),
+        }
+    }
+
+    fn hardware_by(&self, deadline: Option<Instant>) -> Result<Option<H>, TooLate> {
+        let life = self.life();
+        if life.gate.is_copy() {
+            return Err(TooLate);
+        }
+        self.until_nobody_acts(deadline)?;
+        let mut drained = life.gate.drain(deadline);
+        if drained.is_err() && life.is_draining() {
+            life.cancel_inside();
+            drained = life.gate.drain(Some(Instant::now()));
+        }
+        match drained.map_err(|_| TooLate)? {
+            Some(hardware) => Ok(Some(life.take_apart(hardware))),
+            None => self.until_apart(deadline).map(|()| None),
+        }
+    }
+
+    /// As `wait` with no time left, for one of a batch: `held` are the gates that somebody was inside of by a slot when
+    /// they were scanned together, after the heavy fence.
+    pub(crate) fn finish_unless_held(self, held: &[usize]) -> Result<Option<H>, Busy<S, H>> {
+        let life = self.life();
+        let now = Some(Instant::now());
+        if life.gate.is_copy() || self.until_nobody_acts(now).is_err() {
             return Err(Busy { unplug: self });
         }
-        let drained = if self.hooks_have_run(deadline) { self.life().gate.drain(deadline).ok() } else { None };
-        match drained {
-            Some(Some(hardware)) => {
-                self.life().reach(Step::Drained);
-                Ok(Some(hardware))
-            }
-            Some(None) => {
-                // Whoever took it tells the observer; but nobody who has returned from here shall see less.
-                self.life().note(Step::Drained);
-                Ok(None)
-            }
-            None => Err(Busy { unplug: self }),
+        match life.gate.take_unless_held(held) {
+            Ok(Some(hardware)) => Ok(Some(life.take_apart(hardware))),
+            Ok(None) | Err(_) => Err(Busy { unplug: self }),
         }
     }
 
     /// Waits for the steps up to [`Step::Woken`], which another thread may be taking: their hooks are a driver's code,
     /// too, and the fence comes after them (I7).
-    fn hooks_have_run(&self, deadline: Option<Instant>) -> bool {
+    fn until_nobody_acts(&self, deadline: Option<Instant>) -> Result<(), TooLate> {
+        let nobody = |book: &Book<S, H>| book.acting.is_none() || planted!(SecondUnplugDoesNotWait);
+        self.until(nobody, deadline)
+    }
+
+    /// Waits for the one who has taken the hardware to have taken it apart.
+    fn until_apart(&self, deadline: Option<Instant>) -> Result<(), TooLate> {
+        self.until(|book| book.state == State::Gone, deadline)
+    }
+
+    /// Waits until the book says so; not if it is this very thread that would have to write it.
+    fn until(&self, says: impl Fn(&Book<S, H>) -> bool, deadline: Option<Instant>) -> Result<(), TooLate> {
         let mut book = lock(&self.life().book);
-        while book.acting.is_some() && !planted!(SecondUnplugDoesNotWait) {
+        while !says(&book) {
             let waits_for_itself = book.acting == Some(this_thread());
             if waits_for_itself || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return false;
+                return Err(TooLate);
             }
             book = wait(&self.life().acted, book, deadline);
         }
-        true
+        Ok(())
     }
 
-    fn life(&self) -> &Life<S, H> {
+    pub(crate) fn life(&self) -> &Life<S, H> {
         &self.owner.life
     }
 }
 
-impl<S, H> fmt::Debug for Unplug<S, H> {
+/// The deadline has passed, or would pass in vain.
+struct TooLate;
+
+impl<S: Part, H: Part> IntoFuture for Unplug<S, H> {
+    type Output = Option<H>;
+    type IntoFuture = Finish<S, H>;
+
+    fn into_future(self) -> Finish<S, H> {
+        Finish::new(self)
+    }
+}
+
+impl<S: Part, H: Part> fmt::Debug for Unplug<S, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Unplug")
     }
 }
 
 /// The limit passed while somebody was inside. The device stays dead; nothing is claimed about the fence (I6).
-pub struct Busy<S, H> {
+pub struct Busy<S: Part, H: Part> {
     unplug: Unplug<S, H>,
 }
 
-impl<S, H> Busy<S, H> {
+impl<S: Part, H: Part> Busy<S, H> {
     /// The recorded operations that are still inside.
     pub fn culprits(&self) -> Vec<Inside> {
         if self.is_copy() { Vec::new() } else { self.unplug.life().inside() }
@@ -98,12 +141,20 @@ impl<S, H> Busy<S, H> {
 
     /// How many are inside in all, bare guards included.
     pub fn inside(&self) -> usize {
-        self.unplug.life().gate.inside()
+        if self.is_copy() { self.unplug.life().gate.inside() } else { self.unplug.life().count_inside() }
     }
 
     /// How far the removal has come. Before [`Step::Woken`] a hook of the removal has not returned.
     pub fn step(&self) -> Step {
-        if self.is_copy() { Step::Running } else { lock(&self.unplug.life().book).step }
+        self.unplug.life().step()
+    }
+
+    /// Waits on.
+    ///
+    /// # Errors
+    /// [`Busy`] again, after `limit`.
+    pub fn wait(self, limit: Duration) -> Result<Option<H>, Busy<S, H>> {
+        self.unplug.wait(limit)
     }
 
     /// Whether this process has the device by fork(2) only. Then no lock of it may be taken here: another thread may
@@ -129,17 +180,18 @@ impl<S, H> Busy<S, H> {
         }
         lines
     }
+}
 
-    /// Waits on.
-    ///
-    /// # Errors
-    /// [`Busy`] again, after `limit`.
-    pub fn wait(self, limit: Duration) -> Result<Option<H>, Busy<S, H>> {
-        self.unplug.wait(limit)
+impl<S: Part, H: Part> IntoFuture for Busy<S, H> {
+    type Output = Option<H>;
+    type IntoFuture = Finish<S, H>;
+
+    fn into_future(self) -> Finish<S, H> {
+        Finish::new(self.unplug)
     }
 }
 
-impl<S, H> fmt::Display for Busy<S, H> {
+impl<S: Part, H: Part> fmt::Display for Busy<S, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_copy() {
             return f.write_str("the device belongs to the process that this one was forked from: unplug it there");
@@ -148,33 +200,10 @@ impl<S, H> fmt::Display for Busy<S, H> {
     }
 }
 
-impl<S, H> fmt::Debug for Busy<S, H> {
+impl<S: Part, H: Part> fmt::Debug for Busy<S, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Busy").field("culprits", &self.culprits()).field("inside", &self.inside()).finish()
     }
 }
 
-impl<S, H> std::error::Error for Busy<S, H> {}
-
-/// One who is inside by a bare guard, without a record (I6).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct GuardInside {
-    /// The thread that took the guard, as the kernel numbers it (`ps -L`, gettid(2)). The guard may have been sent to
-    /// another one since, and the thread may have ended.
-    pub thread: u32,
-    /// Whether that is the thread that asks: such a thread most likely waits for itself.
-    pub own_thread: bool,
-}
-
-impl GuardInside {
-    fn new(thread: u32) -> Self {
-        GuardInside { thread, own_thread: thread == this_thread_number() }
-    }
-}
-
-impl fmt::Display for GuardInside {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "1 inside without a record, entered by thread {}", self.thread)?;
-        if self.own_thread { f.write_str(", the very thread that waits for it") } else { Ok(()) }
-    }
-}
+impl<S: Part, H: Part> std::error::Error for Busy<S, H> {}

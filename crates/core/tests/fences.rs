@@ -79,7 +79,9 @@ struct Seen {
 /// use after the removal.
 fn race(limit: Duration) -> Seen {
     const BATCH: usize = 2000;
-    let dwell: usize = std::env::var("DWELL").unwrap().parse().unwrap(); let look = std::env::var_os("LOOK").is_some(); let (start, uses, in_use) = (Instant::now(), AtomicU64::new(0), AtomicU64::new(0));
+    let dwell: usize = std::env::var("DWELL").unwrap().parse().unwrap();
+    let look = std::env::var_os("LOOK").is_some();
+    let (start, uses, in_use) = (Instant::now(), AtomicU64::new(0), AtomicU64::new(0));
     let mut removals = 0;
     while start.elapsed() < limit {
         let canaries: Vec<_> = (0..BATCH).map(|_| Canary::default()).collect();
@@ -100,7 +102,9 @@ fn race(limit: Duration) -> Seen {
                 for _ in 0..index % 97 {
                     std::hint::spin_loop();
                 }
-                if look { let _ = gate.inside(); }
+                if look {
+                    let _ = gate.inside();
+                }
                 gate.mark();
                 let canary = gate.drain(None).unwrap().unwrap();
                 canary.out.store(true, Ordering::Relaxed);

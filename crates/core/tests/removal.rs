@@ -1,7 +1,7 @@
 //! Removal always finishes, in one order, and never twice.
 #![cfg(not(loom))]
 
-use outlive::{Busy, Device, Guard, Handle, Operation, REMOVAL_BUDGET, Reason, Request, Step, Unplug, Watch};
+use outlive::{Builder, Busy, Device, Guard, Handle, Operation, REMOVAL_BUDGET, Reason, Request, Step, Unplug, Watch};
 use std::{
     sync::{
         Arc, Mutex, OnceLock,
@@ -150,7 +150,7 @@ fn hooks_may_use_the_device() {
         }
     };
     let observe = use_it.clone();
-    let device = Device::observed((), (), move |step| observe(&format!("{step:?}")));
+    let device = Builder::new().observed(move |step| observe(&format!("{step:?}"))).build((), ());
     place.set(Arc::new(device)).unwrap();
     let device = place.get().unwrap();
     let handle = device.open().unwrap();
@@ -177,7 +177,9 @@ fn hooks_may_use_the_device() {
         "wake: busy",
         "cancel: busy",
         "Woken: busy",
-        "Drained: drained",
+        "Drained: busy",
+        "TornDown: busy",
+        "Released: busy",
     ];
     assert_eq!(seen.iter().map(short).collect::<Vec<_>>(), expected);
     assert!(seen[0].contains("a hook of its removal has not returned"), "{}", seen[0]);
@@ -224,7 +226,7 @@ fn busy_names_the_culprit_and_waits_again() {
 fn the_steps_have_one_order() {
     let (log, write) = log();
     let observe = write.clone();
-    let device = Device::observed((), (), move |step| observe(&format!("{step:?}")));
+    let device = Builder::new().observed(move |step| observe(&format!("{step:?}"))).build((), ());
     let handle = device.open().unwrap();
     let operation = handle.begin("inside").unwrap();
     let (names, wake, cancel) = (write.clone(), write.clone(), write.clone());
@@ -240,10 +242,10 @@ fn the_steps_have_one_order() {
     write("exit");
     drop(operation);
     busy.wait(REMOVAL_BUDGET).unwrap();
-    assert_eq!(log.lock().unwrap()[6..], ["exit", "Drained"]);
+    assert_eq!(log.lock().unwrap()[6..], ["exit", "Drained", "TornDown", "Released"]);
     let late = write.clone();
     device.on_names(move |_| late("late"));
-    assert_eq!(log.lock().unwrap()[8..], ["late"], "called at once");
+    assert_eq!(log.lock().unwrap()[10..], ["late"], "called at once");
 }
 
 /// I13, I31: of many unplugs one acts, all return after the fence, and the first reason stays.
@@ -253,9 +255,11 @@ fn many_unplugs_are_one() {
         let inside = Arc::new(AtomicUsize::new(1));
         let marks = Arc::new(AtomicUsize::new(0));
         let count = marks.clone();
-        let device = Device::observed((), (), move |step| {
-            count.fetch_add(usize::from(step == Step::Marked), Ordering::Relaxed);
-        });
+        let device = Builder::new()
+            .observed(move |step| {
+                count.fetch_add(usize::from(step == Step::Marked), Ordering::Relaxed);
+            })
+            .build((), ());
         let operation = device.open().unwrap().begin("inside").unwrap();
         let (taken, reasons) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         thread::scope(|scope| {
@@ -282,7 +286,7 @@ fn many_unplugs_are_one() {
 #[test]
 fn panicking_hooks_do_not_stop_a_removal() {
     let ran = Arc::new(AtomicUsize::new(0));
-    let device = Device::observed((), 7, |step| panic!("an observer that panics at {step:?}"));
+    let device = Builder::new().observed(|step| panic!("an observer that panics at {step:?}")).build((), 7);
     let handle = device.open().unwrap();
     let operation = handle.begin("inside").unwrap();
     let mut watches = Vec::new();
@@ -303,7 +307,7 @@ fn panicking_hooks_do_not_stop_a_removal() {
     assert_eq!(ran.load(Ordering::Relaxed), 6);
     drop(operation);
     assert_eq!(unplug.wait(REMOVAL_BUDGET).unwrap(), Some(7));
-    assert_eq!(device.step(), Step::Drained);
+    assert_eq!(device.step(), Step::Released);
 }
 
 /// I25: after the mark no path makes a live handle; what was opened before is a zombie and says so (I31).
@@ -314,15 +318,16 @@ fn no_path_makes_a_live_handle() {
     assert!(handle.gone().is_none() && device.gone().is_none());
     let before = Instant::now();
     let unplug = device.unplug(Reason::Orderly);
-    let gone = device.open().unwrap_err();
+    let refused = device.open().unwrap_err();
+    let gone = refused.gone().unwrap();
     assert!(gone.reason == Reason::Orderly && gone.since >= before && gone.since <= Instant::now());
-    assert_eq!(handle.reopen().unwrap_err(), gone);
-    assert_eq!(handle.begin("read").unwrap_err(), gone);
+    assert_eq!(handle.reopen().unwrap_err(), refused);
+    assert_eq!(handle.begin("read").unwrap_err(), refused);
     assert_eq!(handle.clone().enter().unwrap_err(), gone);
     assert_eq!(handle.gone(), Some(gone));
     assert!(!handle.cancel(1));
     unplug.wait(REMOVAL_BUDGET).unwrap();
-    assert_eq!((device.open().unwrap_err(), handle.reopen().unwrap_err()), (gone, gone));
+    assert_eq!((device.open().unwrap_err(), handle.reopen().unwrap_err()), (refused, refused));
     assert_eq!((*handle.shared(), device.handles()), ("shared", 1), "and what is shared stays");
 }
 
@@ -332,13 +337,16 @@ fn a_clone_is_the_same_open_file() {
     let device = Device::new((), ());
     let handle = device.open().unwrap();
     let clone = handle.clone();
-    assert_eq!((clone.id(), device.handles()), (handle.id(), 1));
+    assert_eq!((clone.id(), device.handles()), (handle.id(), 2), "of which there are two");
     let reopened = clone.reopen().unwrap();
     assert_ne!(reopened.id(), handle.id());
     drop(handle);
-    assert_eq!(device.handles(), 2);
+    let operation = clone.begin("in flight").unwrap();
+    assert_eq!(device.handles(), 2, "an operation is no user");
     drop(clone);
     assert_eq!(device.handles(), 1);
+    let once_more = operation.handle().clone();
+    assert_eq!((once_more.id(), device.handles()), (operation.handle().id(), 2));
 }
 
 /// What is inside, waits, or is asked for can be sent to another thread.

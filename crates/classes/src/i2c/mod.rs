@@ -18,8 +18,8 @@ pub mod uapi;
 
 pub use driver::{Adapter, Error, Message, Transfer};
 
-use crate::{Errno, File, Hardware, Node, OpenFlags, Plugged, StillBusy};
-use outlive::{Device, Generation, Gone, Inside, Number, Reason};
+use crate::{Errno, File, Hardware, Node, OpenFlags, Plugged, StillBusy, plugged::open_errno};
+use outlive::{Builder, Device, Generation, Gone, IllegalTransition, Inside, Number, Policy, Reason, State, Status};
 use std::{
     sync::{
         Arc,
@@ -68,7 +68,9 @@ impl Bus {
     pub fn plug(number: Number, adapter: Box<dyn Adapter>) -> Self {
         let name = format!("i2c-{}", number.value());
         let node = Node { name, major: uapi::MAJOR, minor: number.value(), positioned: false };
-        Bus { device: Device::new(Shared::new(number), adapter), node }
+        let teardown = |adapter: &mut Box<dyn Adapter>| adapter.teardown();
+        let builder = Builder::new().number(number.clone()).teardown(teardown);
+        Bus { device: builder.build(Shared::new(number), adapter), node }
     }
 }
 
@@ -86,7 +88,7 @@ impl Plugged for Bus {
     }
 
     fn open(&self, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {
-        let handle = self.device.open().map_err(|_| Errno::NODEV)?;
+        let handle = self.device.open().map_err(open_errno)?;
         Ok(Arc::new(file::OpenFile::new(handle, flags)))
     }
 
@@ -94,17 +96,21 @@ impl Plugged for Bus {
         self.device.on_names(hook);
     }
 
-    fn unplug(&self, reason: Reason, limit: Duration) -> Result<Option<Hardware>, StillBusy> {
-        let mut adapter = match self.device.unplug(reason).wait(limit) {
-            Ok(Some(adapter)) => adapter,
-            Ok(None) => return Ok(None),
-            Err(busy) => return Err(StillBusy::from(&busy)),
-        };
-        // The first reason stays: what was pulled cannot be spoken to any more, whoever unplugs it again (I12).
-        if self.device.gone().is_some_and(|gone| gone.reason == Reason::Orderly) {
-            adapter.teardown();
-        }
-        Ok(Some(Hardware::I2c(adapter)))
+    fn prepare(&self, limit: Duration) -> Result<bool, IllegalTransition> {
+        self.device.prepare(limit)
+    }
+
+    fn unplug(&self, reason: Reason, policy: Policy, limit: Duration) -> Result<Option<Hardware>, StillBusy> {
+        let adapter = self.device.unplug_with(reason, policy).wait(limit);
+        adapter.map(|adapter| adapter.map(Hardware::I2c)).map_err(|busy| StillBusy::from(&busy))
+    }
+
+    fn set_state(&self, state: State) -> Result<(), IllegalTransition> {
+        self.device.set_state(state)
+    }
+
+    fn status(&self) -> Status {
+        self.device.status()
     }
 
     fn gone(&self) -> Option<Gone> {

@@ -6,7 +6,7 @@ use super::{
     uapi::{BLOCK_MAX, flag},
 };
 use crate::Errno;
-use outlive::{Cause, Handle, Outcome, Request};
+use outlive::{Cause, Handle, Operation, Outcome, Refused, Request};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -45,16 +45,33 @@ fn errno(end: End) -> Result<Vec<Message>, Errno> {
     }
 }
 
+/// What becomes of a transfer that was not let in.
+fn refused(refused: Refused) -> End {
+    match refused {
+        Refused::Gone(gone) => Outcome::Cancelled(Cause::Gone(gone)),
+        Refused::Interrupted => Outcome::Cancelled(Cause::Interrupted),
+        // As for a SCSI device that is offline.
+        Refused::State(_) | Refused::Driver(_) => Outcome::Done(Err(Error::Io)),
+    }
+}
+
+/// One attempt; at once, or when the bus runs again.
 fn attempt(handle: &BusHandle, kind: &'static str, messages: Vec<Message>, on_end: OnEnd) -> Option<u64> {
-    let entered = handle.enter().and_then(|guard| Ok((guard, handle.begin(kind)?)));
-    let (guard, operation) = match entered {
-        Ok(entered) => entered,
+    handle.begin_or_park(kind, |begun| match begun {
+        Ok(operation) => hand_over(operation, messages, on_end),
+        Err(reason) => on_end(refused(reason)),
+    })
+}
+
+fn hand_over(operation: Operation<Shared, Box<dyn Adapter>>, messages: Vec<Message>, on_end: OnEnd) {
+    let handle = operation.handle().uncounted();
+    let guard = match handle.enter() {
+        Ok(guard) => guard,
         Err(gone) => {
-            on_end(Outcome::Cancelled(Cause::Gone(gone)));
-            return None;
+            drop(operation);
+            return on_end(Outcome::Cancelled(Cause::Gone(gone)));
         }
     };
-    let number = operation.number();
     let asked: Vec<_> = messages.iter().map(|message| (message.flags, message.data.len())).collect();
     let landing = Arc::new(Landing::new());
     let there = landing.clone();
@@ -63,7 +80,6 @@ fn attempt(handle: &BusHandle, kind: &'static str, messages: Vec<Message>, on_en
     let _ = catch_unwind(AssertUnwindSafe(|| guard.transfer(messages, request)));
     drop(guard);
     landing.leave();
-    Some(number)
 }
 
 /// An adapter answers with the messages that it was given, each as long as it was asked for. Anything else is a bug of
@@ -151,17 +167,23 @@ impl Retry {
         retries: u32,
         on_end: OnEnd,
     ) -> Option<u64> {
-        let operation = match handle.begin(kind) {
-            Ok(operation) => operation,
-            Err(gone) => {
-                on_end(Outcome::Cancelled(Cause::Gone(gone)));
-                return None;
-            }
-        };
-        let number = operation.number();
+        handle.begin_or_park(kind, move |begun| match begun {
+            Ok(operation) => Retry::start(operation, kind, messages, retries, on_end),
+            Err(reason) => on_end(refused(reason)),
+        })
+    }
+
+    fn start(
+        operation: Operation<Shared, Box<dyn Adapter>>,
+        kind: &'static str,
+        messages: Vec<Message>,
+        retries: u32,
+        on_end: OnEnd,
+    ) {
+        let handle = operation.handle().uncounted();
         let deadline = Instant::now().checked_add(handle.shared().timeout());
         let state = RetryState { whole: None, left: retries, attempt: None, running: false, again: false };
-        let retry = Arc::new(Retry { handle: handle.clone(), kind, messages, deadline, state: Mutex::new(state) });
+        let retry = Arc::new(Retry { handle, kind, messages, deadline, state: Mutex::new(state) });
         let whole = Request::new(operation, on_end);
         let weak = Arc::downgrade(&retry);
         whole.on_cancel(move |cause| weak.upgrade().into_iter().for_each(|retry: Arc<Retry>| retry.cancelled(cause)));
@@ -169,12 +191,11 @@ impl Retry {
             let mut state = lock(&retry.state);
             // Under the lock, so that a cancellation is either seen here or finds the request there.
             if whole.is_cancelled() {
-                return Some(number);
+                return;
             }
             state.whole = Some(whole);
         }
         retry.run();
-        Some(number)
     }
 
     fn run(self: &Arc<Self>) {

@@ -236,6 +236,23 @@ impl<H> Gate<H> {
         }
     }
 
+    pub(crate) fn mark_without_fence(&self) {
+        self.word.fetch_or(DYING, Ordering::AcqRel);
+    }
+
+    pub(crate) fn take_unless_held(&self, held: &[usize]) -> Result<Option<H>, StillInside> {
+        let way_out = lock(&self.way_out);
+        if held.binary_search(&self.address()).is_ok() {
+            return Err(StillInside);
+        }
+        self.take(&way_out)
+    }
+
+    pub(crate) fn poll_drain(&self, _waker: &std::task::Waker) -> Result<Option<H>, StillInside> {
+        let way_out = lock(&self.way_out);
+        self.take(&way_out)
+    }
+
     #[inline(always)]
     pub(crate) fn is_marked(&self) -> bool {
         self.word.load(Ordering::Acquire) & DYING != 0
@@ -346,6 +363,13 @@ impl<H> Drop for Gate<H> {
     }
 }
 
+pub(crate) fn heavy_fence() {
+    fence::heavy()
+}
+pub(crate) fn held() -> Vec<usize> {
+    Vec::new()
+}
+
 /// The thread that asks, as [`Gate::threads`] numbers it.
 pub(crate) fn this_thread_number() -> u32 {
     Chosen::thread()
@@ -407,4 +431,8 @@ impl<H> fmt::Debug for Guard<'_, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Guard")
     }
+}
+#[cfg(debug_assertions)]
+pub(crate) fn guards_here() -> usize {
+    0
 }

@@ -1,6 +1,6 @@
 //! A bus in a time of its own, and a client that has it open.
 
-use outlive::{Numbers, Reason};
+use outlive::{Numbers, Policy, Reason};
 use outlive_classes::{
     Access, Answer, Call, Completion, Errno, Fault, File, Hardware, Memory, OpenFlags, Plugged,
     i2c::{self, uapi::ioctl::*},
@@ -171,7 +171,7 @@ impl Bench {
 
     /// Pulls the bus and plugs the same thing in again.
     pub(crate) fn replug(self) -> Self {
-        let hardware = self.bus.unplug(Reason::Pulled, Duration::from_secs(10)).unwrap();
+        let hardware = self.bus.unplug(Reason::Pulled, Policy::Detach, Duration::from_secs(10)).unwrap();
         let Some(Hardware::I2c(adapter)) = hardware else { panic!("an i2c bus gives an adapter back") };
         Self::plug(self.time, adapter, &Numbers::new())
     }

@@ -1,7 +1,7 @@
 //! One transfer at a time: slow chips, those who wait behind them, and a bus that goes meanwhile.
 
 use crate::bench::{Answers, Bench, Part, Time, chip};
-use outlive::{Numbers, Reason};
+use outlive::{Numbers, Policy, Reason};
 use outlive_classes::{
     Answer, Call, Errno, Plugged,
     i2c::{Adapter, Message, Transfer},
@@ -116,7 +116,7 @@ fn a_pull_answers_all_that_wait_and_the_fence_follows_at_once() {
     let other = quick(&bench);
     let waiting: Vec<_> = (0..10).map(|i| if i % 3 == 0 { bench.begin(READ).1 } else { other.begin(READ).1 }).collect();
     let began = Instant::now();
-    assert!(bench.bus.unplug(Reason::Pulled, Duration::from_secs(10)).unwrap().is_some());
+    assert!(bench.bus.unplug(Reason::Pulled, Policy::Detach, Duration::from_secs(10)).unwrap().is_some());
     assert!(began.elapsed() < ms(500), "{:?}", began.elapsed());
     for answers in &waiting {
         assert_eq!(answers.one(), Err(Errno::NODEV));
@@ -182,7 +182,7 @@ fn a_transfer_that_is_parked_while_its_device_is_being_removed_lets_go() {
     let answers = std::thread::scope(|scope| {
         let call = scope.spawn(|| bench.begin(READ).1);
         has_begun.recv().unwrap();
-        bench.bus.unplug(Reason::Pulled, Duration::from_secs(5)).expect("nobody stays inside");
+        bench.bus.unplug(Reason::Pulled, Policy::Detach, Duration::from_secs(5)).expect("nobody stays inside");
         call.join().unwrap()
     });
     assert_eq!(answers.one(), Err(Errno::NODEV));
@@ -199,7 +199,10 @@ fn pulls_race_with_time_and_newcomers_without_losing_anybody() {
             let time = scope.spawn(|| (0..5).for_each(|_| bench.time.pass(ms(100))));
             let pull = scope.spawn(|| {
                 (0..round * 5).for_each(|_| std::hint::spin_loop());
-                bench.bus.unplug(Reason::Pulled, Duration::from_secs(10)).expect("everybody leaves at once");
+                bench
+                    .bus
+                    .unplug(Reason::Pulled, Policy::Detach, Duration::from_secs(10))
+                    .expect("everybody leaves at once");
             });
             pull.join().unwrap();
             time.join().unwrap();

@@ -21,7 +21,7 @@ pub use spec::parse as parse_spec;
 
 use crate::trial::Answered;
 use observe::Operations;
-use outlive::{Events, Numbers, Reason};
+use outlive::{Events, Numbers, Policy, Reason};
 use outlive_classes::{Hardware, Plugged, i2c};
 use outlive_drivers::clock::Clock;
 use places::Places;
@@ -147,7 +147,7 @@ impl Lab {
             let (name, waited) = (name.to_owned(), begin.elapsed());
             UnplugError::Busy { name, generation, waited, busy }
         };
-        match device.unplug(reason, limit).map_err(busy)? {
+        match device.unplug(reason, Policy::Detach, limit).map_err(busy)? {
             Some(hardware) => self.places.keep(&*device, hardware),
             // Another unplug got the hardware; it is about to bring it.
             None => drop(self.places.wait_until_kept(name, generation, limit.saturating_sub(begin.elapsed()))),
@@ -250,7 +250,7 @@ impl Lab {
     /// For a device whose removal had not finished when somebody wanted it back.
     fn plug_leaving(&self, name: String, device: &dyn Plugged) -> Result<String, PlugError> {
         let reason = device.gone().map_or(Reason::Pulled, |gone| gone.reason);
-        match device.unplug(reason, Duration::ZERO) {
+        match device.unplug(reason, Policy::Detach, Duration::ZERO) {
             Err(busy) => Err(PlugError::StillBusy { name, busy }),
             // It finished this very moment ...
             Ok(Some(hardware)) => {

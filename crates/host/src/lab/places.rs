@@ -1,7 +1,7 @@
 //! Where the devices of a lab come and go: one place a name, kept for as long as the lab lives.
 
 use super::report::DeviceReport;
-use outlive::{Change, Events, Generation, Gone, Reason};
+use outlive::{Change, Events, Generation, Gone, Policy, Reason};
 use outlive_classes::{Hardware, Plugged};
 use std::{
     collections::BTreeMap,
@@ -134,7 +134,7 @@ impl Places {
         let leaving: Vec<_> = self.lock().values().filter_map(Place::leaving).collect();
         for device in leaving {
             let reason = device.gone().map_or(Reason::Pulled, |gone| gone.reason);
-            if let Ok(Some(hardware)) = device.unplug(reason, Duration::ZERO) {
+            if let Ok(Some(hardware)) = device.unplug(reason, Policy::Detach, Duration::ZERO) {
                 self.keep(&*device, hardware);
             }
         }

@@ -8,7 +8,7 @@ use crate::{
         uapi::{Msg, RdwrData, SmbusData},
     },
 };
-use outlive::{Numbers, Reason};
+use outlive::{Numbers, Policy, Reason};
 use std::{
     fmt,
     ops::Range,
@@ -200,7 +200,7 @@ impl Bench {
     }
 
     pub(super) fn pull(&self) {
-        self.bus.unplug(Reason::Pulled, Duration::from_secs(10)).expect("nobody stays inside");
+        self.bus.unplug(Reason::Pulled, Policy::Detach, Duration::from_secs(10)).expect("nobody stays inside");
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
         uapi::{func, ioctl::*},
     },
 };
-use outlive::{Numbers, Reason};
+use outlive::{Numbers, Policy, Reason};
 use std::{
     sync::{Arc, mpsc},
     time::{Duration, Instant},
@@ -44,7 +44,7 @@ fn a_pull_answers_what_is_parked_once_and_the_fence_follows_at_once() {
     let bench = addressed(Behaviour::Park);
     let parked: Vec<_> = (0..3).map(|_| bench.begin(READ).1).collect();
     let began = Instant::now();
-    let hardware = bench.bus.unplug(Reason::Pulled, Duration::from_secs(10)).unwrap();
+    let hardware = bench.bus.unplug(Reason::Pulled, Policy::Detach, Duration::from_secs(10)).unwrap();
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     assert!(matches!(hardware, Some(Hardware::I2c(_))));
     for heard in parked {
@@ -57,12 +57,12 @@ fn a_pull_answers_what_is_parked_once_and_the_fence_follows_at_once() {
 fn a_driver_that_does_not_let_go_is_named_and_its_late_answer_is_discarded() {
     let bench = addressed(Behaviour::Deaf);
     let heard = bench.begin(READ).1;
-    let busy = bench.bus.unplug(Reason::Pulled, Duration::from_millis(10)).unwrap_err();
+    let busy = bench.bus.unplug(Reason::Pulled, Policy::Detach, Duration::from_millis(10)).unwrap_err();
     assert_eq!(heard.once().unwrap().1, Err(Errno::NODEV), "the client does not wait for it");
     assert_eq!((busy.culprits.len(), busy.culprits[0].kind, busy.culprits[0].handle), (1, "read", bench.file.id()));
     assert!(busy.to_string().contains("read"), "{busy}");
     bench.chip.release();
-    assert!(bench.bus.unplug(Reason::Pulled, Duration::from_secs(10)).unwrap().is_some(), "waiting on");
+    assert!(bench.bus.unplug(Reason::Pulled, Policy::Detach, Duration::from_secs(10)).unwrap().is_some(), "waiting on");
     assert_eq!(heard.once().unwrap().1, Err(Errno::NODEV));
 }
 
@@ -106,7 +106,7 @@ fn the_device_may_be_unplugged_as_a_call_arrives() {
     for (call, what) in [(READ, "read 2 from 0x50"), (Call::Ioctl { command: 0, argument: 0 }, "ioctl 0x0 (unknown)")] {
         let bench = addressed(Behaviour::Prompt);
         let bus = bench.bus.clone();
-        let pull = move || drop(bus.unplug(Reason::Pulled, Duration::from_secs(10)).unwrap());
+        let pull = move || drop(bus.unplug(Reason::Pulled, Policy::Detach, Duration::from_secs(10)).unwrap());
         let (_, heard) = bench.begin_with(call, Some(Box::new(pull)));
         assert_eq!(heard.once().unwrap(), (what.to_owned(), Err(Errno::NODEV)));
         assert_eq!(bench.chip.attempts(), 0, "the driver has not seen it");
@@ -123,7 +123,7 @@ impl crate::Completion for Unplugger {
     fn arrived(&mut self, _: &dyn std::fmt::Display) {}
 
     fn complete(self: Box<Self>, answer: Result<Answer, Errno>) {
-        let fenced = self.bus.unplug(Reason::Pulled, Duration::from_secs(5)).is_ok();
+        let fenced = self.bus.unplug(Reason::Pulled, Policy::Detach, Duration::from_secs(5)).is_ok();
         self.done.send((answer, fenced)).unwrap();
     }
 }
@@ -209,17 +209,17 @@ fn a_transfer_with_retries_is_cancelled_and_pulled_like_any_other() {
 fn only_an_orderly_removal_has_a_last_word() {
     for (reason, teardowns) in [(Reason::Orderly, 1), (Reason::Pulled, 0)] {
         let bench = addressed(Behaviour::Prompt);
-        assert!(bench.bus.unplug(reason, Duration::from_secs(1)).unwrap().is_some());
+        assert!(bench.bus.unplug(reason, Policy::Detach, Duration::from_secs(1)).unwrap().is_some());
         assert_eq!(bench.chip.teardowns(), teardowns);
-        assert!(bench.bus.unplug(Reason::Orderly, Duration::from_secs(1)).unwrap().is_none());
+        assert!(bench.bus.unplug(Reason::Orderly, Policy::Detach, Duration::from_secs(1)).unwrap().is_none());
         assert_eq!(bench.chip.teardowns(), teardowns, "once");
     }
     // What was pulled cannot be spoken to by a later orderly removal either.
     let bench = addressed(Behaviour::Deaf);
     bench.begin(READ);
-    bench.bus.unplug(Reason::Pulled, Duration::ZERO).unwrap_err();
+    bench.bus.unplug(Reason::Pulled, Policy::Detach, Duration::ZERO).unwrap_err();
     bench.chip.release();
-    assert!(bench.bus.unplug(Reason::Orderly, Duration::from_secs(1)).unwrap().is_some());
+    assert!(bench.bus.unplug(Reason::Orderly, Policy::Detach, Duration::from_secs(1)).unwrap().is_some());
     assert_eq!(bench.chip.teardowns(), 0);
 }
 
@@ -230,7 +230,8 @@ fn the_next_generation_has_the_same_node_and_is_another_device() {
     let first = Bus::plug(numbers.claim(7).unwrap(), Box::new(chip));
     let flags = OpenFlags { access: Access::ReadWrite, nonblock: false };
     let zombie = first.open(flags).unwrap();
-    let Some(Hardware::I2c(adapter)) = first.unplug(Reason::Pulled, Duration::from_secs(1)).unwrap() else {
+    let Some(Hardware::I2c(adapter)) = first.unplug(Reason::Pulled, Policy::Detach, Duration::from_secs(1)).unwrap()
+    else {
         panic!("nobody else unplugged it")
     };
     assert_eq!(first.open(flags).err(), Some(Errno::NODEV));

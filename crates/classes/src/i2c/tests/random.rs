@@ -6,7 +6,7 @@ use super::{
     client::{Arena, BASE, Bench, Heard, READ_ONLY, SIZE, WILD},
 };
 use crate::{Call, Errno, Plugged};
-use outlive::Reason;
+use outlive::{Policy, Reason};
 use proptest::{collection::vec, prelude::*};
 use std::{sync::Arc, time::Duration};
 
@@ -79,7 +79,7 @@ proptest! {
         let mut heard = Vec::new();
         for (i, (call, behaviour, cancel)) in calls.into_iter().enumerate() {
             if i == pull_at {
-                bench.bus.unplug(Reason::Pulled, Duration::from_secs(10)).expect("nobody stays inside");
+                bench.bus.unplug(Reason::Pulled, Policy::Detach, Duration::from_secs(10)).expect("nobody stays inside");
             }
             bench.chip.behave(behaviour);
             let (number, call) = begin(&bench, call);
