@@ -62,7 +62,7 @@ impl<S: Part, H: Part> Device<S, H> {
     /// [`Refused::Gone`] after the mark (I25); [`Refused::State`] while it is being created, is closing (I33) or offline;
     /// [`Refused::Driver`] if its driver refuses.
     pub fn open(&self) -> Result<Handle<S, H>, Refused> {
-        self.life().open()
+        Life::open(self.life())
     }
 
     /// Begins its removal: the mark, the names, the waking and cancelling are done when this returns; the drain is
@@ -122,7 +122,7 @@ impl<S: Part, H: Part> Device<S, H> {
     /// # Errors
     /// [`IllegalTransition`] if [`State::TRANSITIONS`] does not have it; and for what only a removal does.
     pub fn set_state(&self, state: State) -> Result<(), IllegalTransition> {
-        self.life().set_state(state)
+        Life::set_state(self.life(), state)
     }
 
     /// What it is doing.

@@ -86,7 +86,7 @@ impl<S, H> Handle<S, H> {
         kind: &'static str,
         resume: impl FnOnce(Result<Operation<S, H>, Refused>) + Send + 'static,
     ) -> Option<u64> {
-        self.life.admit(self, kind, Who::Client, Box::new(resume), None)
+        Life::admit(self, kind, Who::Client, Box::new(resume), None)
     }
 
     /// What handles may see for ever, also on a zombie.
@@ -114,7 +114,7 @@ impl<S, H> Handle<S, H> {
     /// # Errors
     /// As for [`Device::open`](crate::Device::open): after the mark no path makes a live handle (I25).
     pub fn reopen(&self) -> Result<Self, Refused> {
-        self.life.open()
+        Life::open(&self.life)
     }
 
     /// Calls `wake` once, at the mark, while sleepers are woken; at once if they have been. Dropping the [`Watch`] takes

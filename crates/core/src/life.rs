@@ -213,7 +213,10 @@ impl<S, H> Life<S, H> {
 
     fn stop_acting(&self, state: State) {
         let mut book = lock(&self.book);
-        (book.acting, book.state) = (None, state);
+        book.acting = None;
+        if book.state.may_become(state) {
+            book.state = state;
+        }
         let wakers = book.written().map(|pages| std::mem::take(&mut pages.wakers)).unwrap_or_default();
         drop(book);
         self.acted.notify_all();
@@ -330,8 +333,8 @@ impl<S, H> Life<S, H> {
 
 /// States.
 impl<S, H> Life<S, H> {
-    pub(crate) fn set_state(self: &Arc<Self>, to: State) -> Result<(), IllegalTransition> {
-        let mut book = lock(&self.book);
+    pub(crate) fn set_state(life: &Arc<Self>, to: State) -> Result<(), IllegalTransition> {
+        let mut book = lock(&life.book);
         let from = book.state;
         // What follows the mark is for the removal to say.
         if !from.may_become(to) || matches!(to, State::Leaving | State::Gone) && from != to {
@@ -349,21 +352,20 @@ impl<S, H> Life<S, H> {
         // Each as if it came now: it enters, is parked again, or is refused.
         for Waiting { number, kind, framework, handle, resume } in parked {
             let who = if framework { Who::Framework } else { Who::Client };
-            run(|| _ = self.admit(&handle, kind, who, resume, Some(number)));
+            run(|| _ = Life::admit(&handle, kind, who, resume, Some(number)));
         }
         Ok(())
     }
 
     /// Begins an operation, or parks it until the state changes. The result is its number; `None` if it was refused.
     pub(crate) fn admit(
-        self: &Arc<Self>,
         handle: &Handle<S, H>,
         kind: &'static str,
         who: Who,
         resume: Resume<S, H>,
         number: Option<u64>,
     ) -> Option<u64> {
-        let mut book = lock(&self.book);
+        let mut book = lock(&handle.life().book);
         if !book.is_marked() && book.state.admits(who) == Admission::Parked {
             let handle = handle.uncounted();
             let pages = book.pages();
@@ -373,7 +375,7 @@ impl<S, H> Life<S, H> {
         }
         if planted!(AdmittedInTwoSteps) {
             drop(book);
-            book = lock(&self.book);
+            book = lock(&handle.life().book);
         }
         let begun = Operation::begin(handle, book, kind, who, number);
         let number = begun.as_ref().ok().map(Operation::number);
@@ -450,21 +452,21 @@ impl<S, H> Life<S, H> {
 /// Users.
 impl<S, H> Life<S, H> {
     /// Opens. From inside the gate, so that no handle is born after the fence.
-    pub(crate) fn open(self: &Arc<Self>) -> Result<Handle<S, H>, Refused> {
-        let inside = self.enter()?;
+    pub(crate) fn open(life: &Arc<Self>) -> Result<Handle<S, H>, Refused> {
+        let inside = life.enter()?;
         let inside = (!planted!(OpenOutsideGate)).then_some(inside);
-        let state = self.state();
+        let state = life.state();
         if !state.can_be_opened() {
-            return Err(self.gone().map_or(Refused::State(state), Refused::Gone));
+            return Err(life.gone().map_or(Refused::State(state), Refused::Gone));
         }
-        let users = self.terms.as_ref().and_then(|terms| Some((terms, terms.users.as_ref()?)));
+        let users = life.terms.as_ref().and_then(|terms| Some((terms, terms.users.as_ref()?)));
         if let Some((terms, users)) = users {
             let _in_turn = lock(&terms.coming_and_going);
             let inside = inside.as_deref().expect("a model with users plants no bug here");
             users.open(inside).map_err(Refused::Driver)?;
-            return Ok(Handle::new(self));
+            return Ok(Handle::new(life));
         }
-        Ok(Handle::new(self))
+        Ok(Handle::new(life))
     }
 
     /// One handle fewer.

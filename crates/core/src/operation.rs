@@ -55,7 +55,7 @@ impl<S, H> Operation<S, H> {
         if book.is_marked() && !planted!(BeginIgnoresMark) {
             return Err(Refused::Gone(handle.life().gone_now()));
         }
-        if book.state.admits(who) != Admission::Enters {
+        if book.state.admits(who) != Admission::Enters && !planted!(BeginIgnoresMark) {
             return Err(Refused::State(book.state));
         }
         let pages = book.pages();

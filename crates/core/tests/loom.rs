@@ -13,7 +13,8 @@ use loom::{
     thread,
 };
 use outlive::{
-    BareGate, Builder, Cause, Device, Handle, Numbers, Outcome, Reason, Request, Step, asleep, asymmetric,
+    BareGate, Builder, Cause, Device, Handle, Numbers, Outcome, Reason, Refused, Request, State, Step, asleep,
+    asymmetric,
     mutants::{Mutant, plant},
 };
 use std::{process::Command, time::Duration};
@@ -207,7 +208,7 @@ fn heir() {
 
 /// I7, I9: whoever enters has the hardware to itself and the others inside; whoever unplugs has it alone.
 fn guards() {
-    explore(Some(3), || {
+    explore(Some(2), || {
         let device = Device::new((), Canary::new());
         let readers: Vec<_> = (0..2)
             .map(|_| {
@@ -224,9 +225,9 @@ fn guards() {
     });
 }
 
-/// As `guards`, with one reader and without a bound.
+/// As `guards`, with one reader and a wider bound.
 fn one_guard() {
-    explore(None, || {
+    explore(Some(4), || {
         let device = Device::new((), Canary::new());
         let handle = device.open().unwrap();
         let reader = thread::spawn(move || {
@@ -483,7 +484,7 @@ impl Drop for Dropped {
 
 /// I22, I29: the hardware of an abandoned device goes with the last one inside, once, and not with the last handle.
 fn abandoned() {
-    explore(Some(3), || {
+    explore(Some(2), || {
         let drops = Arc::new(AtomicUsize::new(0));
         let device = Device::new((), Dropped { canary: Canary::new(), drops: drops.clone() });
         let handle = device.open().unwrap();
@@ -516,6 +517,106 @@ fn claims() {
     });
 }
 
+/// What the driver's code checks: whether the fence has come.
+#[derive(Clone)]
+struct Fence(Arc<AtomicUsize>);
+
+impl Fence {
+    fn new() -> Self {
+        Fence(Arc::new(AtomicUsize::new(0)))
+    }
+
+    /// By the one who has the hardware back.
+    fn came(&self, canary: Canary) {
+        self.0.store(1, Ordering::Relaxed);
+        canary.take_apart();
+    }
+
+    fn not_yet(&self) {
+        assert_eq!(self.0.load(Ordering::Relaxed), 0, "the driver's, after the fence");
+    }
+}
+
+/// I9: an operation begins before the mark or not at all.
+fn begin_or_mark() {
+    explore(None, || {
+        let device = Device::new((), Canary::new());
+        let (handle, fence) = (device.open().unwrap(), Fence::new());
+        let inside = fence.clone();
+        let client = thread::spawn(move || {
+            if let Ok(operation) = handle.begin("late") {
+                inside.not_yet();
+                drop(operation);
+            }
+        });
+        fence.came(device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap());
+        client.join().unwrap();
+    });
+}
+
+/// I8: what a hook owns is dropped before the fence, also by an operation that leaves as the mark comes.
+fn hooks_or_mark() {
+    struct Owned(Fence);
+    impl Drop for Owned {
+        fn drop(&mut self) {
+            self.0.not_yet();
+        }
+    }
+    explore(None, || {
+        let device = Device::new((), Canary::new());
+        let fence = Fence::new();
+        let operation = device.open().unwrap().begin("with a hook").unwrap();
+        let owned = Owned(fence.clone());
+        operation.on_cancel(move |_| drop(owned));
+        let driver = thread::spawn(move || drop(operation));
+        fence.came(device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap());
+        driver.join().unwrap();
+    });
+}
+
+/// I7, I17: a request that its driver keeps outside holds no fence up, comes back in before the mark or not at all, and
+/// is answered once.
+fn parked_outside_or_mark() {
+    explore(None, || {
+        let device = Device::new((), Canary::new());
+        let fence = Fence::new();
+        let (request, outcomes) = request(&device.open().unwrap());
+        let parked = request.park();
+        let inside = fence.clone();
+        let driver = thread::spawn(move || {
+            if let Ok(request) = parked.resume() {
+                inside.not_yet();
+                request.answer(7);
+            }
+        });
+        fence.came(device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap());
+        driver.join().unwrap();
+        let outcomes = outcomes.lock().unwrap();
+        assert!(outcomes.len() == 1 && (outcomes[0] == Outcome::Done(7) || is_gone(&outcomes[0])), "{outcomes:?}");
+    });
+}
+
+/// I5: a call that meets a device as it is blocked is parked or carried out, and what is parked is resumed once, by the
+/// device's running again or by its removal.
+fn parked_or_resumed() {
+    explore(Some(3), || {
+        let device = Device::new((), Canary::new());
+        let handle = device.open().unwrap();
+        let ends = Arc::new(Mutex::new(Vec::new()));
+        let heard = ends.clone();
+        let client = thread::spawn(move || {
+            handle.begin_or_park("call", move |begun| heard.lock().unwrap().push(begun.map(drop)));
+        });
+        device.set_state(State::Blocked).unwrap();
+        device.set_state(State::Running).unwrap();
+        device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap().take_apart();
+        client.join().unwrap();
+        let ends = ends.lock().unwrap();
+        assert_eq!(ends.len(), 1, "resumed once");
+        assert!(matches!(ends[0], Ok(()) | Err(Refused::Gone(_))), "refused though it could wait: {ends:?}");
+    });
+}
+
 macro_rules! passes {
     ($($model:ident)*) => {
         mod passes {
@@ -533,6 +634,7 @@ passes! {
     slot two_lines reused_slot moved_guard handed_line counted change_over two_gates heir
     guards one_guard moved_operation two_unplugs hooks_or_fence open_or_unplug answer_or_mark parked_or_mark interrupt_or_answer
     interrupt_or_park slow_client watch_or_mark abandoned claims
+    begin_or_mark hooks_or_mark parked_outside_or_mark parked_or_resumed
 }
 
 /// The model that finds a planted bug, and what it says then.
@@ -572,6 +674,11 @@ fn finder(mutant: Mutant) -> (fn(), &'static str) {
         Mutant::CancelledIsForgotten => (parked_or_mark, "Forgotten"),
         Mutant::AnswerInside => (slow_client, STUCK),
         Mutant::ClaimUnlocked => (claims, "two owners"),
+        Mutant::BookLeavesAtMark => (moved_operation, "somebody is inside after the fence"),
+        Mutant::BeginIgnoresMark => (begin_or_mark, "after the fence"),
+        Mutant::LeavesWithItsHooks => (hooks_or_mark, "after the fence"),
+        Mutant::ResumedAfterMark => (parked_outside_or_mark, "after the fence"),
+        Mutant::AdmittedInTwoSteps => (parked_or_resumed, "refused though it could wait"),
     }
 }
 

@@ -3,10 +3,6 @@
 use crate::sync::Chosen;
 use std::sync::OnceLock;
 
-#[cfg(loom)]
-pub(super) use super::interrupts::Interrupts as Chosen;
-#[cfg(all(not(loom), any(not(target_os = "linux"), miri)))]
-pub(super) use Counted as Chosen;
 /// The two sides of an asymmetric fence.
 ///
 /// # The Lemma
