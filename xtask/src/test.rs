@@ -26,10 +26,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         report.run(&step);
     }
     report.run(&Step::cargo("tests and doc tests", "test --workspace --no-fail-fast").tests());
+    report.run(&fences());
     report.run(&models("models, each with its bound on preemptions"));
     report.run_here("bench of the run front, a short form that only has to work", bench::run_front_short);
     report.run_here("bench of the explorer, a short form that only has to work", bench::explore_short);
     Ok(report.finish())
+}
+
+/// The gate on real processors, also with a fence that is too weak, which they have to find.
+pub(crate) fn fences() -> Step {
+    Step::cargo("the gate's fence, and one that is too weak", "test --release -p outlive --test fences --test guards")
+        .limit(Duration::from_secs(5 * 60))
+        .tests()
 }
 
 /// The loom models, in a target folder of their own: `--cfg loom` would rebuild everything else.

@@ -172,10 +172,10 @@ impl<S, H> Life<S, H> {
             book.pages().policy = policy;
         }
         if planted!(ReasonAfterMark) {
-            self.gate.mark_without_fence();
+            self.gate.mark();
         }
         self.gone.set(gone);
-        self.gate.mark_without_fence();
+        self.gate.mark();
         let leaves = book.mark();
         drop(book);
         if leaves {

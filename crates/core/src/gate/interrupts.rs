@@ -229,6 +229,7 @@ impl<H> BareGate<H> {
     /// Shuts the gate for ever.
     pub fn mark(self) {
         self.0.mark();
+        super::heavy_fence();
     }
 
     /// Waits without a limit.

@@ -55,6 +55,12 @@ impl Slot {
         self.0.load(order) == gate
     }
 
+    /// What is held here, if anything is.
+    pub(super) fn held(&self) -> Option<usize> {
+        let order = if planted!(ScanRelaxed) { Ordering::Relaxed } else { Ordering::Acquire };
+        Some(self.0.load(order)).filter(|gate| *gate != NULL)
+    }
+
     /// For a guard that is never dropped: nobody else will clear this.
     fn forget(&self, gate: usize) {
         let _ = self.0.compare_exchange(gate, NULL, Ordering::AcqRel, Ordering::Relaxed);

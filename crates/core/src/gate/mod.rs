@@ -13,8 +13,8 @@
 //!   long and change threads; the eighth guard of a thread; a thread that is ending; a process that has no heavy fence.
 //!
 //! # Why it is right
-//! "The Lemma" is [`fence::Fence`]'s. The mark and its heavy fence are one step, [`Gate::mark`]; the drain, the heir and
-//! whatever else looks who is inside come after it, on the same thread or by way of the lock it was made under.
+//! "The Lemma" is [`fence::Fence`]'s. Whoever marks a gate has a [`heavy_fence`] next; the drain, the heir and
+//! whatever else looks who is inside come after that, on the same thread or by way of the lock that it lets go then.
 //!
 //! 1. *Nobody in a slot is overlooked.* A guard that was let in wrote its slot, then did not see the mark. So by the
 //!    Lemma every look at that slot after the heavy fence finds the guard's address, or something later. What comes
@@ -45,6 +45,7 @@
 //! `crates/core/tests/loom.rs` runs the code with each of these steps broken, and finds every one.
 #![expect(unsafe_code, reason = "the hardware is reached without a lock; each block says why that is sound")]
 
+mod account;
 pub(crate) mod fence;
 #[cfg(loom)]
 pub(crate) mod interrupts;
@@ -54,9 +55,12 @@ use crate::{
     hook::{self, Hook},
     sync::{AtomicUsize, Chosen, Condvar, Mutex, MutexGuard, Ordering, UnsafeCell, lock, planted, wait},
 };
+pub(crate) use account::guards_here;
+
+use account::Account;
 use fence::Fence;
 use line::Slot;
-use std::{fmt, ops::Deref, process, ptr, time::Instant};
+use std::{fmt, ops::Deref, process, ptr, task::Waker, time::Instant};
 
 const DYING: usize = 1;
 const ONE: usize = 2;
@@ -68,16 +72,21 @@ pub(crate) struct Gate<H> {
     word: AtomicUsize,
     /// The process it was made in. A child has a copy of the gate, but not the threads that may be inside.
     process: u32,
-    way_out: Mutex<WayOut<H>>,
+    way_out: Mutex<Option<Box<WayOut<H>>>>,
     drained: Condvar,
     hardware: UnsafeCell<Option<H>>,
 }
 
-/// The way out of the gate for the hardware. The lock lets one at a time reach the cell, and pairs with `drained`.
+/// Who waits at the way out of the gate, if anybody does: a gate is small. Its lock lets one at a time reach the cell, and
+/// pairs with `drained`.
 struct WayOut<H> {
     /// What becomes of the hardware when nobody is left to wait for it.
     heir: Option<Hook<H>>,
+    /// Futures that wait for it.
+    wakers: Vec<Waker>,
 }
+
+type WayOutGuard<'a, H> = MutexGuard<'a, Option<Box<WayOut<H>>>>;
 
 // SAFETY: the hardware is shared between threads as `&H` (by guards, so H: Sync) and handed to whoever unplugs, on
 // any thread, by value (so H: Send). All other fields are Sync by themselves.
@@ -89,7 +98,7 @@ impl<H> Gate<H> {
         Gate {
             word: AtomicUsize::new(0),
             process: process::id(),
-            way_out: Mutex::new(WayOut { heir: None }),
+            way_out: Mutex::new(None),
             drained: Condvar::new(),
             hardware: UnsafeCell::new(Some(hardware)),
         }
@@ -122,7 +131,7 @@ impl<H> Gate<H> {
         match line::further_slot() {
             Some(slot) => self.enter_by(slot),
             // Made only if we are inside: dropping it leaves.
-            None => self.enter_counted().then(|| Guard { slot: None, gate: self }),
+            None => self.enter_counted().then(|| Guard { slot: None, gate: self, account: Account::open() }),
         }
     }
 
@@ -134,7 +143,7 @@ impl<H> Gate<H> {
         Chosen::light();
         Chosen::poll();
         // The guard is made first: if the gate turns out to be shut, dropping it empties the slot again.
-        let guard = Guard { slot: Some(slot), gate: self };
+        let guard = Guard { slot: Some(slot), gate: self, account: Account::open() };
         let alive = planted!(EnterIgnoresMark) || planted!(CheckBeforeHold) || !self.is_marked();
         Chosen::poll();
         alive.then_some(guard)
@@ -205,52 +214,37 @@ impl<H> Gate<H> {
     #[cold]
     fn last_out(&self) {
         // Looked at under the lock, so that the notification cannot fall between the drain's look and its sleep.
-        let inheritance = if planted!(WakeWithoutLock) { None } else { self.inherit() };
+        let (inheritance, wakers) = if planted!(WakeWithoutLock) { (None, Vec::new()) } else { self.inherit() };
         if !planted!(ExitDoesNotWake) {
             self.drained.notify_all();
         }
+        wake(wakers);
         if let Some((heir, hardware)) = inheritance {
             hook::run(|| heir(hardware));
         }
     }
 
-    /// The heir with what it inherits, if there is one and nobody is inside. (If somebody is, it is one who will be here
-    /// in its turn: see 5.)
-    fn inherit(&self) -> Option<(Hook<H>, H)> {
+    /// The heir with what it inherits, if there is one and nobody is inside (if somebody is, it is one who will be here
+    /// in its turn: see 5); and the futures that shall look again.
+    #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
+    fn inherit(&self) -> (Option<(Hook<H>, H)>, Vec<Waker>) {
         let mut way_out = lock(&self.way_out);
-        if way_out.heir.is_none() || planted!(HeirForgotten) {
-            return None;
+        let Some(waiting) = way_out.as_mut() else { return (None, Vec::new()) };
+        let wakers = std::mem::take(&mut waiting.wakers);
+        if waiting.heir.is_none() || planted!(HeirForgotten) {
+            return (None, wakers);
         }
-        let hardware = self.take(&way_out).ok()??;
-        Some((way_out.heir.take()?, hardware))
+        let Ok(Some(hardware)) = self.take(&way_out) else { return (None, wakers) };
+        let heir = way_out.as_mut().and_then(|waiting| waiting.heir.take());
+        (heir.map(|heir| (heir, hardware)), wakers)
     }
 
-    /// Shuts the gate for ever. Whoever looks who is inside does so after this has returned.
+    /// Shuts the gate for ever. Whoever looks who is inside does so after a [`heavy_fence`] that comes after this.
     pub(crate) fn mark(&self) {
         if planted!(HeavyBeforeMark) {
             fence::heavy();
         }
         self.word.fetch_or(DYING, Ordering::AcqRel);
-        if !planted!(NoHeavyFence) && !planted!(HeavyBeforeMark) {
-            fence::heavy();
-        }
-    }
-
-    pub(crate) fn mark_without_fence(&self) {
-        self.word.fetch_or(DYING, Ordering::AcqRel);
-    }
-
-    pub(crate) fn take_unless_held(&self, held: &[usize]) -> Result<Option<H>, StillInside> {
-        let way_out = lock(&self.way_out);
-        if held.binary_search(&self.address()).is_ok() {
-            return Err(StillInside);
-        }
-        self.take(&way_out)
-    }
-
-    pub(crate) fn poll_drain(&self, _waker: &std::task::Waker) -> Result<Option<H>, StillInside> {
-        let way_out = lock(&self.way_out);
-        self.take(&way_out)
     }
 
     #[inline(always)]
@@ -282,12 +276,16 @@ impl<H> Gate<H> {
 
     /// Whether the gate is marked, and nobody is inside.
     fn is_empty(&self) -> bool {
-        let order = if planted!(DrainRelaxed) { Ordering::Relaxed } else { Ordering::Acquire };
-        let count = || self.word.load(order) == DYING;
         if planted!(CountBeforeSlots) {
-            return count() && self.slots().next().is_none();
+            return self.is_counted_out() && self.slots().next().is_none();
         }
-        self.slots().next().is_none() && count()
+        self.slots().next().is_none() && self.is_counted_out()
+    }
+
+    /// Whether the gate is marked, and nobody is inside by the count.
+    fn is_counted_out(&self) -> bool {
+        let order = if planted!(DrainRelaxed) { Ordering::Relaxed } else { Ordering::Acquire };
+        self.word.load(order) == DYING
     }
 
     /// Waits until nobody is inside, and takes the hardware out. `Err` if `deadline` passes first. `Ok(None)` if
@@ -304,6 +302,7 @@ impl<H> Gate<H> {
                 way_out = if empty { way_out } else { wait(&self.drained, way_out, deadline) };
             }
             if let Ok(hardware) = self.take(&way_out) {
+                taken(way_out);
                 return Ok(hardware);
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -313,30 +312,58 @@ impl<H> Gate<H> {
         }
     }
 
+    /// As `drain` without a wait: `waker` is woken when it is worth another look.
+    pub(crate) fn poll_drain(&self, waker: &Waker) -> Result<Option<H>, StillInside> {
+        let mut way_out = lock(&self.way_out);
+        let drained = self.take(&way_out);
+        match drained {
+            Ok(_) => taken(way_out),
+            Err(StillInside) => waiting(&mut way_out).wakers.push(waker.clone()),
+        }
+        drained
+    }
+
+    /// As `drain` without a wait, for one of many gates whose slots have been scanned together: `held` is what
+    /// [`held`] gave, after the heavy fence.
+    pub(crate) fn take_unless_held(&self, held: &[usize]) -> Result<Option<H>, StillInside> {
+        if held.binary_search(&self.address()).is_ok() || !self.is_counted_out() {
+            return Err(StillInside);
+        }
+        let way_out = lock(&self.way_out);
+        let hardware = self.take_out(&way_out);
+        taken(way_out);
+        Ok(hardware)
+    }
+
     /// Nobody is left who would drain: gives the hardware to `heir` as soon as nobody is inside. That is now, or when
     /// the last one leaves, on its thread. The gate must be marked.
     pub(crate) fn leave_to(&self, heir: Hook<H>) {
         let mut way_out = lock(&self.way_out);
-        let taken = self.take(&way_out);
-        if taken.is_err() {
-            way_out.heir = Some(heir);
+        let drained = self.take(&way_out);
+        if drained.is_err() {
+            waiting(&mut way_out).heir = Some(heir);
             return;
         }
-        drop(way_out);
-        if let Ok(Some(hardware)) = taken {
+        taken(way_out);
+        if let Ok(Some(hardware)) = drained {
             hook::run(|| heir(hardware));
         }
     }
 
     /// Takes the hardware out if nobody is inside; `None` if it has been taken.
-    fn take(&self, _way_out: &MutexGuard<'_, WayOut<H>>) -> Result<Option<H>, StillInside> {
+    fn take(&self, way_out: &WayOutGuard<'_, H>) -> Result<Option<H>, StillInside> {
         if !self.is_empty() && !planted!(DrainDoesNotWait) {
             return Err(StillInside);
         }
+        Ok(self.take_out(way_out))
+    }
+
+    /// By one who has found the gate empty, after the mark and its heavy fence.
+    fn take_out(&self, _way_out: &WayOutGuard<'_, H>) -> Option<H> {
         // SAFETY: the gate was marked and empty, so by 1 to 4 above every guard that was granted has exited, none will
-        // be granted again, and all their uses happen before this. Several threads may come here; the lock
-        // whose guard we were shown lets one at a time reach the cell.
-        Ok(self.hardware.with_mut(|hardware| unsafe { &mut *hardware }.take()))
+        // be granted again, and all their uses happen before this. Several threads may come here; the lock whose guard
+        // we were shown lets one at a time reach the cell.
+        self.hardware.with_mut(|hardware| unsafe { &mut *hardware }.take())
     }
 
     /// The hardware, for somebody who is inside.
@@ -363,11 +390,39 @@ impl<H> Drop for Gate<H> {
     }
 }
 
+/// The heavy fence that one who marks owes before anybody looks who is inside: one for as many gates as were marked.
 pub(crate) fn heavy_fence() {
-    fence::heavy()
+    if !planted!(NoHeavyFence) && !planted!(HeavyBeforeMark) {
+        fence::heavy();
+    }
 }
+
+/// What the slots of all threads hold, in order.
 pub(crate) fn held() -> Vec<usize> {
-    Vec::new()
+    let mut held: Vec<_> = line::all().flat_map(line::Line::slots).filter_map(line::Slot::held).collect();
+    held.sort_unstable();
+    held
+}
+
+/// Makes the gate ready for guards at their best: see [`crate::prepare`].
+pub(crate) fn prepare() -> bool {
+    fence::decide();
+    fence::is_asymmetric()
+}
+
+fn waiting<'a, H>(way_out: &'a mut WayOutGuard<'_, H>) -> &'a mut WayOut<H> {
+    way_out.get_or_insert_with(|| Box::new(WayOut { heir: None, wakers: Vec::new() }))
+}
+
+/// After the hardware has been taken out: futures that wait for it learn that.
+fn taken<H>(mut way_out: WayOutGuard<'_, H>) {
+    let wakers = way_out.as_mut().map(|waiting| std::mem::take(&mut waiting.wakers)).unwrap_or_default();
+    drop(way_out);
+    wake(wakers);
+}
+
+fn wake(wakers: Vec<Waker>) {
+    wakers.into_iter().for_each(|waker| hook::run(|| waker.wake()));
 }
 
 /// The thread that asks, as [`Gate::threads`] numbers it.
@@ -387,6 +442,8 @@ pub struct Guard<'a, H> {
     /// Where it stands; `None` if it is in the count.
     slot: Option<&'static Slot>,
     gate: &'a Gate<H>,
+    /// In debug builds: on whose account it is.
+    account: Account,
 }
 
 impl<H> Guard<'_, H> {
@@ -394,6 +451,7 @@ impl<H> Guard<'_, H> {
     /// few: for a guard that is kept for long, or sent to another thread. (Without a place, entering takes longer.)
     #[must_use = "dropping the guard leaves the gate"]
     pub fn into_counted(mut self) -> Self {
+        self.account.close();
         if planted!(GuardMovesToSlot) {
             let other = line::further_slot().inspect(|other| other.hold(self.gate.address()));
             Chosen::poll();
@@ -431,8 +489,4 @@ impl<H> fmt::Debug for Guard<'_, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Guard")
     }
-}
-#[cfg(debug_assertions)]
-pub(crate) fn guards_here() -> usize {
-    0
 }
