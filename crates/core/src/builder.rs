@@ -1,5 +1,5 @@
 use crate::{
-    Device, Number, Part, State, Step, Users,
+    Device, HardwareLife, Managed, Number, Part, SharedLife, State, Step, Users,
     life::{Life, Terms},
     sync::Mutex,
 };
@@ -32,7 +32,15 @@ impl<H> Builder<H> {
     fn terms(&mut self) -> &mut Terms<H> {
         self.terms.get_or_insert_with(|| {
             let (coming_and_going, teardown) = (Mutex::new(()), Mutex::new(None));
-            Box::new(Terms { observer: None, users: None, coming_and_going, teardown, number: None })
+            Box::new(Terms {
+                observer: None,
+                users: None,
+                coming_and_going,
+                teardown,
+                number: None,
+                hardware_actions: None,
+                shared_actions: None,
+            })
         })
     }
 
@@ -60,6 +68,19 @@ impl<H> Builder<H> {
     /// Its number, which it keeps until the last handle is closed (I27); what [`Status`](crate::Status) tells of it.
     pub fn number(mut self, number: Number) -> Self {
         self.terms().number = Some(number);
+        self
+    }
+
+    /// Gives it a list of what is to be released with the hardware: after the driver's last word, before the hardware is
+    /// given back (I32). A list serves one device.
+    pub fn managed(mut self, list: &Managed<HardwareLife>) -> Self {
+        self.terms().hardware_actions = Some(list.clone());
+        self
+    }
+
+    /// Gives it a list of what is to be released when its last handle has been closed (I29).
+    pub fn managed_shared(mut self, list: &Managed<SharedLife>) -> Self {
+        self.terms().shared_actions = Some(list.clone());
         self
     }
 

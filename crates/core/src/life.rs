@@ -1,7 +1,8 @@
 //! One life of one device, from the first handle to the last.
 
 use crate::{
-    Cause, Gone, Guard, Handle, HandleId, IllegalTransition, Inside, Number, Operation, Policy, Reason, Refused, State,
+    Cause, Gone, Guard, Handle, HandleId, HardwareLife, IllegalTransition, Inside, Managed, Number, Operation, Policy,
+    Reason, Refused, SharedLife, State,
     book::{Book, Record, Resume, Waiting},
     gate::Gate,
     gone::GoneCell,
@@ -61,6 +62,8 @@ pub(crate) struct Terms<H> {
     pub(crate) coming_and_going: Mutex<()>,
     pub(crate) teardown: Mutex<Option<Teardown<H>>>,
     pub(crate) number: Option<Number>,
+    pub(crate) hardware_actions: Option<Managed<HardwareLife>>,
+    pub(crate) shared_actions: Option<Managed<SharedLife>>,
 }
 
 /// One life of one device, shared by its owner and its handles. There may be a million: mind the size.
@@ -186,6 +189,9 @@ impl<S, H> Life<S, H> {
 
     /// The steps up to [`Step::Woken`], by the one who marked.
     pub(crate) fn take_steps(&self, gone: Gone) {
+        if planted!(ReleasedAtMark) {
+            self.release_hardware_actions();
+        }
         if self.has_nobody_to_tell() {
             return;
         }
@@ -308,9 +314,15 @@ impl<S, H> Life<S, H> {
             run(|| teardown(&mut hardware));
         }
         self.reach(Step::TornDown);
+        self.release_hardware_actions();
         self.reach(Step::Released);
         self.stop_acting(State::Gone);
         hardware
+    }
+
+    fn release_hardware_actions(&self) {
+        let actions = self.terms.as_ref().and_then(|terms| terms.hardware_actions.as_ref());
+        actions.into_iter().for_each(Managed::release);
     }
 
     /// Notes that `step` has been taken, and tells the observer.
@@ -491,6 +503,8 @@ impl<S, H> Life<S, H> {
 
 impl<S, H> Drop for Life<S, H> {
     fn drop(&mut self) {
+        let actions = self.terms.as_ref().and_then(|terms| terms.shared_actions.as_ref());
+        actions.into_iter().for_each(Managed::release);
         self.note(Step::Freed);
         self.tell(Step::Freed);
     }

@@ -88,6 +88,16 @@ mutants! {
     LeavesWithItsHooks,
     /// A request that was parked comes back in after the mark.
     ResumedAfterMark,
+    /// What is tied to a lifetime is released in the order in which it came.
+    ReleasedInOrder,
+    /// What is tied to the hardware is released at the mark.
+    ReleasedAtMark,
+    /// Who finds a list being released by another does not wait for it.
+    ReleaseNotAwaited,
+    /// A release does not wait for one that is being run early.
+    EarlyNotAwaited,
+    /// What is tied to a lifetime that is over is put down where nobody looks any more.
+    AddedTooLate,
     /// A call looks at the state, then at the book again to be parked or to enter.
     AdmittedInTwoSteps,
 }

@@ -13,8 +13,8 @@ use loom::{
     thread,
 };
 use outlive::{
-    BareGate, Builder, Cause, Device, Handle, Numbers, Outcome, Reason, Refused, Request, State, Step, asleep,
-    asymmetric,
+    BareGate, Builder, Cause, Device, Handle, HardwareLife, Managed, Numbers, Outcome, Reason, Refused, Request, State,
+    Step, asleep, asymmetric,
     mutants::{Mutant, plant},
 };
 use std::{process::Command, time::Duration};
@@ -617,6 +617,82 @@ fn parked_or_resumed() {
     });
 }
 
+/// I32: whatever way an action takes, it has run when the hardware is given back, and not before the fence.
+fn managed(take: fn(Managed<HardwareLife>, Arc<AtomicUsize>)) {
+    let list = Managed::<HardwareLife>::new();
+    let device = Builder::new().managed(&list).build((), Canary::new());
+    let ran = Arc::new(AtomicUsize::new(0));
+    let other = ran.clone();
+    let elsewhere = thread::spawn(move || take(list, other));
+    device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap().take_apart();
+    ran.store(100, Ordering::Release);
+    elsewhere.join().unwrap();
+    assert_eq!(ran.load(Ordering::Relaxed), 100, "an action after the hardware was given back");
+}
+
+/// An action of [`managed`].
+fn runs(ran: &Arc<AtomicUsize>) -> impl FnOnce() + Send + 'static {
+    let ran = ran.clone();
+    move || assert!(ran.swap(1, Ordering::AcqRel) < 100, "an action after the hardware was given back")
+}
+
+/// An action is taken and run, or refused.
+fn added_or_over() {
+    explore(Some(3), || {
+        let list = Managed::<HardwareLife>::new();
+        let device = Builder::new().managed(&list).build((), Canary::new());
+        let ran = Arc::new(AtomicUsize::new(0));
+        let action = runs(&ran);
+        let driver = thread::spawn(move || list.action(action).is_ok());
+        device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap().take_apart();
+        let added = driver.join().unwrap();
+        assert_eq!(ran.load(Ordering::Relaxed) == 1, added, "an action was lost");
+    });
+}
+
+fn group_or_end() {
+    explore(Some(3), || {
+        managed(|list, ran| {
+            if let Ok(group) = list.group() {
+                let _ = group.action(runs(&ran));
+                group.release();
+            }
+        });
+    });
+}
+
+fn early_or_end() {
+    explore(Some(3), || {
+        managed(|list, ran| {
+            if let Ok(action) = list.action(runs(&ran)) {
+                action.run_now();
+            }
+        });
+    });
+}
+
+/// I32: the latest first, and none while somebody is inside.
+fn released_in_reverse() {
+    explore(Some(3), || {
+        let list = Managed::<HardwareLife>::new();
+        let device = Builder::new().managed(&list).build((), Canary::new());
+        let order = Arc::new(Mutex::new(Vec::new()));
+        for number in [1, 2] {
+            let order = order.clone();
+            list.action(move || order.lock().unwrap().push(number)).unwrap();
+        }
+        let (handle, seen) = (device.open().unwrap(), order.clone());
+        let reader = thread::spawn(move || {
+            if let Ok(_inside) = handle.enter() {
+                assert!(asleep(|| seen.lock().unwrap().is_empty()), "released before the fence");
+            }
+        });
+        device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap().take_apart();
+        assert_eq!(*order.lock().unwrap(), [2, 1], "in reverse");
+        reader.join().unwrap();
+    });
+}
+
 macro_rules! passes {
     ($($model:ident)*) => {
         mod passes {
@@ -634,6 +710,7 @@ passes! {
     slot two_lines reused_slot moved_guard handed_line counted change_over two_gates heir
     guards one_guard moved_operation two_unplugs hooks_or_fence open_or_unplug answer_or_mark parked_or_mark interrupt_or_answer
     interrupt_or_park slow_client watch_or_mark abandoned claims
+    added_or_over group_or_end early_or_end released_in_reverse
     begin_or_mark hooks_or_mark parked_outside_or_mark parked_or_resumed
 }
 
@@ -674,6 +751,11 @@ fn finder(mutant: Mutant) -> (fn(), &'static str) {
         Mutant::CancelledIsForgotten => (parked_or_mark, "Forgotten"),
         Mutant::AnswerInside => (slow_client, STUCK),
         Mutant::ClaimUnlocked => (claims, "two owners"),
+        Mutant::ReleasedInOrder => (released_in_reverse, "in reverse"),
+        Mutant::ReleasedAtMark => (released_in_reverse, "released before the fence"),
+        Mutant::ReleaseNotAwaited => (group_or_end, "after the hardware was given back"),
+        Mutant::EarlyNotAwaited => (early_or_end, "after the hardware was given back"),
+        Mutant::AddedTooLate => (added_or_over, "an action was lost"),
         Mutant::BookLeavesAtMark => (moved_operation, "somebody is inside after the fence"),
         Mutant::BeginIgnoresMark => (begin_or_mark, "after the fence"),
         Mutant::LeavesWithItsHooks => (hooks_or_mark, "after the fence"),
