@@ -1,4 +1,4 @@
-use crate::{State, Unplug, device::Part, sync::lock};
+use crate::{State, Unplug, device::Part, hook::remember, sync::lock};
 use std::{
     fmt,
     future::Future,
@@ -32,7 +32,7 @@ impl<S: Part, H: Part> Future for Finish<S, H> {
         }
         let mut book = lock(&life.book);
         if book.acting.is_some() {
-            book.pages().wakers.push(context.waker().clone());
+            remember(&mut book.pages().wakers, context.waker());
             return Poll::Pending;
         }
         drop(book);
@@ -43,7 +43,7 @@ impl<S: Part, H: Part> Future for Finish<S, H> {
                 // Another has it: it ends when that one has taken it apart.
                 let mut book = lock(&life.book);
                 if book.state != State::Gone {
-                    book.pages().wakers.push(context.waker().clone());
+                    remember(&mut book.pages().wakers, context.waker());
                     return Poll::Pending;
                 }
                 None

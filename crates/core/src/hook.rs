@@ -4,7 +4,10 @@
 //! others from running nor the device from going: the panic hook has reported it, and there is nobody here to give it
 //! to.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::Waker,
+};
 
 pub(crate) type Hook<A> = Box<dyn FnOnce(A) + Send>;
 
@@ -23,4 +26,16 @@ pub(crate) fn run_all<A: Copy>(hooks: impl IntoIterator<Item = Hook<A>>, argumen
     for hook in hooks {
         run(|| hook(argument));
     }
+}
+
+/// Notes a future that waits, once however often it looks.
+pub(crate) fn remember(wakers: &mut Vec<Waker>, waker: &Waker) {
+    if !wakers.iter().any(|known| known.will_wake(waker)) {
+        wakers.push(waker.clone());
+    }
+}
+
+/// Wakes those that were remembered.
+pub(crate) fn wake(wakers: Vec<Waker>) {
+    wakers.into_iter().for_each(|waker| run(|| waker.wake()));
 }

@@ -6,7 +6,7 @@ use crate::{
     book::{Book, Record, Resume, Waiting},
     gate::Gate,
     gone::GoneCell,
-    hook::{Hook, run, run_all},
+    hook::{Hook, run, run_all, wake},
     state::{Admission, Who},
     sync::{
         Arc, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, lock, planted,
@@ -226,7 +226,7 @@ impl<S, H> Life<S, H> {
         let wakers = book.written().map(|pages| std::mem::take(&mut pages.wakers)).unwrap_or_default();
         drop(book);
         self.acted.notify_all();
-        wakers.into_iter().for_each(|waker| run(|| waker.wake()));
+        wake(wakers);
     }
 
     fn take_names(&self, gone: Gone) {

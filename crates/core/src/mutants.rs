@@ -88,6 +88,8 @@ mutants! {
     LeavesWithItsHooks,
     /// A request that was parked comes back in after the mark.
     ResumedAfterMark,
+    /// A queue takes events after its end.
+    EventAfterEnd,
     /// What is tied to a lifetime is released in the order in which it came.
     ReleasedInOrder,
     /// What is tied to the hardware is released at the mark.

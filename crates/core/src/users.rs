@@ -1,3 +1,5 @@
+use crate::sync::PlainArc;
+
 /// A driver that wants to know whether anybody uses its device, as MTD's `get_device` and `put_device` let it
 /// (`include/linux/mtd/mtd.h`). Given to a device with [`Builder::users`](crate::Builder::users).
 ///
@@ -17,5 +19,15 @@ pub trait Users<H>: Send + Sync {
     /// The last handle has been closed.
     fn last_close(&self, hardware: &H) {
         let _ = hardware;
+    }
+}
+
+impl<H, T: Users<H>> Users<H> for PlainArc<T> {
+    fn open(&self, hardware: &H) -> Result<(), i32> {
+        (**self).open(hardware)
+    }
+
+    fn last_close(&self, hardware: &H) {
+        (**self).last_close(hardware);
     }
 }

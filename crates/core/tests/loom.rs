@@ -13,8 +13,8 @@ use loom::{
     thread,
 };
 use outlive::{
-    BareGate, Builder, Cause, Device, Handle, HardwareLife, Managed, Numbers, Outcome, Reason, Refused, Request, State,
-    Step, asleep, asymmetric,
+    BareGate, Builder, Cause, Device, Handle, HardwareLife, Item, Managed, Numbers, Outcome, Reason, Refused, Request,
+    State, Step, Subscribers, asleep, asymmetric,
     mutants::{Mutant, plant},
 };
 use std::{process::Command, time::Duration};
@@ -693,6 +693,26 @@ fn released_in_reverse() {
     });
 }
 
+/// I21: the removal is the last item of a stream, and comes once.
+fn event_or_end() {
+    explore(Some(3), || {
+        let keys = Subscribers::new();
+        let device = Device::new((), Canary::new());
+        let handle = device.open().unwrap();
+        let stream = keys.subscribe(&handle, 1);
+        let driver = thread::spawn(move || {
+            keys.tell(1);
+            keys.tell(2);
+        });
+        device.unplug(Reason::Pulled).wait(NO_LIMIT).unwrap().unwrap().take_apart();
+        driver.join().unwrap();
+        let mut items: Vec<_> = std::iter::from_fn(|| stream.try_next()).collect();
+        assert!(matches!(items.pop(), Some(Item::Gone(_))), "not the last: {items:?}");
+        let heard: u64 = items.iter().map(|item| if let Item::Missed(missed) = item { *missed } else { 1 }).sum();
+        assert!(heard <= 2 && items.iter().all(|item| !matches!(item, Item::Gone(_))), "{items:?}");
+    });
+}
+
 macro_rules! passes {
     ($($model:ident)*) => {
         mod passes {
@@ -710,7 +730,7 @@ passes! {
     slot two_lines reused_slot moved_guard handed_line counted change_over two_gates heir
     guards one_guard moved_operation two_unplugs hooks_or_fence open_or_unplug answer_or_mark parked_or_mark interrupt_or_answer
     interrupt_or_park slow_client watch_or_mark abandoned claims
-    added_or_over group_or_end early_or_end released_in_reverse
+    event_or_end added_or_over group_or_end early_or_end released_in_reverse
     begin_or_mark hooks_or_mark parked_outside_or_mark parked_or_resumed
 }
 
@@ -751,6 +771,7 @@ fn finder(mutant: Mutant) -> (fn(), &'static str) {
         Mutant::CancelledIsForgotten => (parked_or_mark, "Forgotten"),
         Mutant::AnswerInside => (slow_client, STUCK),
         Mutant::ClaimUnlocked => (claims, "two owners"),
+        Mutant::EventAfterEnd => (event_or_end, "not the last"),
         Mutant::ReleasedInOrder => (released_in_reverse, "in reverse"),
         Mutant::ReleasedAtMark => (released_in_reverse, "released before the fence"),
         Mutant::ReleaseNotAwaited => (group_or_end, "after the hardware was given back"),

@@ -218,7 +218,7 @@ impl<H> Gate<H> {
         if !planted!(ExitDoesNotWake) {
             self.drained.notify_all();
         }
-        wake(wakers);
+        hook::wake(wakers);
         if let Some((heir, hardware)) = inheritance {
             hook::run(|| heir(hardware));
         }
@@ -318,7 +318,7 @@ impl<H> Gate<H> {
         let drained = self.take(&way_out);
         match drained {
             Ok(_) => taken(way_out),
-            Err(StillInside) => waiting(&mut way_out).wakers.push(waker.clone()),
+            Err(StillInside) => hook::remember(&mut waiting(&mut way_out).wakers, waker),
         }
         drained
     }
@@ -418,11 +418,7 @@ fn waiting<'a, H>(way_out: &'a mut WayOutGuard<'_, H>) -> &'a mut WayOut<H> {
 fn taken<H>(mut way_out: WayOutGuard<'_, H>) {
     let wakers = way_out.as_mut().map(|waiting| std::mem::take(&mut waiting.wakers)).unwrap_or_default();
     drop(way_out);
-    wake(wakers);
-}
-
-fn wake(wakers: Vec<Waker>) {
-    wakers.into_iter().for_each(|waker| hook::run(|| waker.wake()));
+    hook::wake(wakers);
 }
 
 /// The thread that asks, as [`Gate::threads`] numbers it.
