@@ -121,8 +121,8 @@ pub(crate) fn is_planted(mutant: Mutant) -> bool {
 }
 
 macro_rules! planted {
-    ($bug:ident) => {
-        $crate::mutants::is_planted($crate::mutants::Mutant::$bug)
+    ($($bug:ident)|+) => {
+        $($crate::mutants::is_planted($crate::mutants::Mutant::$bug))||+
     };
 }
 pub(crate) use planted;

@@ -34,8 +34,10 @@ pub struct Noticer {
     notice: PlainArc<Mutex<Notice>>,
 }
 
+#[derive(Default)]
 enum Notice {
     /// There is no device yet.
+    #[default]
     Nothing,
     /// It was noticed before there was a device.
     Noticed(Reason),
@@ -43,12 +45,6 @@ enum Notice {
 }
 
 type Mark = PlainArc<dyn Fn(Reason) + Send + Sync>;
-
-impl Default for Notice {
-    fn default() -> Self {
-        Notice::Nothing
-    }
-}
 
 impl Noticer {
     /// One that is tied to no device.

@@ -112,7 +112,7 @@ pub(crate) fn this_thread() -> ThreadId {
 pub(crate) use crate::mutants::planted;
 #[cfg(not(loom))]
 macro_rules! planted {
-    ($bug:ident) => {
+    ($($bug:ident)|+) => {
         $crate::sync::PLANTED
     };
 }

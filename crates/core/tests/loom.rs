@@ -728,8 +728,7 @@ fn child_or_unplug() {
                 Ok(device)
             });
             drop(made);
-            let zombie = zombie.lock().unwrap().take();
-            zombie
+            zombie.lock().unwrap().take()
         });
         tree.unplug(root, Reason::Pulled, NO_LIMIT).unwrap();
         let child = adder.join().unwrap();
