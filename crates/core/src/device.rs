@@ -178,6 +178,13 @@ impl<S: Part, H: Part> Owner<S, H> {
         life.owners.fetch_add(1, Ordering::Relaxed);
         Owner { life: life.clone() }
     }
+
+    /// Another one, if there is one.
+    pub(crate) fn join(life: &Arc<Life<S, H>>) -> Option<Self> {
+        let one_more = |owners: u32| (owners > 0).then_some(owners + 1);
+        life.owners.fetch_update(Ordering::AcqRel, Ordering::Relaxed, one_more).ok()?;
+        Some(Owner { life: life.clone() })
+    }
 }
 
 impl<S: Part, H: Part> Clone for Owner<S, H> {

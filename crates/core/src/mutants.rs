@@ -88,6 +88,10 @@ mutants! {
     LeavesWithItsHooks,
     /// A request that was parked comes back in after the mark.
     ResumedAfterMark,
+    /// A child is hung on a device that has gone meanwhile.
+    ChildOfTheDead,
+    /// A device is bound to a driver that is being withdrawn.
+    BoundWhileWithdrawn,
     /// A queue takes events after its end.
     EventAfterEnd,
     /// What is tied to a lifetime is released in the order in which it came.
@@ -117,8 +121,8 @@ pub(crate) fn is_planted(mutant: Mutant) -> bool {
 }
 
 macro_rules! planted {
-    ($bug:ident) => {
-        $crate::mutants::is_planted($crate::mutants::Mutant::$bug)
+    ($($bug:ident)|+) => {
+        $($crate::mutants::is_planted($crate::mutants::Mutant::$bug))||+
     };
 }
 pub(crate) use planted;

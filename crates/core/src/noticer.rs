@@ -1,5 +1,6 @@
 use crate::{
     Policy, Reason,
+    device::{Owner, Part},
     life::Life,
     sync::{Arc, Mutex, PlainArc, lock},
 };
@@ -33,8 +34,10 @@ pub struct Noticer {
     notice: PlainArc<Mutex<Notice>>,
 }
 
+#[derive(Default)]
 enum Notice {
     /// There is no device yet.
+    #[default]
     Nothing,
     /// It was noticed before there was a device.
     Noticed(Reason),
@@ -42,12 +45,6 @@ enum Notice {
 }
 
 type Mark = PlainArc<dyn Fn(Reason) + Send + Sync>;
-
-impl Default for Notice {
-    fn default() -> Self {
-        Notice::Nothing
-    }
-}
 
 impl Noticer {
     /// One that is tied to no device.
@@ -71,15 +68,12 @@ impl Noticer {
         mark(reason);
     }
 
-    pub(crate) fn attach<S, H>(&self, life: &Arc<Life<S, H>>)
-    where
-        S: Send + Sync + 'static,
-        H: Send + Sync + 'static,
-    {
+    pub(crate) fn attach<S: Part, H: Part>(&self, life: &Arc<Life<S, H>>) {
         let life = crate::sync::downgrade(life);
         let mark: Mark = PlainArc::new(move |reason| {
-            if let Some(life) = life.upgrade() {
-                life.begin_removal(reason, Policy::Detach);
+            // One of the owners, for as long as it takes: the last one must not leave while its steps are being taken.
+            if let Some(owner) = life.upgrade().as_ref().and_then(Owner::join) {
+                owner.life.begin_removal(reason, Policy::Detach);
             }
         });
         let before = std::mem::replace(&mut *lock(&self.notice), Notice::Attached(mark.clone()));

@@ -132,7 +132,7 @@ pub(crate) fn this_thread() -> ThreadId {
 pub(crate) use crate::mutants::planted;
 #[cfg(not(any(loom, shuttle)))]
 macro_rules! planted {
-    ($bug:ident) => {
+    ($($bug:ident)|+) => {
         $crate::sync::PLANTED
     };
 }

@@ -13,8 +13,8 @@ use loom::{
     thread,
 };
 use outlive::{
-    BareGate, Builder, Cause, Device, Handle, HardwareLife, Item, Managed, Numbers, Outcome, Reason, Refused, Request,
-    State, Step, Subscribers, asleep, asymmetric,
+    BareGate, Builder, Cause, Device, Driver, Handle, HardwareLife, Item, Managed, Numbers, Outcome, Probe, Reason,
+    Refused, Registry, Request, State, Step, Subscribers, Tree, asleep, asymmetric,
     mutants::{Mutant, plant},
 };
 use std::{process::Command, time::Duration};
@@ -713,6 +713,53 @@ fn event_or_end() {
     });
 }
 
+/// I25: a child that is added while its parent goes is in and goes along, or is refused.
+fn child_or_unplug() {
+    explore(Some(2), || {
+        let tree = Tree::new();
+        let root = tree.plant("root", Device::new((), ()));
+        let other = tree.clone();
+        let adder = thread::spawn(move || {
+            let zombie = Arc::new(Mutex::new(None));
+            let keep = zombie.clone();
+            let made = other.add(root, "child", move || {
+                let device = Device::new((), ());
+                *keep.lock().unwrap() = Some(device.open()?);
+                Ok(device)
+            });
+            drop(made);
+            zombie.lock().unwrap().take()
+        });
+        tree.unplug(root, Reason::Pulled, NO_LIMIT).unwrap();
+        let child = adder.join().unwrap();
+        assert!(child.is_none_or(|child| child.gone().is_some()), "a child outlived its parent");
+    });
+}
+
+struct Bulbs(Fence);
+
+impl Driver<(), (), Canary> for Bulbs {
+    fn probe(&self, _: &Probe, (): ()) -> Result<((), Canary), Box<dyn std::error::Error + Send + Sync>> {
+        self.0.not_yet();
+        Ok(((), Canary::new()))
+    }
+}
+
+/// I30: a driver is bound before it is withdrawn, and then its device is gone; or not at all.
+fn bind_or_withdraw() {
+    explore(Some(2), || {
+        let registry = Registry::new();
+        let fence = Fence::new();
+        let bulbs = registry.register("bulbs", Bulbs(fence.clone()));
+        let other = registry.clone();
+        let binder = thread::spawn(move || other.bind(bulbs, ()).ok());
+        registry.withdraw(bulbs, NO_LIMIT).unwrap();
+        fence.came(Canary::new());
+        let device = binder.join().unwrap();
+        assert!(device.is_none_or(|device| device.gone().is_some()), "bound after it was withdrawn");
+    });
+}
+
 macro_rules! passes {
     ($($model:ident)*) => {
         mod passes {
@@ -730,7 +777,7 @@ passes! {
     slot two_lines reused_slot moved_guard handed_line counted change_over two_gates heir
     guards one_guard moved_operation two_unplugs hooks_or_fence open_or_unplug answer_or_mark parked_or_mark interrupt_or_answer
     interrupt_or_park slow_client watch_or_mark abandoned claims
-    event_or_end added_or_over group_or_end early_or_end released_in_reverse
+    child_or_unplug bind_or_withdraw event_or_end added_or_over group_or_end early_or_end released_in_reverse
     begin_or_mark hooks_or_mark parked_outside_or_mark parked_or_resumed
 }
 
@@ -771,6 +818,8 @@ fn finder(mutant: Mutant) -> (fn(), &'static str) {
         Mutant::CancelledIsForgotten => (parked_or_mark, "Forgotten"),
         Mutant::AnswerInside => (slow_client, STUCK),
         Mutant::ClaimUnlocked => (claims, "two owners"),
+        Mutant::ChildOfTheDead => (child_or_unplug, "a child outlived its parent"),
+        Mutant::BoundWhileWithdrawn => (bind_or_withdraw, "it stays while a probe is running"),
         Mutant::EventAfterEnd => (event_or_end, "not the last"),
         Mutant::ReleasedInOrder => (released_in_reverse, "in reverse"),
         Mutant::ReleasedAtMark => (released_in_reverse, "released before the fence"),

@@ -144,7 +144,7 @@ impl<H> Gate<H> {
         Chosen::poll();
         // The guard is made first: if the gate turns out to be shut, dropping it empties the slot again.
         let guard = Guard { slot: Some(slot), gate: self, account: Account::open() };
-        let alive = planted!(EnterIgnoresMark) || planted!(CheckBeforeHold) || !self.is_marked();
+        let alive = planted!(EnterIgnoresMark | CheckBeforeHold) || !self.is_marked();
         Chosen::poll();
         alive.then_some(guard)
     }
@@ -161,7 +161,7 @@ impl<H> Gate<H> {
         if word > TOO_MANY {
             process::abort();
         }
-        let alive = word & DYING == 0 || planted!(CheckBeforeCount) || planted!(EnterIgnoresMark);
+        let alive = word & DYING == 0 || planted!(CheckBeforeCount | EnterIgnoresMark);
         Chosen::poll();
         if !alive {
             self.exit();
@@ -226,7 +226,6 @@ impl<H> Gate<H> {
 
     /// The heir with what it inherits, if there is one and nobody is inside (if somebody is, it is one who will be here
     /// in its turn: see 5); and the futures that shall look again.
-    #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
     fn inherit(&self) -> (Option<(Hook<H>, H)>, Vec<Waker>) {
         let mut way_out = lock(&self.way_out);
         let Some(waiting) = way_out.as_mut() else { return (None, Vec::new()) };
@@ -392,7 +391,7 @@ impl<H> Drop for Gate<H> {
 
 /// The heavy fence that one who marks owes before anybody looks who is inside: one for as many gates as were marked.
 pub(crate) fn heavy_fence() {
-    if !planted!(NoHeavyFence) && !planted!(HeavyBeforeMark) {
+    if !planted!(NoHeavyFence | HeavyBeforeMark) {
         fence::heavy();
     }
 }
