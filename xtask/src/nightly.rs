@@ -5,19 +5,23 @@ use anyhow::{Context, Result};
 use std::{
     fs,
     process::ExitCode,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// Options of `nightly`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Spend so many minutes: half at most on the models, half of the rest on properties, what remains on the soak
+    /// Spend so many minutes: half at most on the models, half of the rest at most on random ones, then on
+    /// properties, what remains on the soak
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..))]
     minutes: u64,
 }
 
 /// Cases of each property in one run; runs are repeated, with other cases each time, until their share is spent.
 const CASES: &str = "20000";
+
+/// Runs of each random model by either scheduler: some four minutes for all on two cores.
+const RANDOM_RUNS: &str = "300000";
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let end = Instant::now() + Duration::from_secs(60 * args.minutes);
@@ -27,6 +31,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut report = Report::new();
     let models = test::models("models, without a bound on preemptions");
     report.run(&models.env("OUTLIVE_UNBOUNDED_MODELS", "1").limit(left() / 2));
+    let (seed, runs) = (SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs().to_string(), RANDOM_RUNS);
+    let random = test::random_models(&format!("random models, {runs} runs each by either scheduler, seed {seed}"));
+    report.run(&random.env("OUTLIVE_RANDOM_RUNS", runs).env("SHUTTLE_RANDOM_SEED", seed).limit(left() / 2));
     properties(&mut report, Instant::now() + left() / 2)?;
     report.run_here("soak of the run front", || soak::run(end));
     Ok(report.finish())

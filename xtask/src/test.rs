@@ -29,6 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     report.run(&fences());
     report.run(&models("models, each with its bound on preemptions"));
     report.run_here("benches of the core, short forms that only have to work", bench::core_short);
+    report.run(&random_models("random models, 20,000 runs each"));
     report.run_here("bench of the run front, a short form that only has to work", bench::run_front_short);
     report.run_here("bench of the explorer, a short form that only has to work", bench::explore_short);
     Ok(report.finish())
@@ -41,12 +42,22 @@ pub(crate) fn fences() -> Step {
         .tests()
 }
 
-/// The loom models, in a target folder of their own: `--cfg loom` would rebuild everything else.
+/// The loom models.
 pub(crate) fn models(title: &str) -> Step {
-    let flags = format!("{} --cfg loom", env::var("RUSTFLAGS").unwrap_or_default());
-    Step::cargo(title, "test --release -p outlive --test loom --no-fail-fast")
+    core_under("loom", title)
+}
+
+/// The random models, by shuttle.
+pub(crate) fn random_models(title: &str) -> Step {
+    core_under("shuttle", title)
+}
+
+/// The models of the core that `checker` runs, in a target folder of their own: `--cfg` would rebuild everything else.
+fn core_under(checker: &str, title: &str) -> Step {
+    let flags = format!("{} --cfg {checker}", env::var("RUSTFLAGS").unwrap_or_default());
+    Step::cargo(title, &format!("test --release -p outlive --test {checker} --no-fail-fast"))
         .env("RUSTFLAGS", flags.trim_start())
-        .env("CARGO_TARGET_DIR", workspace::target().join("loom"))
+        .env("CARGO_TARGET_DIR", workspace::target().join(checker))
         .limit(Duration::from_secs(10 * 60))
         .tests()
 }

@@ -43,13 +43,16 @@ pub(crate) struct Effort {
     pub(crate) sample: Duration,
 }
 
+/// Pairs of a design and the bare load, in nanoseconds; `None` for one that was preempted.
+type Samples = Vec<Option<(f64, f64)>>;
+
 /// Measures each design beside `bare`, with as many threads as it has loops.
 pub(crate) fn measure(designs: &[Design<'_>], bare: &Design<'_>, effort: Effort) -> Vec<Pair> {
     let threads = bare.loops.len();
     let times: Vec<u64> = designs.iter().map(|design| calibrate(&design.loops[0], effort.sample)).collect();
     let bare_times = calibrate(&bare.loops[0], effort.sample);
     let barrier = SpinBarrier::new(threads);
-    let samples: Vec<Vec<Vec<Option<(f64, f64)>>>> = thread::scope(|scope| {
+    let samples: Vec<Vec<Samples>> = thread::scope(|scope| {
         let one = |thread: usize| {
             let (barrier, times) = (&barrier, &times);
             move || {

@@ -13,7 +13,7 @@ pub(crate) type Hook<A> = Box<dyn FnOnce(A) + Send>;
 
 /// Calls out.
 pub(crate) fn run(call: impl FnOnce()) {
-    if cfg!(loom) {
+    if cfg!(any(loom, shuttle)) {
         // A panic in a model is a bug that it has found, and must get out.
         call();
     } else {

@@ -50,7 +50,7 @@ mod handle;
 mod hook;
 mod life;
 mod managed;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 #[doc(hidden)]
 pub mod mutants;
 mod noticer;

@@ -1,10 +1,21 @@
-//! Every atomic, fence, lock, cell and clock of this crate comes through here, so that loom sees them all.
+//! Every atomic, fence, lock, cell and clock of this crate comes through here, in three flavours: std's; loom's, for
+//! models that are run in every order which threads and memory may take; and shuttle's, for larger ones that are run in
+//! many random orders.
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
         atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread::{self, ThreadId},
+};
+
+#[cfg(shuttle)]
+pub(crate) use shuttle::{
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, ThreadId},
 };
@@ -23,9 +34,18 @@ pub(crate) use loom::{
 // never waited for; the counts of a `Weak` are looked at and changed under a lock that loom does see.
 pub(crate) use std::sync::{Arc as PlainArc, OnceLock, Weak};
 
-#[cfg(all(not(loom), any(not(target_os = "linux"), miri)))]
+/// The atomics of the gate's lines, which are statics. In a model of shuttle's, which knows no memory but one in order,
+/// every guard is counted and the lines stay empty: it need not see them.
+pub(crate) mod lines {
+    #[cfg(not(shuttle))]
+    pub(crate) use super::{AtomicPtr, AtomicU32, AtomicUsize};
+    #[cfg(shuttle)]
+    pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize};
+}
+
+#[cfg(all(not(loom), any(not(target_os = "linux"), miri, shuttle)))]
 pub(crate) use crate::gate::fence::Counted as Chosen;
-#[cfg(all(target_os = "linux", not(loom), not(miri)))]
+#[cfg(all(target_os = "linux", not(any(loom, miri, shuttle))))]
 pub(crate) use crate::gate::fence::membarrier::Membarrier as Chosen;
 #[cfg(loom)]
 pub(crate) use crate::gate::interrupts::Interrupts as Chosen;
@@ -92,8 +112,8 @@ pub(crate) fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, deadline:
         }
         #[cfg(not(loom))]
         None => condvar.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner),
-        // loom has no time. A model waits without a limit, or with one that has passed before it gets here.
-        Some(_) if cfg!(loom) => panic!("a model cannot wait for a while"),
+        // There is no time in a model: it waits without a limit, or with one that has passed before it gets here.
+        Some(_) if cfg!(any(loom, shuttle)) => panic!("a model cannot wait for a while"),
         Some(deadline) => {
             let left = deadline.saturating_duration_since(Instant::now());
             condvar.wait_timeout(guard, left).unwrap_or_else(std::sync::PoisonError::into_inner).0
@@ -106,17 +126,17 @@ pub(crate) fn this_thread() -> ThreadId {
     thread::current().id()
 }
 
-/// A bug that the models plant to prove that they would find it. Without `--cfg loom` the answer is a constant, and the
-/// branch is gone.
-#[cfg(loom)]
+/// A bug that the models plant to prove that they would find it. Otherwise the answer is a constant, and the branch
+/// is gone.
+#[cfg(any(loom, shuttle))]
 pub(crate) use crate::mutants::planted;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 macro_rules! planted {
     ($($bug:ident)|+) => {
         $crate::sync::PLANTED
     };
 }
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) const PLANTED: bool = false;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use planted;

@@ -1,11 +1,11 @@
 //! How many bare guards each thread has, in debug builds only: whoever is about to sleep asks (I14).
 
-#[cfg(any(not(debug_assertions), loom))]
+#[cfg(any(not(debug_assertions), loom, shuttle))]
 pub(crate) use nothing::{Account, guards_here};
-#[cfg(all(debug_assertions, not(loom)))]
+#[cfg(all(debug_assertions, not(any(loom, shuttle))))]
 pub(crate) use thread::{Account, guards_here};
 
-#[cfg(all(debug_assertions, not(loom)))]
+#[cfg(all(debug_assertions, not(any(loom, shuttle))))]
 mod thread {
     use crate::sync::{Arc, AtomicUsize, Ordering};
 
@@ -40,7 +40,7 @@ mod thread {
     }
 }
 
-#[cfg(any(not(debug_assertions), loom))]
+#[cfg(any(not(debug_assertions), loom, shuttle))]
 mod nothing {
     /// Nothing is kept.
     pub(crate) struct Account;

@@ -68,7 +68,7 @@ pub(super) fn heavy() {
 }
 
 /// membarrier(2), private and expedited: Linux 4.14.
-#[cfg(all(target_os = "linux", not(loom), not(miri)))]
+#[cfg(all(target_os = "linux", not(any(loom, miri, shuttle))))]
 pub(crate) mod membarrier {
     use super::Fence;
     use rustix::{
@@ -122,10 +122,10 @@ pub(crate) mod membarrier {
 }
 
 /// Where there is no heavy fence: all count.
-#[cfg(any(not(target_os = "linux"), miri))]
+#[cfg(any(not(target_os = "linux"), miri, shuttle))]
 pub(crate) struct Counted;
 
-#[cfg(any(not(target_os = "linux"), miri))]
+#[cfg(any(not(target_os = "linux"), miri, shuttle))]
 impl Fence for Counted {
     fn prepare() -> bool {
         false

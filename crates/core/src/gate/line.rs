@@ -12,7 +12,11 @@
 //! the line names the thread that took them.
 
 use super::fence::Fence;
-use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Chosen, Ordering, planted};
+use crate::sync::{
+    Chosen, Ordering,
+    lines::{AtomicPtr, AtomicU32, AtomicUsize},
+    planted,
+};
 use std::{cell::Cell, ptr};
 
 /// Guards that a thread can hold at a time without counting. The eighth word of the line names its owner.
