@@ -1,6 +1,7 @@
 //! `bench`: what things cost, measured side by side in one run.
 
 mod core;
+mod dma;
 mod explore;
 mod figure;
 mod machine;
@@ -21,6 +22,8 @@ pub(crate) enum Bench {
     Memory(core::Args),
     /// Measure a call on a device under `outlive run`, beside a pipe ping-pong and umockdev
     RunFront(run_front::Args),
+    /// Measure copies by a dma engine with 32 descriptors in flight, beside plain copies
+    Dma(dma::Args),
     /// Measure `outlive explore` at all operations of i2cdump, beside as many unpulled runs under `outlive run`
     Explore(explore::Args),
 }
@@ -32,6 +35,7 @@ impl Bench {
             Bench::Unplug(args) => args.run("unplug"),
             Bench::Memory(args) => args.run("memory"),
             Bench::RunFront(args) => args.run(),
+            Bench::Dma(args) => args.run(),
             Bench::Explore(args) => args.run(),
         }
     }
