@@ -73,7 +73,8 @@ pub trait Plugged: Send + Sync {
     fn on_names(&self, hook: Box<dyn FnOnce(Gone) + Send>);
 
     /// Removes it: the mark, the names, the waking, and then up to `limit` for the fence. With [`Reason::Orderly`] the
-    /// driver has its last word after the fence. `Ok(None)` if another unplug has taken the hardware.
+    /// driver has its last word after the fence. `Ok(None)` if another unplug has taken the hardware. With
+    /// [`Policy::Drain`] nothing inside is cancelled, however often this is called; another policy ends that.
     ///
     /// # Errors
     /// [`StillBusy`] if the limit passed; the device is dead, and calling again waits on.

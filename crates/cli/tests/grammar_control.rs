@@ -169,6 +169,7 @@ fn busy_lab(name: &str) -> std::thread::JoinHandle<String> {
             seconds: 0.25,
             culprits: vec![culprit],
             message: "the device is dead, but not everybody has left it: operation 17 of handle 3".into(),
+            killed: Vec::new(),
         };
         let reply = serde_json::to_string(&Reply::Removals(vec![busy])).unwrap();
         stream.write_all(format!("{reply}\n").as_bytes()).unwrap();

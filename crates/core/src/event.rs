@@ -31,6 +31,8 @@ pub struct Event {
 pub enum Change {
     /// It was plugged in.
     Plugged,
+    /// It wants its users to leave: a removal is being prepared (I33).
+    Closing,
     /// It was marked as gone; heard at the mark, not when the last user leaves (I21).
     Unplugged(Reason),
 }

@@ -36,21 +36,34 @@ impl<S: Part, H: Part> Unplug<S, H> {
     /// [`Busy`] after `limit`: the device is dead, the fence is not there yet, and [`Busy::wait`] waits on.
     pub fn wait(self, limit: Duration) -> Result<Option<H>, Busy<S, H>> {
         // A limit too large for the clock is no limit.
+        self.wait_for(limit, true)
+    }
+
+    /// As [`wait`](Unplug::wait), for one of several looks at a removal that [drains](crate::Policy::Drain): what is
+    /// inside is left alone also when `limit` is over.
+    ///
+    /// # Errors
+    /// [`Busy`] after `limit`.
+    pub fn look(self, limit: Duration) -> Result<Option<H>, Busy<S, H>> {
+        self.wait_for(limit, false)
+    }
+
+    fn wait_for(self, limit: Duration, last: bool) -> Result<Option<H>, Busy<S, H>> {
         let deadline = Instant::now().checked_add(limit);
-        match self.hardware_by(deadline) {
+        match self.hardware_by(deadline, last) {
             Ok(hardware) => Ok(hardware),
             Err(TooLate) => Err(Busy { unplug: self }),
         }
     }
 
-    fn hardware_by(&self, deadline: Option<Instant>) -> Result<Option<H>, TooLate> {
+    fn hardware_by(&self, deadline: Option<Instant>, last: bool) -> Result<Option<H>, TooLate> {
         let life = self.life();
         if life.gate.is_copy() {
             return Err(TooLate);
         }
         self.until_nobody_acts(deadline)?;
         let mut drained = life.gate.drain(deadline);
-        if drained.is_err() && life.is_draining() {
+        if drained.is_err() && last && life.is_draining() {
             life.cancel_inside();
             drained = life.gate.drain(Some(Instant::now()));
         }

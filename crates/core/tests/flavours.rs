@@ -90,6 +90,9 @@ fn drain_lets_operations_end() {
     assert!(quick_heard.lock().unwrap().is_empty() && stuck_heard.lock().unwrap().is_empty(), "left alone");
     quick.answer(1);
     assert_eq!(*quick_heard.lock().unwrap(), [Outcome::Done(1)], "its real result");
+    drop(unplug.look(Duration::from_millis(5)).unwrap_err());
+    assert!(stuck_heard.lock().unwrap().is_empty(), "a look cancels nothing");
+    let unplug = device.unplug_with(Reason::Orderly, Policy::Drain);
     assert_eq!(unplug.wait(Duration::from_millis(20)).unwrap(), Some(7), "after the limit it is cancelled");
     assert_eq!(*stuck_heard.lock().unwrap(), [gone(&device)]);
     assert!(stuck.lock().unwrap().is_none());

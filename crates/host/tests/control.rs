@@ -1,7 +1,7 @@
 //! The control socket, from the outside: what is asked is done, and no client keeps another waiting.
 
 use outlive_host::{
-    control::{self, ConnectError, Heard, LONGEST_REQUEST, Removal, RequestError, Server, StartError},
+    control::{self, ConnectError, Heard, How, LONGEST_REQUEST, Removal, RequestError, Server, StartError},
     lab::{Lab, LabConfig, Lookup, Source, State, parse_spec},
 };
 use std::{
@@ -57,7 +57,7 @@ fn a_lab_is_listed_unplugged_and_plugged() {
     let devices = client.list(&names(&["/dev/i2c-7"])).unwrap();
     assert_eq!((devices[0].name.as_str(), devices[0].generation, &devices[0].state), ("i2c-7", 1, &State::Running));
 
-    let removals = client.unplug(&names(&["i2c-7", "i2c-8"]), false, None).unwrap();
+    let removals = client.unplug(&names(&["i2c-7", "i2c-8"]), &How::default()).unwrap();
     assert!(matches!(&removals[0], Removal::Gone { generation: 1, handles: 0, already: false, .. }), "{removals:?}");
     assert!(matches!(&removals[1], Removal::Unknown { name, .. } if name == "i2c-8"), "{removals:?}");
     assert!(matches!(lab.find("/dev/i2c-7"), Lookup::Gone));
@@ -99,7 +99,7 @@ fn events_are_heard_as_they_happen() {
     let mut all = control::connect(Some(lab.name())).unwrap().events(&[]).unwrap();
     let mut other = control::connect(Some(lab.name())).unwrap().events(&names(&["i2c-8"])).unwrap();
     let mut client = control::connect(Some(lab.name())).unwrap();
-    client.unplug(&names(&["i2c-7"]), true, None).unwrap();
+    client.unplug(&names(&["i2c-7"]), &How { orderly: true, ..How::default() }).unwrap();
     client.plug_name("i2c-7").unwrap();
     client.plug(&parse_spec("i2c:lm75@0x48,bus=8", "here").unwrap()).unwrap();
     let heard = |stream: &mut control::EventStream| match stream.next() {

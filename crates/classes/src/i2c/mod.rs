@@ -101,7 +101,8 @@ impl Plugged for Bus {
     }
 
     fn unplug(&self, reason: Reason, policy: Policy, limit: Duration) -> Result<Option<Hardware>, StillBusy> {
-        let adapter = self.device.unplug_with(reason, policy).wait(limit);
+        let removal = self.device.unplug_with(reason, policy);
+        let adapter = if policy == Policy::Drain { removal.look(limit) } else { removal.wait(limit) };
         adapter.map(|adapter| adapter.map(Hardware::I2c)).map_err(|busy| StillBusy::from(&busy))
     }
 

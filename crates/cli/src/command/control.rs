@@ -1,9 +1,9 @@
-//! `ls`, `events`, `plug`, `unplug`: talking to a lab that runs.
+//! `ls`, `events`, `plug`, `unplug`, `set`: talking to a lab that runs.
 
 use crate::terminal::{self, Stream, Style};
 use outlive_host::{
-    control::{self, Client, EventReport, Heard, Removal},
-    lab::{ConfigError, DeviceReport, State, parse_spec, value::parse_duration},
+    control::{self, Client, EventReport, Heard, How, Removal},
+    lab::{ConfigError, DeviceReport, DeviceState, Policy, State, parse_spec, value::parse_duration},
 };
 use std::{process::ExitCode, time::Duration};
 
@@ -103,6 +103,10 @@ fn row(device: &DeviceReport) -> Vec<String> {
 fn state(state: &State) -> String {
     match state {
         State::Running => "running".to_owned(),
+        State::Closing => "closing".to_owned(),
+        State::Quiesced => "quiesced".to_owned(),
+        State::Blocked => "blocked".to_owned(),
+        State::Offline => "offline".to_owned(),
         State::Gone { reason, seconds, fenced } => {
             let rest = if *fenced { "" } else { ", not everybody has left it" };
             format!("gone for {}: {reason}{rest}", terminal::time(*seconds))
@@ -145,6 +149,8 @@ and exits 1; the device is dead all the same, and the same command waits on.
 Examples:
   outlive unplug i2c-7
   outlive unplug i2c-7 i2c-8 --orderly
+  outlive unplug i2c-7 --prepare 10s
+  outlive unplug i2c-7 --policy drain --deadline 5s
   outlive unplug i2c-7 --deadline 5s")]
 pub(crate) struct Unplug {
     /// The devices, such as i2c-7
@@ -154,6 +160,16 @@ pub(crate) struct Unplug {
     /// Take the device away in good order, so that its driver has the last word; else it is pulled
     #[arg(long)]
     orderly: bool,
+
+    /// Ask its users to leave first, and wait so long until nobody has it open; then take it away in good order
+    ///
+    /// Meanwhile new users are refused (ENODEV), and `outlive events` says `closing`.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    prepare: Option<Duration>,
+
+    /// What becomes of its users [default: what the lab says, or detach]
+    #[arg(long, value_enum)]
+    policy: Option<PolicyName>,
 
     /// Wait so long until everybody has left it
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration)]
@@ -169,7 +185,10 @@ impl Unplug {
     }
 
     fn unplug(&self) -> anyhow::Result<ExitCode> {
-        let removals = self.lab.connect()?.unplug(&self.names, self.orderly, Some(self.deadline))?;
+        let Unplug { orderly, prepare, .. } = *self;
+        let policy = self.policy.map(Policy::from);
+        let how = How { orderly, prepare, policy, deadline: Some(self.deadline) };
+        let removals = self.lab.connect()?.unplug(&self.names, &how)?;
         if terminal::json() {
             terminal::line_json(&removals);
         } else {
@@ -180,7 +199,33 @@ impl Unplug {
     }
 }
 
+/// What becomes of those who use a device as it is removed. Their open files stay open, and fail, in any case.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum PolicyName {
+    /// What is under way is cancelled at once
+    Detach,
+    /// What is under way may come to its end until the deadline, and is cancelled then
+    Drain,
+    /// The processes of the lab that have it open are killed
+    Kill,
+}
+
+impl From<PolicyName> for Policy {
+    fn from(name: PolicyName) -> Policy {
+        match name {
+            PolicyName::Detach => Policy::Detach,
+            PolicyName::Drain => Policy::Drain,
+            PolicyName::Kill => Policy::Kill,
+        }
+    }
+}
+
 fn print_removal(removal: &Removal) {
+    if let Removal::Gone { name, killed, .. } | Removal::Busy { name, killed, .. } = removal
+        && terminal::verbosity() >= 0
+    {
+        killed.iter().for_each(|process| terminal::line(format_args!("{name}: killed process {process}")));
+    }
     match removal {
         Removal::Gone { .. } if terminal::verbosity() < 0 => {}
         Removal::Gone { name, handles, already: true, .. } => {
@@ -195,6 +240,63 @@ fn print_removal(removal: &Removal) {
             terminal::complain(format_args!("{name}: after {after}, {message}; `outlive unplug {name}` waits on"));
         }
         Removal::Unknown { message, .. } => terminal::complain(message),
+    }
+}
+
+/// Set what a device is doing
+#[derive(clap::Args)]
+#[command(after_help = "\
+quiesced and blocked devices let their callers wait, who go on when it runs again; an offline device fails new work \
+(EIO, and ENXIO for an open) and is not gone. All of them can be unplugged: who waits gets ENODEV at once.
+
+Examples:
+  outlive set i2c-7 blocked
+  outlive set i2c-7 running")]
+pub(crate) struct Set {
+    /// The device, such as i2c-7
+    #[arg(value_name = "NAME")]
+    name: String,
+
+    /// What it shall do
+    #[arg(value_enum, value_name = "STATE")]
+    state: StateName,
+
+    #[command(flatten)]
+    lab: In,
+}
+
+/// What a device can be set to.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum StateName {
+    /// It works
+    Running,
+    /// Its clients wait; what is its own goes on
+    Quiesced,
+    /// Who comes waits
+    Blocked,
+    /// New work fails
+    Offline,
+}
+
+impl Set {
+    pub(crate) fn run(self) -> ExitCode {
+        finish(self.set())
+    }
+
+    fn set(&self) -> anyhow::Result<ExitCode> {
+        let state = match self.state {
+            StateName::Running => DeviceState::Running,
+            StateName::Quiesced => DeviceState::Quiesced,
+            StateName::Blocked => DeviceState::Blocked,
+            StateName::Offline => DeviceState::Offline,
+        };
+        self.lab.connect()?.set(&self.name, state)?;
+        if terminal::json() {
+            terminal::line_json(&serde_json::json!({ "set": { "name": self.name, "state": state.name() } }));
+        } else if terminal::verbosity() >= 0 {
+            terminal::line(format_args!("{}: {state}", self.name));
+        }
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -3,6 +3,7 @@
 mod bad_input;
 mod clients;
 mod killed;
+mod policies;
 mod removal;
 mod stage;
 mod ways;

@@ -198,14 +198,27 @@ impl Live {
         self.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    /// Another `outlive` command on its lab: its exit code and what it printed.
-    pub(crate) fn command(&self, words: &[&str]) -> (i32, String) {
+    /// It has nothing more to read.
+    pub(crate) fn end_of_input(&mut self) {
+        self.child.stdin = None;
+    }
+
+    /// As [`Live::command`], meanwhile.
+    pub(crate) fn in_background(&self, words: &[&str]) -> std::thread::JoinHandle<(i32, String)> {
         let mut command = Command::new(outlive());
         command.args(words).args(["--in", &self.name]).env_remove("OUTLIVE_LAB");
         become_user(&mut command, self.who);
-        let output = finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.code().unwrap(), String::from_utf8_lossy(&text).into_owned())
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::spawn(move || {
+            let output = finish(child);
+            let text = [output.stdout, output.stderr].concat();
+            (output.status.code().unwrap(), String::from_utf8_lossy(&text).into_owned())
+        })
+    }
+
+    /// Another `outlive` command on its lab: its exit code and what it printed.
+    pub(crate) fn command(&self, words: &[&str]) -> (i32, String) {
+        self.in_background(words).join().unwrap()
     }
 
     /// Waits until `ls --handles` says `text`.

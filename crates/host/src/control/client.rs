@@ -7,7 +7,7 @@ use super::{
     protocol::{EventReport, LONGEST_REPLY, Removal, Reply, Request},
 };
 use crate::lab::{DeviceConfig, DeviceReport};
-use outlive::REMOVAL_BUDGET;
+use outlive::{Policy, REMOVAL_BUDGET, State};
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 use std::{
     io::{self, BufReader},
@@ -106,6 +106,19 @@ fn the_only_one() -> Result<Client, ConnectError> {
     }
 }
 
+/// How devices are to be removed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How {
+    /// In good order, so that the driver has its last word; else pulled.
+    pub orderly: bool,
+    /// Ask the users to leave first, and wait for them for up to so long; then in good order.
+    pub prepare: Option<Duration>,
+    /// What becomes of the users; what the lab says if `None`.
+    pub policy: Option<Policy>,
+    /// How long the fence is waited for; [`REMOVAL_BUDGET`] if `None`.
+    pub deadline: Option<Duration>,
+}
+
 /// A connection to a lab.
 #[derive(Debug)]
 pub struct Client {
@@ -149,20 +162,33 @@ impl Client {
         }
     }
 
-    /// Removes devices, and waits for the fence up to `deadline` ([`REMOVAL_BUDGET`] if `None`).
+    /// Removes devices, and waits for the fence.
     ///
     /// # Errors
     /// [`RequestError`]. How each removal went is in its [`Removal`].
-    pub fn unplug(
-        &mut self,
-        names: &[String],
-        orderly: bool,
-        deadline: Option<Duration>,
-    ) -> Result<Vec<Removal>, RequestError> {
-        let patience = deadline.unwrap_or(REMOVAL_BUDGET).checked_add(PATIENCE);
-        let deadline = deadline.map(|deadline| deadline.as_secs_f64());
-        match self.ask(&Request::Unplug { names: names.to_vec(), orderly, deadline }, patience)? {
+    pub fn unplug(&mut self, names: &[String], how: &How) -> Result<Vec<Removal>, RequestError> {
+        let waits = how.deadline.unwrap_or(REMOVAL_BUDGET).checked_add(how.prepare.unwrap_or_default());
+        let request = Request::Unplug {
+            names: names.to_vec(),
+            orderly: how.orderly,
+            prepare: how.prepare.map(|limit| limit.as_secs_f64()),
+            policy: how.policy.map(|policy| policy.name().to_owned()),
+            deadline: how.deadline.map(|deadline| deadline.as_secs_f64()),
+        };
+        match self.ask(&request, waits.and_then(|waits| waits.checked_add(PATIENCE)))? {
             Reply::Removals(removals) => Ok(removals),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Sets what a device is doing: `running`, `quiesced`, `blocked` or `offline`.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn set(&mut self, name: &str, state: State) -> Result<(), RequestError> {
+        let request = Request::Set { name: name.to_owned(), state: state.name().to_owned() };
+        match self.ask(&request, Some(PATIENCE))? {
+            Reply::Set { .. } => Ok(()),
             other => Err(unexpected(&other)),
         }
     }

@@ -25,6 +25,6 @@ mod session;
 mod tests;
 
 pub use address::running;
-pub use client::{Client, ConnectError, EventStream, Heard, RequestError, connect};
+pub use client::{Client, ConnectError, EventStream, Heard, How, RequestError, connect};
 pub use protocol::{EventReport, LONGEST_REPLY, LONGEST_REQUEST, Removal, Reply, Request};
 pub use server::{Server, Socket, StartError};

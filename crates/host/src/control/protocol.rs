@@ -1,6 +1,6 @@
 //! What client and lab say to each other.
 
-use crate::lab::{DeviceConfig, DeviceReport, OperationReport};
+use crate::lab::{DeviceConfig, DeviceReport, Killed, OperationReport};
 use outlive::{Change, Event};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,12 @@ pub enum Request {
         /// In good order, so that the driver has its last word; else pulled.
         #[serde(default)]
         orderly: bool,
+        /// Told to leave first, and waited for so long until nobody has it open, in seconds; then in good order.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prepare: Option<f64>,
+        /// What becomes of its users: `detach`, `drain` or `kill`; what the lab says if it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy: Option<String>,
         /// How long to wait for the fence, in seconds; one second if it is left out.
         #[serde(default)]
         deadline: Option<f64>,
@@ -40,6 +46,13 @@ pub enum Request {
     Replug {
         /// Which.
         name: String,
+    },
+    /// Another state: `{"do":"set","name":"i2c-7","state":"blocked"}`. Answered by [`Reply::Set`].
+    Set {
+        /// Which.
+        name: String,
+        /// `running`, `quiesced`, `blocked` or `offline`.
+        state: String,
     },
     /// What comes and goes from now on: `{"do":"events"}`. Answered by [`Reply::Watching`], and by [`Reply::Event`]
     /// and [`Reply::Lost`] until the client hangs up.
@@ -62,6 +75,13 @@ pub enum Reply {
     Plugged {
         /// Its name.
         name: String,
+    },
+    /// A device has another state.
+    Set {
+        /// Its name.
+        name: String,
+        /// What it is doing now.
+        state: String,
     },
     /// Every event from here on will be told.
     Watching,
@@ -89,6 +109,9 @@ pub enum Removal {
         handles: usize,
         /// Whether it was gone before.
         already: bool,
+        /// The processes that were killed for it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        killed: Vec<Killed>,
     },
     /// It is dead, but somebody is still inside.
     Busy {
@@ -102,6 +125,9 @@ pub enum Removal {
         culprits: Vec<OperationReport>,
         /// The whole in words.
         message: String,
+        /// The processes that were killed for it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        killed: Vec<Killed>,
     },
     /// There is no such device.
     Unknown {
@@ -121,7 +147,7 @@ pub struct EventReport {
     pub name: String,
     /// Which life of it.
     pub generation: u64,
-    /// `plugged` or `unplugged`.
+    /// `plugged`, `closing` or `unplugged`.
     pub change: String,
     /// Why it went.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -133,6 +159,7 @@ impl From<Event> for EventReport {
         let (change, reason) = match event.change {
             Change::Plugged => ("plugged", None),
             Change::Unplugged(reason) => ("unplugged", Some(reason.to_string())),
+            Change::Closing => ("closing", None),
             _ => ("changed", None),
         };
         let Event { sequence, name, generation, .. } = event;

@@ -5,8 +5,8 @@ use super::{
     protocol::{LONGEST_REQUEST, Removal, Reply, Request},
     server::{Shared, Turn},
 };
-use crate::lab::{Lab, Lookup, OperationReport, PlugError, UnplugError};
-use outlive::{REMOVAL_BUDGET, Reason};
+use crate::lab::{Killed, Lab, Lookup, OperationReport, PlugError, UnplugError, Unplugged};
+use outlive::{Policy, REMOVAL_BUDGET, Reason, State, UnknownPolicy};
 use rustix::net::{RecvFlags, recv};
 use std::{
     io::{self, BufRead, BufReader},
@@ -56,13 +56,13 @@ fn answer(shared: &Shared, stream: &UnixStream, request: Request) -> io::Result<
     let lab = &shared.lab;
     let reply = match request {
         Request::List { names } => list(lab, &names),
-        Request::Unplug { names, orderly, deadline } => {
-            let reason = if orderly { Reason::Orderly } else { Reason::Pulled };
-            match deadline.map_or(Ok(REMOVAL_BUDGET), Duration::try_from_secs_f64) {
-                Ok(deadline) => Reply::Removals(unplug(shared, stream, &names, reason, deadline)),
-                Err(error) => Reply::Error(format!("the deadline is not a time in seconds: {error}")),
+        Request::Unplug { names, orderly, prepare, policy, deadline } => {
+            match Plan::new(orderly, prepare, policy.as_deref(), deadline) {
+                Ok(plan) => Reply::Removals(unplug(shared, stream, &names, plan)),
+                Err(why) => Reply::Error(why),
             }
         }
+        Request::Set { name, state } => set(lab, &name, &state),
         Request::Plug { device } => plugged(lab.plug(&device)),
         Request::Replug { name } => plugged(lab.plug_name(&name)),
         Request::Events { names } => return events(shared, stream, &names),
@@ -89,40 +89,121 @@ fn plugged(result: Result<String, PlugError>) -> Reply {
     }
 }
 
+/// The states that can be asked for.
+const STATES: [State; 4] = [State::Running, State::Quiesced, State::Blocked, State::Offline];
+
+fn set(lab: &Lab, name: &str, wanted: &str) -> Reply {
+    let Some(state) = STATES.into_iter().find(|state| state.name() == wanted) else {
+        let known = STATES.map(State::name).join(", ");
+        return Reply::Error(format!("a device cannot be set to `{wanted}`; there are {known}"));
+    };
+    match lab.set_state(name, state) {
+        Ok(()) => Reply::Set { name: crate::lab::bare(name).to_owned(), state: state.name().to_owned() },
+        Err(error) => Reply::Error(format!("{}: {error}", crate::lab::bare(name))),
+    }
+}
+
+/// How devices are to be removed.
+#[derive(Clone, Copy)]
+struct Plan {
+    reason: Reason,
+    prepare: Option<Duration>,
+    policy: Option<Policy>,
+    limit: Duration,
+}
+
+impl Plan {
+    fn new(orderly: bool, prepare: Option<f64>, policy: Option<&str>, deadline: Option<f64>) -> Result<Plan, String> {
+        let time = |what: &str, seconds| {
+            Duration::try_from_secs_f64(seconds)
+                .map_err(|error| format!("the {what} is not a time in seconds: {error}"))
+        };
+        let prepare = prepare.map(|seconds| time("time to prepare", seconds)).transpose()?;
+        let limit = deadline.map_or(Ok(REMOVAL_BUDGET), |seconds| time("deadline", seconds))?;
+        let policy = policy.map(str::parse).transpose().map_err(|error: UnknownPolicy| error.to_string())?;
+        // What was asked to leave is not pulled.
+        let reason = if orderly || prepare.is_some() { Reason::Orderly } else { Reason::Pulled };
+        Ok(Plan { reason, prepare, policy, limit })
+    }
+}
+
+/// Asks the users of all to leave, and waits for them for up to `limit` in all.
+fn prepare(shared: &Shared, stream: &UnixStream, names: &[String], limit: Duration) {
+    let end = Instant::now().checked_add(limit);
+    let mut left: Vec<&String> = names.iter().collect();
+    let mut look = Duration::ZERO;
+    loop {
+        // One that cannot be closed is not waited for: it is gone, or unknown, and its removal says so.
+        left.retain(|name| matches!(shared.lab.prepare(name, look), Ok(false)));
+        let over = end.is_some_and(|end| Instant::now() >= end);
+        if left.is_empty() || over || shared.is_stopping() || has_hung_up(stream) {
+            return;
+        }
+        look = end.map_or(LOOK, |end| end.saturating_duration_since(Instant::now()).min(LOOK));
+    }
+}
+
 /// Marks all, then waits for each: one that is stuck delays no other's mark.
-fn unplug(shared: &Shared, stream: &UnixStream, names: &[String], reason: Reason, limit: Duration) -> Vec<Removal> {
+fn unplug(shared: &Shared, stream: &UnixStream, names: &[String], plan: Plan) -> Vec<Removal> {
     let lab = &shared.lab;
-    let begun: Vec<_> = names.iter().map(|name| (Instant::now(), lab.unplug(name, reason, Duration::ZERO))).collect();
+    if let Some(limit) = plan.prepare {
+        prepare(shared, stream, names, limit);
+    }
+    let begin = |name: &String| {
+        let policy = plan.policy.unwrap_or_else(|| lab.policy_of(name));
+        (policy, Instant::now(), lab.unplug(name, plan.reason, policy, Duration::ZERO))
+    };
+    let begun: Vec<_> = names.iter().map(begin).collect();
     let mut removals = Vec::new();
-    for (name, (begin, mut result)) in names.iter().zip(begun) {
+    for (name, (policy, begin, mut result)) in names.iter().zip(begun) {
+        let first = killed(&result);
+        // Who is to be killed has been.
+        let policy = if policy == Policy::Kill { Policy::Detach } else { policy };
         while let Err(UnplugError::Busy { .. }) = &result {
-            let left = limit.saturating_sub(begin.elapsed());
+            let left = plan.limit.saturating_sub(begin.elapsed());
             // A client that has gone waits for nothing any more, and a lab that ends does not wait for its clients.
             if left.is_zero() || shared.is_stopping() || has_hung_up(stream) {
                 break;
             }
-            result = lab.unplug(name, reason, left.min(LOOK));
+            result = lab.unplug(name, plan.reason, policy, left.min(LOOK));
         }
-        let seconds = begin.elapsed().as_secs_f64();
-        removals.push(match result {
-            Ok(gone) => Removal::Gone {
-                name: gone.name,
-                generation: gone.generation.0,
-                seconds,
-                handles: gone.handles,
-                already: gone.already,
-            },
-            Err(UnplugError::Busy { name, generation, busy, .. }) => Removal::Busy {
-                name,
-                generation: generation.0,
-                seconds,
-                culprits: busy.culprits.iter().map(OperationReport::from).collect(),
-                message: busy.message,
-            },
-            Err(error) => Removal::Unknown { name: name.clone(), message: error.to_string() },
-        });
+        if policy == Policy::Drain && result.is_err() {
+            // What has not come to its end by now is cancelled.
+            result = lab.unplug(name, plan.reason, Policy::Detach, LOOK);
+        }
+        removals.push(removal(name, begin.elapsed(), first, result));
     }
     removals
+}
+
+fn killed(result: &Result<Unplugged, UnplugError>) -> Vec<Killed> {
+    match result {
+        Ok(Unplugged { killed, .. }) | Err(UnplugError::Busy { killed, .. }) => killed.clone(),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn removal(name: &str, took: Duration, killed: Vec<Killed>, result: Result<Unplugged, UnplugError>) -> Removal {
+    let seconds = took.as_secs_f64();
+    match result {
+        Ok(gone) => Removal::Gone {
+            name: gone.name,
+            generation: gone.generation.0,
+            seconds,
+            handles: gone.handles,
+            already: gone.already,
+            killed,
+        },
+        Err(UnplugError::Busy { name, generation, busy, .. }) => Removal::Busy {
+            name,
+            generation: generation.0,
+            seconds,
+            culprits: busy.culprits.iter().map(OperationReport::from).collect(),
+            message: busy.message,
+            killed,
+        },
+        Err(error) => Removal::Unknown { name: name.to_owned(), message: error.to_string() },
+    }
 }
 
 fn events(shared: &Shared, stream: &UnixStream, names: &[String]) -> io::Result<()> {

@@ -16,7 +16,8 @@ fn a_device_that_is_stuck_is_waited_for_up_to_the_deadline_and_nobody_else_waits
     let connect = || connect(Some(lab.name())).unwrap();
 
     let limit = Duration::from_millis(120);
-    let removals = connect().unplug(&names(&["i2c-9", "i2c-7"]), false, Some(limit)).unwrap();
+    let removals =
+        connect().unplug(&names(&["i2c-9", "i2c-7"]), &How { deadline: Some(limit), ..How::default() }).unwrap();
     let Removal::Busy { name, seconds, culprits, message, .. } = &removals[0] else { panic!("{removals:?}") };
     assert!(name == "i2c-9" && *seconds >= limit.as_secs_f64(), "{removals:?}");
     assert_eq!(culprits.iter().map(|culprit| culprit.handle).collect::<Vec<_>>(), [file.id().0]);
@@ -26,7 +27,8 @@ fn a_device_that_is_stuck_is_waited_for_up_to_the_deadline_and_nobody_else_waits
 
     std::thread::scope(|scope| {
         let hour = Some(Duration::from_secs(3600));
-        let waiting = scope.spawn(move || connect().unplug(&names(&["i2c-9"]), false, hour));
+        let waiting =
+            scope.spawn(move || connect().unplug(&names(&["i2c-9"]), &How { deadline: hour, ..How::default() }));
         while lab.list().iter().all(|device| device.inside == 0) {
             std::thread::yield_now();
         }
@@ -45,7 +47,7 @@ fn a_device_that_is_stuck_is_waited_for_up_to_the_deadline_and_nobody_else_waits
     std::thread::scope(|scope| {
         let waiting = scope.spawn(move || {
             let mut client = super::connect(Some(&format!("lab-{}", std::process::id()))).unwrap();
-            client.unplug(&names(&["i2c-9"]), false, Some(Duration::from_secs(3600)))
+            client.unplug(&names(&["i2c-9"]), &How { deadline: Some(Duration::from_secs(3600)), ..How::default() })
         });
         while busy.list().iter().any(|device| device.name == "i2c-9" && device.state == crate::lab::State::Running) {
             std::thread::yield_now();

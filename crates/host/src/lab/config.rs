@@ -1,6 +1,7 @@
 //! What a lab is made of. Plain data: it can be handed to another process as JSON.
 
 use super::{lab_file, spec, suggest};
+use outlive::Policy;
 use outlive_classes::Contract;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, path::PathBuf};
@@ -14,6 +15,9 @@ pub struct LabConfig {
     /// How its devices answer for their zombies.
     #[serde(with = "contract_name")]
     pub contract: Contract,
+    /// What becomes of the users of its devices when they are unplugged, unless a device, or an unplug, says otherwise.
+    #[serde(with = "policy_name", default)]
+    pub policy: Option<Policy>,
     /// Its devices, in the order in which they were named.
     pub devices: Vec<DeviceConfig>,
 }
@@ -32,6 +36,9 @@ pub enum DeviceConfig {
 pub struct BusConfig {
     /// The 7 of `/dev/i2c-7`; `None` for the lowest that is free.
     pub number: Option<u32>,
+    /// What becomes of its users when it is unplugged, unless the unplug says otherwise.
+    #[serde(with = "policy_name", default)]
+    pub policy: Option<Policy>,
     /// The chips.
     pub chips: Vec<ChipEntry>,
 }
@@ -102,7 +109,7 @@ impl LabConfig {
                 Source::Spec(text) => lab.add(spec::parse(text, &format!("--device {text}"))?),
                 Source::File(path) => {
                     let file = lab_file::read(path)?;
-                    said.take(file.name, file.contract)?;
+                    said.take(file.name, file.contract, file.policy)?;
                     file.devices.into_iter().for_each(|device| lab.add(device));
                 }
             }
@@ -111,6 +118,7 @@ impl LabConfig {
             Some(text) => parse_contract(text, "--contract")?,
             None => said.contract.map(|(contract, _)| contract).unwrap_or_default(),
         };
+        lab.policy = said.policy.map(|(policy, _)| policy);
         lab.name = match name {
             Some(text) => Some(parse_name(text, "--name")?),
             None => said.name.map(|(name, _)| name),
@@ -130,7 +138,10 @@ impl LabConfig {
             new.number.is_some() && old.number == new.number
         };
         match (self.devices.iter_mut().find(same), device) {
-            (Some(DeviceConfig::I2c(bus)), DeviceConfig::I2c(more)) => bus.chips.extend(more.chips),
+            (Some(DeviceConfig::I2c(bus)), DeviceConfig::I2c(more)) => {
+                bus.chips.extend(more.chips);
+                bus.policy = more.policy.or(bus.policy);
+            }
             (None, device) => self.devices.push(device),
         }
     }
@@ -141,6 +152,7 @@ impl LabConfig {
 struct Said {
     name: Option<(String, String)>,
     contract: Option<(Contract, String)>,
+    policy: Option<(Policy, String)>,
 }
 
 impl Said {
@@ -148,8 +160,10 @@ impl Said {
         &mut self,
         name: Option<(String, String)>,
         contract: Option<(Contract, String)>,
+        policy: Option<(Policy, String)>,
     ) -> Result<(), ConfigError> {
         agree(&mut self.name, name, "name", "--name")?;
+        agree(&mut self.policy, policy, "policy", "`policy` of each device")?;
         agree(&mut self.contract, contract, "contract", "--contract")
     }
 }
@@ -192,6 +206,12 @@ pub(super) fn parse_contract(text: &str, place: &str) -> Result<Contract, Config
 }
 
 /// A lab's name. It becomes part of a socket's name, and is typed in shells.
+/// A policy by its name.
+pub(super) fn parse_policy(text: &str) -> Result<Policy, String> {
+    let names = Policy::ALL.map(Policy::name);
+    text.parse().map_err(|_| format!("unknown policy `{text}`; {}", suggest::known(text, &names)))
+}
+
 pub(super) fn parse_name(text: &str, place: &str) -> Result<String, ConfigError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if (1..=64).contains(&text.len()) && text.chars().all(allowed) && !text.starts_with('-') {
@@ -199,6 +219,24 @@ pub(super) fn parse_name(text: &str, place: &str) -> Result<String, ConfigError>
     }
     let message = format!("`{text}` cannot name a lab; use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a -");
     Err(ConfigError::new(place, message))
+}
+
+mod policy_name {
+    use super::Policy;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[expect(clippy::ref_option, reason = "serde hands over the field")]
+    pub(super) fn serialize<S: Serializer>(policy: &Option<Policy>, serializer: S) -> Result<S::Ok, S::Error> {
+        match policy {
+            Some(policy) => serializer.serialize_some(policy.name()),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Policy>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| super::parse_policy(&text).map_err(D::Error::custom)).transpose()
+    }
 }
 
 mod contract_name {

@@ -3,9 +3,10 @@
 //! It is read by hand from a tree that knows its places, so that every error names the line and column at fault.
 
 use super::{
-    config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_contract, parse_name},
+    config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_contract, parse_name, parse_policy},
     spec, suggest,
 };
+use outlive::Policy;
 use outlive_classes::Contract;
 use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
 use toml::{
@@ -21,6 +22,7 @@ const LARGEST: u64 = 1 << 20;
 pub(super) struct LabFile {
     pub(super) name: Option<(String, String)>,
     pub(super) contract: Option<(Contract, String)>,
+    pub(super) policy: Option<(Policy, String)>,
     pub(super) devices: Vec<DeviceConfig>,
 }
 
@@ -76,11 +78,12 @@ impl Reader<'_> {
         };
         let table = DeTable::parse(self.text).map_err(syntax)?;
         let table = table.get_ref();
-        self.check_keys(table, &["name", "contract", "device"])?;
+        self.check_keys(table, &["name", "contract", "policy", "device"])?;
         let name = table.get("name").map(|value| self.name(value)).transpose()?;
         let contract = table.get("contract").map(|value| self.contract(value)).transpose()?;
         let devices = table.get("device").map(|value| self.devices(value)).transpose()?.unwrap_or_default();
-        Ok(LabFile { name, contract, devices })
+        let policy = table.get("policy").map(|value| self.policy(value)).transpose()?;
+        Ok(LabFile { name, contract, policy, devices })
     }
 
     fn name(&self, value: &Value<'_>) -> Result<(String, String), ConfigError> {
@@ -91,6 +94,12 @@ impl Reader<'_> {
     fn contract(&self, value: &Value<'_>) -> Result<(Contract, String), ConfigError> {
         let place = self.place(value.span().start);
         Ok((parse_contract(&self.string("contract", value)?, &place)?, place))
+    }
+
+    fn policy(&self, value: &Value<'_>) -> Result<(Policy, String), ConfigError> {
+        let at = value.span().start;
+        let policy = parse_policy(&self.string("policy", value)?).map_err(|why| self.error(at, why))?;
+        Ok((policy, self.place(at)))
     }
 
     fn devices(&self, value: &Value<'_>) -> Result<Vec<DeviceConfig>, ConfigError> {
@@ -117,10 +126,11 @@ impl Reader<'_> {
             (Some(value), None) | (None, Some(value)) => Some(self.number(value)?),
             (None, None) => None,
         };
-        let mut bus = BusConfig { number, chips: Vec::new() };
+        let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
+        let mut bus = BusConfig { number, policy, chips: Vec::new() };
         match (table.get("chips"), table.get("model")) {
             (Some(chips), None) => {
-                self.check_keys(table, &["class", "num", "bus", "chips"])?;
+                self.check_keys(table, &["class", "num", "bus", "policy", "chips"])?;
                 let list = chips.get_ref().as_array();
                 let list = list.ok_or_else(|| self.error(chips.span().start, "`chips` is a list: [ { … }, { … } ]"))?;
                 list.iter().try_for_each(|chip| {
@@ -129,7 +139,7 @@ impl Reader<'_> {
                     Ok(())
                 })?;
             }
-            (None, _) => bus.chips.push(self.chip(at, table, &["class", "num", "bus"])?),
+            (None, _) => bus.chips.push(self.chip(at, table, &["class", "num", "bus", "policy"])?),
             (Some(_), Some(model)) => {
                 return Err(
                     self.error(model.span().start, "a bus has `chips`, or is one chip with a `model`; not both")

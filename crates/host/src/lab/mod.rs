@@ -3,6 +3,7 @@
 mod clock;
 mod config;
 mod hardware;
+mod holders;
 mod lab_file;
 mod observe;
 mod places;
@@ -14,27 +15,29 @@ pub(crate) mod tests;
 
 pub use clock::WallClock;
 pub use config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, Source};
+pub use holders::{Holders, Killed};
 pub use observe::{Arrival, Observer};
+pub use outlive::{Policy, State as DeviceState};
 pub use outlive_drivers::value;
-pub use report::{DeviceReport, LabError, OperationReport, PlugError, State, UnplugError, Unplugged};
+pub use report::{DeviceReport, LabError, OperationReport, PlugError, SetError, State, UnplugError, Unplugged};
 pub use spec::parse as parse_spec;
 
 use crate::trial::Answered;
 use observe::Operations;
-use outlive::{Events, Numbers, Policy, Reason};
+use outlive::{Events, Numbers, Reason};
 use outlive_classes::{Hardware, Plugged, i2c};
 use outlive_drivers::clock::Clock;
 use places::Places;
 use std::{
+    collections::BTreeMap,
     fmt::{self, Display},
-    sync::Arc,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
 /// A running lab.
 ///
 /// Making one starts no thread, so a process may make its lab and fork afterwards.
-#[derive(Debug)]
 pub struct Lab {
     name: String,
     clock: Arc<dyn Clock>,
@@ -42,6 +45,10 @@ pub struct Lab {
     /// The numbers of i2c buses.
     buses: Numbers,
     operations: Operations,
+    /// What becomes of the users of each device, unless an unplug says otherwise.
+    policies: Mutex<BTreeMap<String, Policy>>,
+    policy: Policy,
+    holders: OnceLock<Arc<dyn Holders>>,
 }
 
 /// What a path is to a lab.
@@ -78,6 +85,9 @@ impl Lab {
             places: Arc::default(),
             buses: Numbers::new(),
             operations: Operations::default(),
+            policies: Mutex::default(),
+            policy: config.policy.unwrap_or_default(),
+            holders: OnceLock::new(),
         };
         let numbered = |device: &&DeviceConfig| matches!(device, DeviceConfig::I2c(bus) if bus.number.is_some());
         let (first, second): (Vec<_>, Vec<_>) = config.devices.iter().partition(numbered);
@@ -123,11 +133,18 @@ impl Lab {
     }
 
     /// Removes the device of that name: `i2c-7`, or `/dev/i2c-7`. Returns behind the fence, or after `limit`. For a
-    /// device that is gone already it waits for the fence, too (I13).
+    /// device that is gone already it waits for the fence, too (I13). With [`Policy::Drain`] nothing inside is
+    /// cancelled; with [`Policy::Kill`] the processes that hold it are killed, before the fence is waited for.
     ///
     /// # Errors
     /// [`UnplugError::Busy`] if the limit passed: the device is dead, and unplugging it again waits on.
-    pub fn unplug(&self, name: &str, reason: Reason, limit: Duration) -> Result<Unplugged, UnplugError> {
+    pub fn unplug(
+        &self,
+        name: &str,
+        reason: Reason,
+        policy: Policy,
+        limit: Duration,
+    ) -> Result<Unplugged, UnplugError> {
         let begin = Instant::now();
         let name = bare(name);
         let (device, generation) = {
@@ -141,19 +158,72 @@ impl Lab {
         let Some(device) = device else {
             let handles = self.places.lock().get(name).map_or(0, |place| place.zombies());
             let (name, took) = (name.to_owned(), begin.elapsed());
-            return Ok(Unplugged { name, generation, took, handles, already: true });
+            return Ok(Unplugged { name, generation, took, handles, already: true, killed: Vec::new() });
         };
-        let busy = |busy| {
-            let (name, waited) = (name.to_owned(), begin.elapsed());
-            UnplugError::Busy { name, generation, waited, busy }
+        let mut killed = Vec::new();
+        let mut removal = device.unplug(reason, policy, if policy == Policy::Kill { Duration::ZERO } else { limit });
+        if policy == Policy::Kill {
+            killed = self.holders.get().map(|holders| holders.kill(&device)).unwrap_or_default();
+            if removal.is_err() {
+                removal = device.unplug(reason, policy, limit.saturating_sub(begin.elapsed()));
+            }
+        }
+        let removed = match removal {
+            Ok(removed) => removed,
+            Err(busy) => {
+                let (name, waited) = (name.to_owned(), begin.elapsed());
+                return Err(UnplugError::Busy { name, generation, waited, busy, killed });
+            }
         };
-        match device.unplug(reason, Policy::Detach, limit).map_err(busy)? {
+        match removed {
             Some(hardware) => self.places.keep(&*device, hardware),
             // Another unplug got the hardware; it is about to bring it.
             None => drop(self.places.wait_until_kept(name, generation, limit.saturating_sub(begin.elapsed()))),
         }
         let (name, took, handles) = (name.to_owned(), begin.elapsed(), device.handles());
-        Ok(Unplugged { name, generation, took, handles, already: false })
+        Ok(Unplugged { name, generation, took, handles, already: false, killed })
+    }
+
+    /// What becomes of the users of a device when it is unplugged, unless the unplug says otherwise.
+    pub fn policy_of(&self, name: &str) -> Policy {
+        let policies = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
+        policies.get(bare(name)).copied().unwrap_or(self.policy)
+    }
+
+    /// Lets [`Policy::Kill`] find whom to kill. Once.
+    pub(crate) fn set_holders(&self, holders: Arc<dyn Holders>) {
+        let _ = self.holders.set(holders);
+    }
+
+    /// The device of that name that is there.
+    ///
+    /// # Errors
+    /// [`UnplugError::Unknown`] if there is none.
+    fn live(&self, name: &str) -> Result<Arc<dyn Plugged>, UnplugError> {
+        let live = self.places.lock().get(bare(name)).and_then(|place| place.live.clone());
+        live.ok_or_else(|| UnplugError::Unknown { name: bare(name).to_owned(), known: self.places.names() })
+    }
+
+    /// Sets what the device of that name is doing: calls that were parked are carried out, or fail, on this thread.
+    ///
+    /// # Errors
+    /// [`SetError`].
+    pub fn set_state(&self, name: &str, state: DeviceState) -> Result<(), SetError> {
+        let device = self.live(name).map_err(SetError::Unknown)?;
+        device.set_state(state).map_err(SetError::Illegal)
+    }
+
+    /// Prepares the removal of the device of that name: new users are refused, and for up to `limit` it is waited until
+    /// those who are there have closed it (I33). `true` if they have.
+    ///
+    /// # Errors
+    /// [`SetError`].
+    pub fn prepare(&self, name: &str, limit: Duration) -> Result<bool, SetError> {
+        let device = self.live(name).map_err(SetError::Unknown)?;
+        if device.status().state != DeviceState::Closing {
+            self.places.events.tell(&device.node().name, device.generation(), outlive::Change::Closing);
+        }
+        device.prepare(limit).map_err(SetError::Illegal)
     }
 
     /// Plugs in a new device, as `--device SPEC` does, and gives its name.
@@ -183,6 +253,9 @@ impl Lab {
             None => self.buses.claim_lowest(0, |number| !is_the_machines(&i2c_name(number))),
         };
         let value = number.value();
+        if let Some(policy) = config.policy {
+            self.policies.lock().unwrap_or_else(PoisonError::into_inner).insert(i2c_name(value), policy);
+        }
         self.places.settle(value, Arc::new(i2c::Bus::plug(number, adapter)));
         Ok(i2c_name(value))
     }
@@ -283,6 +356,12 @@ fn i2c_name(number: u32) -> String {
 /// Whether the machine has a node of that name, which a number given out by ourselves should not hide.
 fn is_the_machines(name: &str) -> bool {
     std::path::Path::new("/dev").join(name).symlink_metadata().is_ok()
+}
+
+impl fmt::Debug for Lab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lab").field("name", &self.name).field("places", &self.places).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Lookup {

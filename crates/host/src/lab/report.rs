@@ -1,7 +1,7 @@
 //! What a lab says about its devices, and about what it was asked to do with them.
 
-use super::config::ConfigError;
-use outlive::{Generation, Gone, Inside};
+use super::{config::ConfigError, holders::Killed};
+use outlive::{Generation, Gone, IllegalTransition, Inside, Status};
 use outlive_classes::{Plugged, StillBusy};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -37,8 +37,16 @@ pub struct DeviceReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "lowercase")]
 pub enum State {
-    /// It is there.
+    /// It is there and works.
     Running,
+    /// It is there, and new users are refused: it is about to go.
+    Closing,
+    /// It is there, and its clients wait.
+    Quiesced,
+    /// It is there, and who comes waits.
+    Blocked,
+    /// It is there, and new work fails.
+    Offline,
     /// It was removed.
     Gone {
         /// Why.
@@ -82,7 +90,7 @@ impl DeviceReport {
             class: device.class().to_owned(),
             number,
             generation: device.generation().0,
-            state: device.gone().map_or(State::Running, |gone| State::gone(&gone, fenced)),
+            state: State::of(&device.status(), fenced),
             handles: device.handles(),
             inside: inside.len(),
             operations: inside.iter().take(LISTED).map(OperationReport::from).collect(),
@@ -92,6 +100,17 @@ impl DeviceReport {
 }
 
 impl State {
+    fn of(status: &Status, fenced: bool) -> Self {
+        match (status.gone, status.state) {
+            (Some(gone), _) => State::gone(&gone, fenced),
+            (None, outlive::State::Closing) => State::Closing,
+            (None, outlive::State::Quiesced) => State::Quiesced,
+            (None, outlive::State::Blocked) => State::Blocked,
+            (None, outlive::State::Offline) => State::Offline,
+            (None, _) => State::Running,
+        }
+    }
+
     fn gone(gone: &Gone, fenced: bool) -> Self {
         State::Gone { reason: gone.reason.to_string(), seconds: gone.since.elapsed().as_secs_f64(), fenced }
     }
@@ -110,6 +129,8 @@ pub struct Unplugged {
     pub handles: usize,
     /// Whether it was gone, and behind its fence, before this call.
     pub already: bool,
+    /// The processes that were killed for it.
+    pub killed: Vec<Killed>,
 }
 
 /// Why an unplug has not finished.
@@ -135,7 +156,21 @@ pub enum UnplugError {
         waited: Duration,
         /// Who is inside.
         busy: StillBusy,
+        /// The processes that were killed for it.
+        killed: Vec<Killed>,
     },
+}
+
+/// Why a device was not set to a state.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SetError {
+    /// There is no such device now.
+    #[error("{0}")]
+    Unknown(UnplugError),
+    /// It cannot go there from where it is.
+    #[error("{0}")]
+    Illegal(IllegalTransition),
 }
 
 /// Why a device was not plugged in.

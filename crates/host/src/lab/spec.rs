@@ -1,7 +1,7 @@
 //! SPEC, one device in one word: `CLASS:MODEL[@ADDR][,KEY=VALUE]...`, such as `i2c:24c02@0x50,bus=7`.
 
 use super::{
-    config::{BusConfig, ChipEntry, ConfigError, DeviceConfig},
+    config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_policy},
     suggest,
 };
 use outlive_drivers::value;
@@ -36,10 +36,11 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
     let address = parse_address(address.ok_or_else(missing)?).map_err(error)?;
     let mut keys = parse_keys(parts).map_err(error)?;
     let number = take_number(&mut keys).map_err(error)?;
+    let policy = keys.remove("policy").map(|text| parse_policy(&text)).transpose().map_err(error)?;
     let base = std::env::current_dir().map_err(|why| error(format!("no working directory: {why}")))?;
     absolute_paths(&mut keys, &base).map_err(error)?;
     let chip = ChipEntry { model: model.to_owned(), address, keys, place: place.to_owned(), places: BTreeMap::new() };
-    Ok(DeviceConfig::I2c(BusConfig { number, chips: vec![chip] }))
+    Ok(DeviceConfig::I2c(BusConfig { number, policy, chips: vec![chip] }))
 }
 
 pub(super) fn check_class(class: &str) -> Result<(), String> {

@@ -26,7 +26,7 @@ fn open(lab: &Lab, path: &str) -> Arc<dyn File> {
 }
 
 fn pull(lab: &Lab, name: &str) -> Unplugged {
-    lab.unplug(name, Reason::Pulled, SOON).unwrap()
+    lab.unplug(name, Reason::Pulled, Policy::Detach, SOON).unwrap()
 }
 
 /// The rows of `ls`: generation, whether it runs, handles, operations inside.
@@ -156,7 +156,7 @@ fn unplugging_again_finds_it_done() {
     let again = pull(&lab, "i2c-7");
     assert_eq!((again.already, again.generation, again.handles), (true, Generation(1), 1));
     let unknown = UnplugError::Unknown { name: "i2c-8".into(), known: vec!["i2c-7".into()] };
-    assert_eq!(lab.unplug("i2c-8", Reason::Pulled, SOON), Err(unknown));
+    assert_eq!(lab.unplug("i2c-8", Reason::Pulled, Policy::Detach, SOON), Err(unknown));
 }
 
 #[test]
@@ -227,7 +227,8 @@ pub(crate) fn stuck_lab() -> StuckLab {
 fn an_unplug_that_cannot_finish_names_the_culprit_and_can_be_waited_for_again() {
     let StuckLab { lab, transfers, torn_down, file } = stuck_lab();
     let limit = Duration::from_millis(20);
-    let Err(UnplugError::Busy { name, waited, busy, .. }) = lab.unplug("i2c-9", Reason::Orderly, limit) else {
+    let Err(UnplugError::Busy { name, waited, busy, .. }) = lab.unplug("i2c-9", Reason::Orderly, Policy::Detach, limit)
+    else {
         panic!("nobody was inside");
     };
     assert_eq!((name.as_str(), busy.culprits.len()), ("i2c-9", 1));
@@ -243,7 +244,7 @@ fn an_unplug_that_cannot_finish_names_the_culprit_and_can_be_waited_for_again() 
     assert!(pull(&lab, "i2c-7").took < Duration::from_secs(1), "one that is stuck delays no other");
 
     transfers.lock().unwrap().clear();
-    assert!(!lab.unplug("i2c-9", Reason::Pulled, SOON).unwrap().already);
+    assert!(!lab.unplug("i2c-9", Reason::Pulled, Policy::Detach, SOON).unwrap().already);
     assert_eq!(*torn_down.lock().unwrap(), 1, "the first reason stays");
     lab.plug_name("i2c-9").unwrap();
     assert!(matches!(lab.find("/dev/i2c-9"), Lookup::Here(_)));
@@ -252,7 +253,7 @@ fn an_unplug_that_cannot_finish_names_the_culprit_and_can_be_waited_for_again() 
 #[test]
 fn hardware_that_came_out_late_is_not_lost() {
     let StuckLab { lab, transfers, torn_down, file } = stuck_lab();
-    assert!(lab.unplug("i2c-9", Reason::Orderly, Duration::ZERO).is_err());
+    assert!(lab.unplug("i2c-9", Reason::Orderly, Policy::Detach, Duration::ZERO).is_err());
     transfers.lock().unwrap().clear();
     drop(file);
     // Nobody unplugs it again: whoever asks for it next finds it.

@@ -6,7 +6,7 @@ use crate::{
     lab::{Arrival, Lab, Observer},
     sys::process::deadly_signal,
 };
-use outlive::{REMOVAL_BUDGET, Reason};
+use outlive::{Policy, REMOVAL_BUDGET, Reason};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::{
     collections::{BTreeMap, HashSet},
@@ -200,7 +200,7 @@ impl Observer for Recorder {
         self.write_down(arrival, what);
         if pull && let Some(lab) = self.lab.upgrade() {
             // The driver answers or lets go at once; if it does not, the device is dead all the same.
-            let _ = lab.unplug(arrival.device, Reason::Pulled, REMOVAL_BUDGET);
+            let _ = lab.unplug(arrival.device, Reason::Pulled, Policy::Detach, REMOVAL_BUDGET);
         }
         let over = {
             let mut state = self.state();

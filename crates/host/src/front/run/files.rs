@@ -15,7 +15,7 @@ use crate::{
 };
 use outlive_classes::{Access, Errno, File, OpenFlags, Plugged};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 use zerocopy::IntoBytes;
@@ -107,6 +107,12 @@ impl Files {
     /// The device that inode `id` stands for: its name, and the device itself while the lab knows it.
     pub(super) fn device_of(&self, id: u64) -> Option<(String, Option<Arc<dyn Plugged>>)> {
         self.table().nodes.get(&id).map(|node| (node.name.clone(), node.device.upgrade()))
+    }
+
+    /// The inodes that stand for `device`.
+    pub(super) fn inodes_of(&self, device: &Arc<dyn Plugged>) -> HashSet<u64> {
+        let is_it = |node: &Node| node.device.upgrade().is_some_and(|other| Arc::ptr_eq(&other, device));
+        self.table().nodes.iter().filter(|(_, node)| is_it(node)).map(|(id, _)| *id).collect()
     }
 
     /// Serves requests until the connection ends: what a crew's thread does.

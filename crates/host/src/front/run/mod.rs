@@ -10,6 +10,7 @@ mod crew;
 mod deliveries;
 mod files;
 pub(crate) mod filter;
+mod holders;
 mod names;
 mod open_how;
 mod opener;
@@ -27,6 +28,7 @@ use crate::{
 };
 use crew::Crew;
 use files::Files;
+use holders::TreeHolders;
 use names::Names;
 use opener::Opener;
 use rustix::{
@@ -89,7 +91,8 @@ pub(crate) fn start_watched(
     let (tree, listener, execution) = tree::Tree::start(&start, &before)?;
     // CMD's end of pipes is CMD's alone from here on.
     drop(start);
-    serve(lab, mount, listener, on_thread)?;
+    let (files, mount) = serve(lab, mount, listener, on_thread)?;
+    lab.set_holders(Arc::new(TreeHolders { root: tree.root().cast_unsigned(), mount, files: Arc::downgrade(&files) }));
     match execution.wait() {
         Ok(()) => Ok(Running { tree }),
         Err(errno) => {
@@ -99,7 +102,12 @@ pub(crate) fn start_watched(
     }
 }
 
-fn serve(lab: &Arc<Lab>, mount: Mount, listener: OwnedFd, on_thread: Option<ThreadHook>) -> Result<(), StartError> {
+fn serve(
+    lab: &Arc<Lab>,
+    mount: Mount,
+    listener: OwnedFd,
+    on_thread: Option<ThreadHook>,
+) -> Result<(Arc<Files>, u64), StartError> {
     let said = |step: &'static str| {
         move |error: std::io::Error| StartError::System {
             step,
@@ -117,6 +125,7 @@ fn serve(lab: &Arc<Lab>, mount: Mount, listener: OwnedFd, on_thread: Option<Thre
     let listener = Listener::new(listener);
     let opener =
         Opener::start(root, &listener).map_err(StartError::system("starting a thread with a table of its own"))?;
+    let (kept, mount) = (files.clone(), names.mount());
     let supervisor = Supervisor {
         listener,
         opener,
@@ -128,7 +137,7 @@ fn serve(lab: &Arc<Lab>, mount: Mount, listener: OwnedFd, on_thread: Option<Thre
         on_thread,
     };
     Crew::start("names", move |crew| supervisor.serve(crew)).map_err(said("starting a thread"))?;
-    Ok(())
+    Ok((kept, mount))
 }
 
 /// CMD keeps the limit that it was started with, and has been forked by now; we need descriptors as its processes do.

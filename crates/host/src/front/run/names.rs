@@ -62,6 +62,11 @@ impl Names {
         Ok(Names { lab, files, mount })
     }
 
+    /// The mount of our files, as /proc/PID/fdinfo names it.
+    pub(super) fn mount(&self) -> u64 {
+        self.mount
+    }
+
     /// What the path at `address` in the client's memory is.
     pub(super) fn resolve(&self, start: Start, address: u64) -> Target {
         match read_path(start.pid, address) {
@@ -256,7 +261,7 @@ fn link_of(start: Start, path: &Path) -> Option<PathBuf> {
 }
 
 /// The mount and the inode of a descriptor, from proc(5), without asking the file system that it is on: that may be us.
-fn descriptor_of(process: &str, number: i32) -> Option<(u64, u64)> {
+pub(super) fn descriptor_of(process: &str, number: i32) -> Option<(u64, u64)> {
     if number < 0 {
         return None;
     }

@@ -1,0 +1,71 @@
+//! Who holds a device open, by whatever way: opened, inherited, duplicated or received.
+
+use super::{files::Files, names::descriptor_of, tree::descendants};
+use crate::lab::{Holders, Killed};
+use outlive_classes::Plugged;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::{
+    collections::HashSet,
+    fs::{read_dir, read_to_string},
+    sync::{Arc, Weak},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long holders are looked for, at most: who is killed may take a while to go, and pass a descriptor on meanwhile.
+const LIMIT: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Finds holders in one tree.
+pub(super) struct TreeHolders {
+    /// The process below which the tree is.
+    pub(super) root: u32,
+    /// The mount of our files, as /proc/PID/fdinfo names it.
+    pub(super) mount: u64,
+    pub(super) files: Weak<Files>,
+}
+
+impl Holders for TreeHolders {
+    fn kill(&self, device: &Arc<dyn Plugged>) -> Vec<Killed> {
+        let mut killed: Vec<Killed> = Vec::new();
+        let end = Instant::now() + LIMIT;
+        while let Some(files) = self.files.upgrade() {
+            // Anew each time: an open that was under way at the mark has come to its end by now.
+            let inodes = files.inodes_of(device);
+            let holders: Vec<u32> =
+                descendants(self.root).into_iter().filter(|pid| self.holds(*pid, &inodes)).collect();
+            if holders.is_empty() || Instant::now() >= end {
+                break;
+            }
+            for pid in holders {
+                let comm = read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim_end().to_owned();
+                if self.end(pid, &inodes) && !killed.iter().any(|known| known.pid == pid) {
+                    killed.push(Killed { pid, comm });
+                }
+            }
+            thread::sleep(PAUSE);
+        }
+        killed
+    }
+}
+
+impl TreeHolders {
+    /// Whether process `pid` has one of `inodes` open. (A device that can be mapped would be looked for in
+    /// /proc/PID/maps, too; none of the classes that there are can be.) What /proc says of a descriptor is the kernel's
+    /// own: the file system, which may be ours, is not asked and cannot keep us waiting.
+    fn holds(&self, pid: u32, inodes: &HashSet<u64>) -> bool {
+        let process = format!("/proc/{pid}");
+        let Ok(entries) = read_dir(format!("{process}/fd")) else { return false };
+        let descriptors = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        descriptors
+            .filter_map(|descriptor| descriptor_of(&process, descriptor))
+            .any(|(mount, inode)| mount == self.mount && inodes.contains(&inode))
+    }
+
+    /// Kills the process, if it still is the one that holds: its number may be another one's by now.
+    fn end(&self, pid: u32, inodes: &HashSet<u64>) -> bool {
+        let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
+        let Ok(process) = pidfd_open(process, PidfdFlags::empty()) else { return false };
+        self.holds(pid, inodes) && pidfd_send_signal(process, Signal::KILL).is_ok()
+    }
+}
