@@ -17,6 +17,8 @@ mod managed;
 mod requests;
 #[path = "shuttle/streams.rs"]
 mod streams;
+#[path = "shuttle/tree.rs"]
+mod tree;
 
 use outlive::{
     Busy, Device, Gone, Policy, Reason, Refused, Unplug,
@@ -136,7 +138,7 @@ fn device() -> (Arc<Dev>, Driver) {
     (Arc::new(Device::new((), Chip(driver.clone()))), driver)
 }
 
-/// What has been heard, and how often.
+/// What has been heard, and how often. Its lock is std's, so what it holds is cloned without a step of a model's.
 #[derive(Clone)]
 struct Ledger<T>(Arc<Mutex<Vec<T>>>);
 
@@ -216,6 +218,7 @@ passes! {
     requests: answers_and_cancels parked_requests;
     streams: readers_and_tellers;
     managed: lists probes;
+    tree: trees hostages drivers;
 }
 
 /// The planted bugs that these models must find, by which one, and what it says then. (Those of orderings, slots and
@@ -248,6 +251,8 @@ const FINDERS: &[(Mutant, fn(), &str)] = &[
     (Mutant::ReleaseNotAwaited, managed::lists, "after the fence"),
     (Mutant::EarlyNotAwaited, managed::lists, "after the fence"),
     (Mutant::AddedTooLate, managed::lists, "lost"),
+    (Mutant::ChildOfTheDead, tree::trees, "outlived its parent"),
+    (Mutant::BoundWhileWithdrawn, tree::drivers, "after the fence"),
 ];
 
 /// Names the bug to plant to [`planted_bug`].
