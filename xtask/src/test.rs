@@ -28,6 +28,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     report.run(&Step::cargo("tests and doc tests", "test --workspace --no-fail-fast").tests());
     report.run(&fences());
     report.run(&models("models, each with its bound on preemptions"));
+    report.run_here("benches of the core, short forms that only have to work", bench::core_short);
     report.run(&random_models("random models, 20,000 runs each"));
     report.run_here("bench of the run front, a short form that only has to work", bench::run_front_short);
     report.run_here("bench of the explorer, a short form that only has to work", bench::explore_short);

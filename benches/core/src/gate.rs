@@ -239,7 +239,9 @@ fn kernfs(active: &AtomicI64, inside: impl FnOnce() -> u64) -> Option<u64> {
 }
 
 fn print(rows: &[Row], short: bool) {
-    println!("ns for each enter and exit; each sample beside one of a bare load, medians of the pairs that were not preempted");
+    println!(
+        "ns for each enter and exit; each sample beside one of a bare load, medians of the pairs that were not preempted"
+    );
     println!(
         "{:36} {:12} {:>7} {:>9} {:>7} {:>9} {:>8} {:>9}",
         "design", "setting", "threads", "ns", "bare", "above", "x gate", "preempted"

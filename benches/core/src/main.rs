@@ -28,6 +28,9 @@ enum What {
     Unplug,
     /// Bytes for each handle, device and thread
     Memory,
+    /// One measurement of `memory`
+    #[command(hide = true, subcommand)]
+    Resident(memory::Part),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -41,5 +44,6 @@ fn main() -> anyhow::Result<()> {
         What::Gate => gate::run(arguments.short, arguments.json),
         What::Unplug => unplug::run(arguments.short, arguments.json),
         What::Memory => memory::run(arguments.short, arguments.json),
+        What::Resident(part) => memory::part(part),
     }
 }

@@ -1,9 +1,10 @@
 //! Pairs of samples: each of a design beside one of a bare load, in turns and in changing order, in one run.
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::{
     fs,
     hint::black_box,
-    sync::Barrier,
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -42,22 +43,25 @@ pub(crate) struct Effort {
     pub(crate) sample: Duration,
 }
 
+/// Pairs of a design and the bare load, in nanoseconds; `None` for one that was preempted.
+type Samples = Vec<Option<(f64, f64)>>;
+
 /// Measures each design beside `bare`, with as many threads as it has loops.
 pub(crate) fn measure(designs: &[Design<'_>], bare: &Design<'_>, effort: Effort) -> Vec<Pair> {
     let threads = bare.loops.len();
     let times: Vec<u64> = designs.iter().map(|design| calibrate(&design.loops[0], effort.sample)).collect();
     let bare_times = calibrate(&bare.loops[0], effort.sample);
-    let barrier = Barrier::new(threads);
-    let samples: Vec<Vec<Vec<Option<(f64, f64)>>>> = thread::scope(|scope| {
+    let barrier = SpinBarrier::new(threads);
+    let samples: Vec<Vec<Samples>> = thread::scope(|scope| {
         let one = |thread: usize| {
             let (barrier, times) = (&barrier, &times);
             move || {
+                pin(thread);
                 let mut samples = vec![Vec::new(); designs.len()];
                 let mut order = Shuffle(0x9e37_79b9_7f4a_7c15);
                 for _ in 0..effort.rounds {
                     for index in order.of(designs.len()) {
                         let before = preemptions();
-                        barrier.wait();
                         let bare = sample(&bare.loops[thread], bare_times);
                         barrier.wait();
                         let design = sample(&designs[index].loops[thread], times[index]);
@@ -100,6 +104,15 @@ fn calibrate(looped: &Loop<'_>, length: Duration) -> u64 {
     }
 }
 
+/// Puts this thread on the processor of that place among those that it may run on: two threads on one would not meet.
+fn pin(place: usize) {
+    let Ok(allowed) = sched_getaffinity(None) else { return };
+    let processor = (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor)).nth(place);
+    let mut only = CpuSet::new();
+    processor.into_iter().for_each(|processor| only.set(processor));
+    let _ = sched_setaffinity(None, &only);
+}
+
 /// How often this thread was preempted (proc_pid_status(5)).
 fn preemptions() -> u64 {
     let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
@@ -112,6 +125,28 @@ pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<_> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Where threads meet without sleeping, so that they go on together, each on its processor.
+struct SpinBarrier {
+    threads: usize,
+    met: AtomicUsize,
+}
+
+impl SpinBarrier {
+    fn new(threads: usize) -> Self {
+        SpinBarrier { threads, met: AtomicUsize::new(0) }
+    }
+
+    fn wait(&self) {
+        let turn = self.met.fetch_add(1, Ordering::AcqRel) / self.threads;
+        let mut looks = 0_u32;
+        while self.met.load(Ordering::Acquire) / self.threads == turn {
+            looks += 1;
+            // Somebody else may need this processor to get here.
+            if looks.is_multiple_of(10_000) { thread::yield_now() } else { std::hint::spin_loop() }
+        }
+    }
 }
 
 /// Orders, the same for every thread.

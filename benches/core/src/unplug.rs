@@ -66,10 +66,13 @@ fn unplug(device: &Device<(), u64>) -> f64 {
 /// Devices with so many idle handles, in turns.
 fn idle_handles(counts: &[usize], rounds: usize) -> Vec<Row> {
     let mut samples = vec![Vec::new(); counts.len()];
+    let mut crowd = vec![0_u64; if rounds > 2 { 8 << 20 } else { 1 }];
     for _ in 0..rounds {
         for (count, samples) in counts.iter().zip(&mut samples) {
             let device = Device::new((), 7);
             let handles: Vec<Handle<_, _>> = (0..*count).map(|_| device.open().expect("it lives")).collect();
+            // What was made last is in the processor's caches, or has driven the device out of them; now it is neither.
+            crowd.iter_mut().for_each(|word| *word = word.wrapping_add(1));
             samples.push(unplug(&device));
             assert_eq!(device.handles(), handles.len(), "they stay open");
         }
@@ -138,7 +141,10 @@ fn goals(rows: &[Row]) {
     let noise = idle.iter().map(|row| row.spread.1).fold(0.0, f64::max);
     let worst = idle.iter().map(|row| row.median).fold(0.0, f64::max);
     let least = idle.iter().map(|row| row.median).fold(f64::MAX, f64::min);
-    say(format!("the same time for any number of handles: {least:.2} to {worst:.2} us"), worst <= noise.max(least * 2.0));
+    say(
+        format!("the same time for any number of handles: {least:.2} to {worst:.2} us"),
+        worst <= noise.max(least * 2.0),
+    );
     for row in rows {
         if row.what.contains("stuck") {
             say(format!("B beside a stuck A within 10 us: {:.2}", row.median), row.median <= 10.0);

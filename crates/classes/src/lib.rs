@@ -5,8 +5,10 @@
 //! knows neither its front nor where its driver runs.
 //!
 //! Every class folder has the same rooms: `mod` (the class in one screen), `uapi` (numbers and layouts), `driver` (the
-//! trait and its errors), `file` (what one open file does), `tests`.
+//! trait and its errors), `file` (what one open file does), `tests`. A class without a device node, [`dma`], has neither
+//! `uapi` nor `file`: its consumers call it.
 
+pub mod dma;
 pub mod file;
 pub mod i2c;
 pub mod plugged;

@@ -10,22 +10,20 @@ pub fn unplug_all<'a, S: Part, H: Part>(
     devices: impl IntoIterator<Item = &'a Device<S, H>>,
     reason: Reason,
 ) -> Batch<S, H> {
-    let gone = Gone::now(reason);
-    let marked: Vec<_> = devices
-        .into_iter()
-        .map(|device| {
-            let acts = !device.life().gate.is_copy() && device.life().mark(gone, Policy::Detach);
-            (device.begun(), acts)
-        })
-        .collect();
+    let (gone, process) = (Gone::now(reason), std::process::id());
+    let mark = |device: &Device<S, H>| {
+        let is_copy = device.life().gate.is_copy_in(process);
+        (device.begun(), is_copy, !is_copy && device.life().mark(gone, Policy::Detach))
+    };
+    let marked: Vec<_> = devices.into_iter().map(mark).collect();
     gate::heavy_fence();
-    let take_steps = |(unplug, acts): (Unplug<S, H>, bool)| {
-        if acts {
-            unplug.life().take_steps(gone);
-        } else if !unplug.life().gate.is_copy() {
-            unplug.life().cancel_inside();
+    let take_steps = |(unplug, is_copy, acts): (Unplug<S, H>, bool, bool)| {
+        match (is_copy, acts) {
+            (true, _) => {}
+            (false, true) => unplug.life().take_steps(gone),
+            (false, false) => unplug.life().cancel_inside(),
         }
-        unplug
+        (unplug, is_copy)
     };
     Batch { unplugs: marked.into_iter().map(take_steps).collect() }
 }
@@ -33,18 +31,30 @@ pub fn unplug_all<'a, S: Part, H: Part>(
 /// The removals that [`unplug_all`] has begun.
 #[must_use = "the fences hold only after `wait`"]
 pub struct Batch<S: Part, H: Part> {
-    unplugs: Vec<Unplug<S, H>>,
+    /// With each, whether it is another process's.
+    unplugs: Vec<(Unplug<S, H>, bool)>,
 }
 
 impl<S: Part, H: Part> Batch<S, H> {
     /// Waits for up to `limit` for all of them together. The hardware of each, in the order of the devices: `Ok(None)`
     /// where another unplug has taken it, [`Busy`] where somebody was still inside, who delays no other device (I4).
     pub fn wait(self, limit: Duration) -> Vec<Result<Option<H>, Busy<S, H>>> {
-        let deadline = Instant::now().checked_add(limit);
+        let now = Instant::now();
+        let deadline = now.checked_add(limit);
         let held = gate::held();
-        let finished = self.unplugs.into_iter().map(|unplug| unplug.finish_unless_held(&held)).collect::<Vec<_>>();
+        // First those that nobody is inside of, whatever becomes of the others.
+        let first_look = |(unplug, is_copy): (Unplug<S, H>, bool)| match is_copy {
+            true => unplug.wait(Duration::ZERO),
+            false => unplug.finish_unless_held(&held, now),
+        };
+        let mut ends: Vec<_> = self.unplugs.into_iter().map(first_look).collect();
         let left = || deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
-        finished.into_iter().map(|finished| finished.or_else(|busy| busy.wait(left()))).collect()
+        for end in &mut ends {
+            if end.is_err() {
+                *end = std::mem::replace(end, Ok(None)).or_else(|busy| busy.wait(left()));
+            }
+        }
+        ends
     }
 }
 

@@ -16,9 +16,9 @@ pub(crate) type Resume<S, H> = Box<dyn FnOnce(Result<Operation<S, H>, Refused>) 
 /// recorded need not be counted as well, and recording costs no more than the lock. It leaves when the device has been
 /// marked and nobody recorded is inside any more.
 pub(crate) struct Book<S, H> {
+    /// From [`State::Leaving`] on the device is marked: set together with the gate's mark, under the lock, so whoever
+    /// holds it knows which came first.
     pub(crate) state: State,
-    /// Set together with the gate's mark, under the lock: whoever holds it knows which came first.
-    marked: bool,
     /// Whether the book is inside the gate.
     guest: bool,
     /// Whether the names have been taken away: a hook that comes later is called at once.
@@ -28,6 +28,8 @@ pub(crate) struct Book<S, H> {
     /// The thread that takes the steps up to [`Step::Woken`](crate::Step::Woken), or those from
     /// [`Step::Drained`](crate::Step::Drained) on, until the last of their hooks, and the observer, have returned.
     pub(crate) acting: Option<ThreadId>,
+    /// How many threads wait for the book to change.
+    pub(crate) waiters: u32,
     /// Made when there is first something to write: a device that only has handles stays small.
     pages: Option<Box<Pages<S, H>>>,
 }
@@ -59,7 +61,7 @@ pub(crate) struct Waiting<S, H> {
 impl<S, H> Book<S, H> {
     /// The book of a device whose gate it has entered.
     pub(crate) fn new(state: State) -> Self {
-        Book { state, marked: false, guest: true, names_taken: false, woken: false, acting: None, pages: None }
+        Book { state, guest: true, names_taken: false, woken: false, acting: None, waiters: 0, pages: None }
     }
 
     pub(crate) fn pages(&mut self) -> &mut Pages<S, H> {
@@ -72,13 +74,12 @@ impl<S, H> Book<S, H> {
     }
 
     pub(crate) fn is_marked(&self) -> bool {
-        self.marked
+        matches!(self.state, State::Leaving | State::Gone)
     }
 
-    /// Together with the gate's mark. `true` if the book leaves the gate: the caller does it, with the lock released.
+    /// Together with the gate's mark. `true` if the book leaves the gate, which the caller does.
     #[must_use]
     pub(crate) fn mark(&mut self) -> bool {
-        self.marked = true;
         self.state = State::Leaving;
         self.may_leave()
     }
@@ -92,7 +93,7 @@ impl<S, H> Book<S, H> {
 
     fn may_leave(&mut self) -> bool {
         let empty = self.inside() == 0 || planted!(BookLeavesAtMark);
-        self.marked && empty && std::mem::take(&mut self.guest)
+        self.is_marked() && empty && std::mem::take(&mut self.guest)
     }
 
     /// How many of those recorded are inside.

@@ -1,7 +1,7 @@
 use crate::{
     Builder, Gone, Handle, IllegalTransition, Inside, Noticer, Policy, Reason, Refused, State, Status, Step, Unplug,
     life::Life,
-    sync::{Arc, Instant, Ordering, lock, wait},
+    sync::{Arc, Instant, Ordering, lock},
 };
 use std::{fmt, time::Duration};
 
@@ -112,7 +112,7 @@ impl<S: Part, H: Part> Device<S, H> {
             if over || book.state != State::Closing {
                 return Ok(false);
             }
-            book = wait(&self.life().acted, book, deadline);
+            book = self.life().wait(book, deadline);
         }
     }
 
@@ -164,7 +164,7 @@ impl<S: Part, H: Part> Device<S, H> {
 
     /// How many handles it has, clones and zombies included.
     pub fn handles(&self) -> usize {
-        self.life().handles.load(Ordering::Acquire)
+        self.life().handles.load(Ordering::Acquire) as usize
     }
 
     /// The recorded operations that are inside now.

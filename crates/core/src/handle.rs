@@ -29,6 +29,8 @@ pub struct Handle<S, H> {
 }
 
 const UNCOUNTED: u64 = 1 << 63;
+/// More handles of one device than any program can have.
+const TOO_MANY: u32 = u32::MAX / 2;
 
 impl<S, H> Handle<S, H> {
     pub(crate) fn new(life: &Arc<Life<S, H>>) -> Self {
@@ -36,7 +38,10 @@ impl<S, H> Handle<S, H> {
     }
 
     fn counted(life: &Arc<Life<S, H>>, id: u64) -> Self {
-        life.handles.fetch_add(1, Ordering::Relaxed);
+        if life.handles.fetch_add(1, Ordering::Relaxed) > TOO_MANY {
+            // They have been forgotten in a loop, and the count is about to wrap.
+            std::process::abort();
+        }
         Handle { life: life.clone(), id }
     }
 

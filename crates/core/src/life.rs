@@ -6,11 +6,11 @@ use crate::{
     book::{Book, Record, Resume, Waiting},
     gate::Gate,
     gone::GoneCell,
-    hook::{Hook, run, run_all, wake},
+    hook::{self, Hook, run, run_all},
     state::{Admission, Who},
     sync::{
-        Arc, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, lock, planted,
-        this_thread,
+        Arc, AtomicU8, AtomicU32, AtomicU64, Condvar, Instant, Mutex, MutexGuard, Ordering, lock, planted, this_thread,
+        wait,
     },
     users::Users,
     watch::Kind,
@@ -75,13 +75,17 @@ pub(crate) struct Life<S, H> {
     /// Those who may still ask for the hardware: the device, and each unplug of it that is under way.
     pub(crate) owners: AtomicU32,
     step: AtomicU8,
-    pub(crate) handles: AtomicUsize,
+    pub(crate) handles: AtomicU32,
     pub(crate) next_handle: AtomicU64,
     /// Written before the gate is shut, so whoever has seen the mark finds it.
     gone: GoneCell,
     terms: Option<Box<Terms<H>>>,
     pub(crate) shared: S,
 }
+
+// With a million handles a hundred thousand of these are what the rest of the memory goes to.
+#[cfg(all(not(loom), target_os = "linux", target_pointer_width = "64"))]
+const _: () = assert!(size_of::<Life<(), u64>>() <= 120 && size_of::<Handle<(), u64>>() == 16);
 
 impl<S, H> Life<S, H> {
     pub(crate) fn new(shared: S, hardware: H, state: State, terms: Option<Box<Terms<H>>>) -> Self {
@@ -93,7 +97,7 @@ impl<S, H> Life<S, H> {
             acted: Condvar::new(),
             owners: AtomicU32::new(0),
             step: AtomicU8::new(Step::Running as u8),
-            handles: AtomicUsize::new(0),
+            handles: AtomicU32::new(0),
             next_handle: AtomicU64::new(1),
             gone: GoneCell::new(),
             terms,
@@ -101,8 +105,12 @@ impl<S, H> Life<S, H> {
         }
     }
 
+    #[inline]
     pub(crate) fn enter(&self) -> Result<Guard<'_, H>, Gone> {
-        self.gate.enter().ok_or_else(|| self.gone_now())
+        match self.gate.enter() {
+            Some(guard) => Ok(guard),
+            None => Err(self.gone_now()),
+        }
     }
 
     pub(crate) fn gone(&self) -> Option<Gone> {
@@ -110,6 +118,7 @@ impl<S, H> Life<S, H> {
     }
 
     /// For somebody who has seen the mark.
+    #[cold]
     pub(crate) fn gone_now(&self) -> Gone {
         self.gone.get().expect("the reason is written before the gate is shut")
     }
@@ -174,15 +183,17 @@ impl<S, H> Life<S, H> {
         if policy != Policy::Detach {
             book.pages().policy = policy;
         }
-        if planted!(ReasonAfterMark) {
+        let leaves = book.mark();
+        if !planted!(ReasonAfterMark) {
+            self.gone.set(gone);
+        }
+        if leaves {
+            self.gate.mark_and_leave();
+        } else {
             self.gate.mark();
         }
-        self.gone.set(gone);
-        self.gate.mark();
-        let leaves = book.mark();
-        drop(book);
-        if leaves {
-            self.gate.exit();
+        if planted!(ReasonAfterMark) {
+            self.gone.set(gone);
         }
         true
     }
@@ -212,8 +223,7 @@ impl<S, H> Life<S, H> {
         }
         (book.names_taken, book.woken, book.acting) = (true, true, None);
         self.note(Step::Woken);
-        drop(book);
-        self.acted.notify_all();
+        self.tell_waiters(book);
         true
     }
 
@@ -224,9 +234,29 @@ impl<S, H> Life<S, H> {
             book.state = state;
         }
         let wakers = book.written().map(|pages| std::mem::take(&mut pages.wakers)).unwrap_or_default();
+        self.tell_waiters(book);
+        hook::wake(wakers);
+    }
+
+    /// Waits for what is written in the book to change.
+    pub(crate) fn wait<'a>(
+        &'a self,
+        mut book: MutexGuard<'a, Book<S, H>>,
+        deadline: Option<Instant>,
+    ) -> MutexGuard<'a, Book<S, H>> {
+        book.waiters += 1;
+        book = wait(&self.acted, book, deadline);
+        book.waiters -= 1;
+        book
+    }
+
+    /// Tells them that it has; a system call, so only if there are any.
+    fn tell_waiters(&self, book: MutexGuard<'_, Book<S, H>>) {
+        let any = book.waiters > 0;
         drop(book);
-        self.acted.notify_all();
-        wake(wakers);
+        if any {
+            self.acted.notify_all();
+        }
     }
 
     fn take_names(&self, gone: Gone) {
@@ -307,6 +337,11 @@ impl<S, H> Life<S, H> {
     /// After the drain, by the one who took the hardware: the driver's last word, the release of what is tied to the
     /// hardware's lifetime. Access cannot fail here, and nothing is skipped for a step before it that panicked (I11).
     pub(crate) fn take_apart(&self, mut hardware: H) -> H {
+        if self.terms.is_none() {
+            self.note(Step::Released);
+            self.stop_acting(State::Gone);
+            return hardware;
+        }
         lock(&self.book).acting = Some(this_thread());
         self.reach(Step::Drained);
         let teardown = self.terms.as_ref().and_then(|terms| lock(&terms.teardown).take());
@@ -495,8 +530,8 @@ impl<S, H> Life<S, H> {
                 last
             }
         };
-        if last && lock(&self.book).state == State::Closing {
-            self.acted.notify_all();
+        if last {
+            self.tell_waiters(lock(&self.book));
         }
     }
 }

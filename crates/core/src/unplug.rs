@@ -4,7 +4,7 @@ use crate::{
     device::{Owner, Part},
     finish::Finish,
     life::Life,
-    sync::{Instant, lock, planted, this_thread, wait},
+    sync::{Instant, lock, planted, this_thread},
 };
 use std::{fmt, future::IntoFuture, time::Duration};
 
@@ -62,10 +62,9 @@ impl<S: Part, H: Part> Unplug<S, H> {
 
     /// As `wait` with no time left, for one of a batch: `held` are the gates that somebody was inside of by a slot when
     /// they were scanned together, after the heavy fence.
-    pub(crate) fn finish_unless_held(self, held: &[usize]) -> Result<Option<H>, Busy<S, H>> {
+    pub(crate) fn finish_unless_held(self, held: &[usize], now: Instant) -> Result<Option<H>, Busy<S, H>> {
         let life = self.life();
-        let now = Some(Instant::now());
-        if life.gate.is_copy() || self.until_nobody_acts(now).is_err() {
+        if self.until_nobody_acts(Some(now)).is_err() {
             return Err(Busy { unplug: self });
         }
         match life.gate.take_unless_held(held) {
@@ -94,7 +93,7 @@ impl<S: Part, H: Part> Unplug<S, H> {
             if waits_for_itself || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Err(TooLate);
             }
-            book = wait(&self.life().acted, book, deadline);
+            book = self.life().wait(book, deadline);
         }
         Ok(())
     }

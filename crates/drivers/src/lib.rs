@@ -4,5 +4,6 @@
 //! business.
 
 pub mod clock;
+pub mod dma;
 pub mod i2c;
 pub mod value;

@@ -1,6 +1,7 @@
 //! Brings devices to unmodified programs: fronts, labs, control. The only crate that talks to the running kernel.
 
 pub mod control;
+pub mod dma;
 pub mod doctor;
 pub mod front;
 mod fuse;

@@ -1,5 +1,7 @@
 //! `bench`: what things cost, measured side by side in one run.
 
+mod core;
+mod dma;
 mod explore;
 mod figure;
 mod machine;
@@ -12,8 +14,16 @@ use clap::Subcommand;
 /// What can be measured.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
+    /// Measure entering and leaving the gate, beside every alternative, in one table from one run
+    Gate(core::Args),
+    /// Measure unplugging: with idle handles, with somebody stuck elsewhere, in a batch
+    Unplug(core::Args),
+    /// Measure what handles, devices and threads take
+    Memory(core::Args),
     /// Measure a call on a device under `outlive run`, beside a pipe ping-pong and umockdev
     RunFront(run_front::Args),
+    /// Measure copies by a dma engine with 32 descriptors in flight, beside plain copies
+    Dma(dma::Args),
     /// Measure `outlive explore` at all operations of i2cdump, beside as many unpulled runs under `outlive run`
     Explore(explore::Args),
 }
@@ -21,7 +31,11 @@ pub(crate) enum Bench {
 impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
         match self {
+            Bench::Gate(args) => args.run("gate"),
+            Bench::Unplug(args) => args.run("unplug"),
+            Bench::Memory(args) => args.run("memory"),
             Bench::RunFront(args) => args.run(),
+            Bench::Dma(args) => args.run(),
             Bench::Explore(args) => args.run(),
         }
     }
@@ -34,6 +48,14 @@ impl Bench {
 /// If it does not work.
 pub(crate) fn run_front_short() -> Result<()> {
     run_front::Args::short_form().run()
+}
+
+/// As [`run_front_short`], for the three of the core.
+///
+/// # Errors
+/// If one does not work.
+pub(crate) fn core_short() -> Result<()> {
+    ["gate", "unplug", "memory"].iter().try_for_each(|what| core::Args::short_form().run(what))
 }
 
 /// As [`run_front_short`].

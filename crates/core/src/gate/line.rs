@@ -191,14 +191,17 @@ pub(super) fn further_slot() -> Option<&'static Slot> {
     if !super::fence::is_asymmetric() {
         return None;
     }
-    let line = claimed(Claimed::line)?;
+    let line = match current() {
+        Some(line) => line,
+        None => claimed(Claimed::line)?,
+    };
     line.slots.iter().find(|slot| slot.is_free())
 }
 
 #[cfg(not(loom))]
 pub(super) use statics::first_slot;
 #[cfg(not(loom))]
-use statics::{claimed, first, leave_current, set_current};
+use statics::{claimed, current, first, leave_current, set_current};
 
 #[cfg(not(loom))]
 mod statics {
@@ -244,6 +247,12 @@ mod statics {
         CURRENT.set(&BUSY);
     }
 
+    /// The line of this thread, if it has one.
+    pub(super) fn current() -> Option<&'static Line> {
+        let line = CURRENT.get();
+        (!ptr::eq(line, &BUSY)).then_some(line)
+    }
+
     /// The first slot of this thread, if it is free.
     #[inline(always)]
     pub(in super::super) fn first_slot() -> Option<&'static Slot> {
@@ -255,7 +264,7 @@ mod statics {
 #[cfg(loom)]
 pub(super) use model::first_slot;
 #[cfg(loom)]
-use model::{claimed, first, leave_current, set_current};
+use model::{claimed, current, first, leave_current, set_current};
 
 /// The same for loom, whose statics live as long as one execution.
 #[cfg(loom)]
@@ -281,6 +290,10 @@ mod model {
 
     pub(super) fn claimed<R>(look: impl FnOnce(&Claimed) -> R) -> Option<R> {
         PRESENT.try_with(|present| look(&present.claimed)).ok()
+    }
+
+    pub(super) fn current() -> Option<&'static Line> {
+        None
     }
 
     // `Claimed` says as much.

@@ -82,8 +82,24 @@ pub(crate) struct Gate<H> {
 struct WayOut<H> {
     /// What becomes of the hardware when nobody is left to wait for it.
     heir: Option<Hook<H>>,
+    /// How many threads sleep until the gate is empty.
+    sleepers: usize,
     /// Futures that wait for it.
     wakers: Vec<Waker>,
+}
+
+/// What somebody who left finds to be done.
+struct LeftBehind<H> {
+    inheritance: Option<(Hook<H>, H)>,
+    sleepers: bool,
+    wakers: Vec<Waker>,
+}
+
+impl<H> LeftBehind<H> {
+    /// As far as one knows who has not looked.
+    fn sleepers() -> Self {
+        LeftBehind { inheritance: None, sleepers: true, wakers: Vec::new() }
+    }
 }
 
 type WayOutGuard<'a, H> = MutexGuard<'a, Option<Box<WayOut<H>>>>;
@@ -214,28 +230,31 @@ impl<H> Gate<H> {
     #[cold]
     fn last_out(&self) {
         // Looked at under the lock, so that the notification cannot fall between the drain's look and its sleep.
-        let (inheritance, wakers) = if planted!(WakeWithoutLock) { (None, Vec::new()) } else { self.inherit() };
-        if !planted!(ExitDoesNotWake) {
+        let left = if planted!(WakeWithoutLock) { LeftBehind::sleepers() } else { self.inherit() };
+        if left.sleepers && !planted!(ExitDoesNotWake) {
             self.drained.notify_all();
         }
-        hook::wake(wakers);
-        if let Some((heir, hardware)) = inheritance {
+        hook::wake(left.wakers);
+        if let Some((heir, hardware)) = left.inheritance {
             hook::run(|| heir(hardware));
         }
     }
 
     /// The heir with what it inherits, if there is one and nobody is inside (if somebody is, it is one who will be here
-    /// in its turn: see 5); and the futures that shall look again.
-    fn inherit(&self) -> (Option<(Hook<H>, H)>, Vec<Waker>) {
+    /// in its turn: see 5); and who waits, and shall look again.
+    fn inherit(&self) -> LeftBehind<H> {
         let mut way_out = lock(&self.way_out);
-        let Some(waiting) = way_out.as_mut() else { return (None, Vec::new()) };
-        let wakers = std::mem::take(&mut waiting.wakers);
+        let mut left = LeftBehind { inheritance: None, sleepers: false, wakers: Vec::new() };
+        let Some(waiting) = way_out.as_mut() else { return left };
+        left.sleepers = waiting.sleepers > 0;
+        left.wakers = std::mem::take(&mut waiting.wakers);
         if waiting.heir.is_none() || planted!(HeirForgotten) {
-            return (None, wakers);
+            return left;
         }
-        let Ok(Some(hardware)) = self.take(&way_out) else { return (None, wakers) };
+        let Ok(Some(hardware)) = self.take(&way_out) else { return left };
         let heir = way_out.as_mut().and_then(|waiting| waiting.heir.take());
-        (heir.map(|heir| (heir, hardware)), wakers)
+        left.inheritance = heir.map(|heir| (heir, hardware));
+        left
     }
 
     /// Shuts the gate for ever. Whoever looks who is inside does so after a [`heavy_fence`] that comes after this.
@@ -246,6 +265,16 @@ impl<H> Gate<H> {
         self.word.fetch_or(DYING, Ordering::AcqRel);
     }
 
+    /// As `mark`, by one who is inside by the count, and leaves. In one step, and without a look at the way out, where
+    /// nobody waits before the mark.
+    pub(crate) fn mark_and_leave(&self) {
+        if planted!(HeavyBeforeMark) {
+            fence::heavy();
+        }
+        // The mark is one, and a place is two.
+        self.word.fetch_sub(ONE - DYING, Ordering::AcqRel);
+    }
+
     #[inline(always)]
     pub(crate) fn is_marked(&self) -> bool {
         self.word.load(Ordering::Acquire) & DYING != 0
@@ -254,7 +283,12 @@ impl<H> Gate<H> {
     /// Whether it is the copy of a gate that belongs to another process: fork(2) was called since. Those inside may not
     /// exist here, and so never leave; locks that they held stay locked.
     pub(crate) fn is_copy(&self) -> bool {
-        self.process != process::id()
+        self.is_copy_in(process::id())
+    }
+
+    /// The same for a process that has been asked for its number, which is a system call.
+    pub(crate) fn is_copy_in(&self, process: u32) -> bool {
+        self.process != process
     }
 
     /// How many are inside.
@@ -298,7 +332,7 @@ impl<H> Gate<H> {
                 drop(way_out);
                 let empty = self.is_empty();
                 way_out = lock(&self.way_out);
-                way_out = if empty { way_out } else { wait(&self.drained, way_out, deadline) };
+                way_out = if empty { way_out } else { self.sleep(way_out, deadline) };
             }
             if let Ok(hardware) = self.take(&way_out) {
                 taken(way_out);
@@ -307,8 +341,15 @@ impl<H> Gate<H> {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Err(StillInside);
             }
-            way_out = wait(&self.drained, way_out, deadline);
+            way_out = self.sleep(way_out, deadline);
         }
+    }
+
+    fn sleep<'a>(&'a self, mut way_out: WayOutGuard<'a, H>, deadline: Option<Instant>) -> WayOutGuard<'a, H> {
+        waiting(&mut way_out).sleepers += 1;
+        way_out = wait(&self.drained, way_out, deadline);
+        waiting(&mut way_out).sleepers -= 1;
+        way_out
     }
 
     /// As `drain` without a wait: `waker` is woken when it is worth another look.
@@ -373,7 +414,9 @@ impl<H> Gate<H> {
         // SAFETY: by the caller's promise the gate is not found empty that long, so `take` does not touch the cell, and
         // nothing else ever writes it.
         let hardware = self.hardware.with(|hardware| unsafe { &*hardware });
-        hardware.as_ref().expect("only `take` empties the cell, and not while we are inside")
+        debug_assert!(hardware.is_some(), "only `take` empties the cell, and not while we are inside");
+        // SAFETY: as it says above; to look would be a good part of what entering costs.
+        unsafe { hardware.as_ref().unwrap_unchecked() }
     }
 }
 
@@ -410,7 +453,7 @@ pub(crate) fn prepare() -> bool {
 }
 
 fn waiting<'a, H>(way_out: &'a mut WayOutGuard<'_, H>) -> &'a mut WayOut<H> {
-    way_out.get_or_insert_with(|| Box::new(WayOut { heir: None, wakers: Vec::new() }))
+    way_out.get_or_insert_with(|| Box::new(WayOut { heir: None, sleepers: 0, wakers: Vec::new() }))
 }
 
 /// After the hardware has been taken out: futures that wait for it learn that.

@@ -1,0 +1,123 @@
+//! The consumer that falls back to copying by itself.
+
+use super::{
+    engine::{Engine, Planted},
+    manual::{Bench, SOON, memcpy, pattern},
+};
+use crate::dma::{Copied, Copier, Error, Invalid, Kinds, Progress, Registry, Transfer};
+use outlive::{Policy, Reason};
+use std::{thread, time::Duration};
+
+fn assert_right(copied: &Copied, seed: usize, by_channel: bool) {
+    let length = copied.transfer.length();
+    assert_eq!(copied.transfer.destination(), pattern(seed, length));
+    assert_eq!(*copied.transfer.buffers()[0], pattern(seed, length));
+    assert_eq!(copied.by_channel, by_channel);
+}
+
+/// Carries out the next transaction, up to byte `until`.
+fn copy_until(bench: &Bench, until: usize) -> Option<crate::dma::Transaction> {
+    while bench.held() == 0 {
+        thread::yield_now();
+    }
+    let mut transaction = bench.take();
+    while transaction.copy(until) == Progress::More {
+        if until < transaction.transfer().length() {
+            return Some(transaction);
+        }
+    }
+    transaction.complete();
+    None
+}
+
+#[test]
+fn it_copies_by_itself_without_an_engine_and_by_a_channel_with_one() {
+    let (bench, registry) = (Bench::default(), Registry::new());
+    let copier = Copier::new(&registry);
+    assert_right(&copier.copy(memcpy(1, 100)).unwrap(), 1, false);
+    let engine = registry.plug(bench.provider());
+    thread::scope(|scope| {
+        let copy = scope.spawn(|| copier.copy(memcpy(2, 100)).unwrap());
+        copy_until(&bench, 100);
+        assert_right(&copy.join().unwrap(), 2, true);
+    });
+    engine.unplug(Reason::Pulled, Policy::Detach, SOON).unwrap();
+    assert_right(&copier.copy(memcpy(3, 100)).unwrap(), 3, false);
+    assert_eq!(engine.handles(), 0, "it holds on to a channel that has gone");
+}
+
+#[test]
+fn a_pull_in_the_middle_of_a_copy_changes_nothing_about_its_result() {
+    for clings in [false, true] {
+        let (bench, registry, engine) = Bench::new();
+        let copier = Copier::new(&registry);
+        thread::scope(|scope| {
+            let copy = scope.spawn(|| copier.copy(memcpy(4, 100)).unwrap());
+            let half_done = copy_until(&bench, 50).unwrap();
+            if clings {
+                assert!(engine.unplug(Reason::Pulled, Policy::Detach, Duration::from_millis(5)).is_err());
+                assert!(!copy.is_finished(), "the engine could still write there");
+            }
+            drop(half_done);
+            if !clings {
+                // Dropped before the pull: the engine's bug, and the copy is right all the same.
+                assert!(engine.unplug(Reason::Pulled, Policy::Detach, SOON).unwrap().is_some());
+            }
+            assert_right(&copy.join().unwrap(), 4, false);
+        });
+    }
+}
+
+#[test]
+fn it_takes_the_channel_of_the_next_engine() {
+    let (_bench, registry, engine) = Bench::new();
+    let copier = Copier::new(&registry);
+    engine.unplug(Reason::Pulled, Policy::Detach, SOON).unwrap();
+    let (provider, _running) = Engine::start(Planted::Nothing);
+    let _engine = registry.plug(provider);
+    assert_right(&copier.copy(memcpy(5, 1000)).unwrap(), 5, true);
+}
+
+#[test]
+fn it_refuses_only_what_makes_no_sense_and_copies_round_once() {
+    let (_bench, registry, _engine) = Bench::new();
+    let copier = Copier::new(&registry);
+    let rejected = copier.copy(Transfer::memcpy([1, 2], [0])).unwrap_err();
+    assert_eq!(rejected.error, Error::Invalid(Invalid::Mismatch));
+    let cyclic = Transfer::cyclic(pattern(6, 8), vec![0; 8], 4, Duration::ZERO);
+    assert_right(&copier.copy(cyclic).unwrap(), 6, false);
+}
+
+#[test]
+fn many_copy_across_pulls_and_replugs() {
+    let registry = Registry::new();
+    let copier = Copier::new(&registry);
+    let counts = thread::scope(|scope| {
+        let copiers: Vec<_> = (0..3)
+            .map(|thread| {
+                let copier = &copier;
+                scope.spawn(move || {
+                    let mut by_channel = 0;
+                    for seed in 0..600 {
+                        let copied = copier.copy(memcpy(seed + thread, 2000)).unwrap();
+                        assert_right(&copied, seed + thread, copied.by_channel);
+                        by_channel += usize::from(copied.by_channel);
+                    }
+                    by_channel
+                })
+            })
+            .collect();
+        let mut pulls = 0;
+        while !copiers.iter().all(thread::ScopedJoinHandle::is_finished) {
+            let (provider, _running) = Engine::start(Planted::Nothing);
+            let engine = registry.plug(provider);
+            thread::sleep(Duration::from_micros(500 + 300 * (pulls % 5)));
+            assert!(engine.unplug(Reason::Pulled, Policy::Detach, SOON).unwrap().is_some());
+            pulls += 1;
+        }
+        assert!(pulls > 1);
+        copiers.into_iter().map(|copier| copier.join().unwrap()).sum::<usize>()
+    });
+    assert!(counts > 0 && counts < 1800, "{counts} of 1800 by a channel: both ways should have been gone");
+    assert_eq!(registry.request(Kinds::MEMCPY).unwrap_err(), Error::NoChannel);
+}

@@ -1,0 +1,10 @@
+mod callbacks;
+mod copying;
+mod cyclic;
+mod engine;
+mod ledger;
+mod life;
+mod manual;
+mod planted;
+mod states;
+mod transfers;
