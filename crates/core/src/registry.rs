@@ -173,7 +173,8 @@ impl<F, S: Part, H: Part> Registry<F, S, H> {
         let devices = self.lock().entries.get(&id).map(|entry| entry.devices.clone()).unwrap_or_default();
         // One by the registry, one here.
         let gone = devices.iter().filter(|device| device.gone().is_some() && PlainArc::strong_count(device) == 2);
-        let fenced: Vec<_> = gone.filter(|device| device.begun().wait(Duration::ZERO).is_ok()).cloned().collect();
+        let is_over = |device: &&PlainArc<Device<S, H>>| device.begun().wait(Duration::ZERO).is_ok();
+        let fenced: Vec<_> = gone.filter(|device| is_over(device) || planted!(GoneForgotten)).cloned().collect();
         let is_fenced = |device: &PlainArc<_>| fenced.iter().any(|fenced| PlainArc::ptr_eq(fenced, device));
         if let Some(entry) = self.lock().entries.get_mut(&id) {
             entry.devices.retain(|device| !is_fenced(device));

@@ -336,7 +336,7 @@ impl Forest {
     /// Those that were taken out of `place` or from below it, and may not be fenced yet.
     fn left_behind(&mut self, place: Place) -> Leaving {
         self.leaving.retain(|(.., limb)| limb.strong_count() > 0);
-        let there = self.leaving.iter().filter(|(line, ..)| line.contains(&place));
+        let there = self.leaving.iter().filter(|(line, ..)| line.contains(&place) && !planted!(OthersNotAwaited));
         // The caller drops them, with the lock released: it may be the last to hold one.
         there.filter_map(|(_, at, name, limb)| Some((*at, name.clone(), limb.upgrade()?))).collect()
     }

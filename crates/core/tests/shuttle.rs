@@ -59,6 +59,8 @@ fn explore(scenario: fn()) {
 fn run(scheduler: impl Scheduler + 'static, scenario: fn()) {
     let mut config = Config::new();
     config.stack_size = 0x40000;
+    // Of orderings, which are loom's.
+    config.silence_warnings = true;
     config.max_steps = MaxSteps::FailAfter(100_000);
     Runner::new(scheduler, config).run(scenario);
 }
@@ -224,7 +226,7 @@ passes! {
 /// The planted bugs that these models must find, by which one, and what it says then. (Those of orderings, slots and
 /// fences are loom's to find.)
 const FINDERS: &[(Mutant, fn(), &str)] = &[
-    (Mutant::CheckBeforeCount, life::guards_and_operations, "not while we are inside"),
+    (Mutant::CheckBeforeCount, life::guards_and_operations, "after the fence"),
     (Mutant::EnterIgnoresMark, life::guards_and_operations, "after the fence"),
     (Mutant::DrainDoesNotWait, life::guards_and_operations, "after the fence"),
     (Mutant::BookLeavesAtMark, life::guards_and_operations, "after the fence"),
@@ -252,7 +254,9 @@ const FINDERS: &[(Mutant, fn(), &str)] = &[
     (Mutant::EarlyNotAwaited, managed::lists, "after the fence"),
     (Mutant::AddedTooLate, managed::lists, "lost"),
     (Mutant::ChildOfTheDead, tree::trees, "outlived its parent"),
-    (Mutant::BoundWhileWithdrawn, tree::drivers, "after the fence"),
+    (Mutant::BoundWhileWithdrawn, tree::drivers, "the registry holds the driver"),
+    (Mutant::OthersNotAwaited, tree::trees, "without the fence"),
+    (Mutant::GoneForgotten, tree::drivers, "after the fence"),
 ];
 
 /// Names the bug to plant to [`planted_bug`].
