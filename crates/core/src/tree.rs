@@ -46,9 +46,16 @@ pub struct Tree {
 struct Forest {
     next: u64,
     nodes: BTreeMap<Place, Node>,
-    /// Those that have been taken out and may not be fenced yet, with the places above them and their own: a removal
-    /// further up waits for them, too.
-    leaving: Vec<(Vec<Place>, Place, String, Weak<dyn Limb>)>,
+    /// Those that have been taken out and may not be fenced yet: a removal further up waits for them, too.
+    leaving: Vec<Plucked>,
+}
+
+/// A device that has been taken out.
+struct Plucked {
+    /// Its place, and then those above it.
+    line: Vec<Place>,
+    name: String,
+    limb: Weak<dyn Limb>,
 }
 
 impl Default for Forest {
@@ -298,7 +305,7 @@ impl Forest {
         self.below(place).into_iter().rev().filter_map(limb).collect()
     }
 
-    /// The places above `place`, and itself.
+    /// `place`, and those above it.
     fn line(&self, place: Place) -> Vec<Place> {
         let above = |place: &Place| self.nodes.get(place)?.parent;
         std::iter::successors(Some(place), above).collect()
@@ -329,16 +336,16 @@ impl Forest {
         let line = self.line(place);
         let node = self.nodes.get_mut(&place)?;
         let (name, limb) = (node.name.clone(), node.limb.take()?);
-        self.leaving.push((line, place, name.clone(), PlainArc::downgrade(&limb)));
+        self.leaving.push(Plucked { line, name: name.clone(), limb: PlainArc::downgrade(&limb) });
         Some((place, name, limb))
     }
 
     /// Those that were taken out of `place` or from below it, and may not be fenced yet.
     fn left_behind(&mut self, place: Place) -> Leaving {
-        self.leaving.retain(|(.., limb)| limb.strong_count() > 0);
-        let there = self.leaving.iter().filter(|(line, ..)| line.contains(&place) && !planted!(OthersNotAwaited));
+        self.leaving.retain(|plucked| plucked.limb.strong_count() > 0);
+        let there = self.leaving.iter().filter(|plucked| plucked.line.contains(&place) && !planted!(OthersNotAwaited));
         // The caller drops them, with the lock released: it may be the last to hold one.
-        there.filter_map(|(_, at, name, limb)| Some((*at, name.clone(), limb.upgrade()?))).collect()
+        there.filter_map(|plucked| Some((plucked.line[0], plucked.name.clone(), plucked.limb.upgrade()?))).collect()
     }
 
     fn begin_reset(&mut self, place: Place) -> Result<(Leaving, Vec<Place>), TreeError> {
