@@ -20,7 +20,7 @@ pub(crate) struct Args {
 /// Cases of each property in one run; runs are repeated, with other cases each time, until their share is spent.
 const CASES: &str = "20000";
 
-/// Runs of each random model by either scheduler: some four minutes for all on two cores.
+/// Runs of each random model by either scheduler: some five minutes for all on two cores.
 const RANDOM_RUNS: &str = "300000";
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {

@@ -49,6 +49,7 @@ mod guard_inside;
 mod handle;
 mod hook;
 mod life;
+mod limb;
 mod managed;
 #[cfg(any(loom, shuttle))]
 #[doc(hidden)]
@@ -84,6 +85,7 @@ pub use gone::{Generation, Gone, Reason};
 pub use guard_inside::GuardInside;
 pub use handle::{Handle, HandleId};
 pub use life::Step;
+pub use limb::{AnyHardware, Removal, Stuck};
 pub use managed::{Action, HardwareLife, Kept, LifeOver, Lifetime, Managed, SharedLife};
 pub use noticer::Noticer;
 pub use number::{Held, Number, Numbers};
@@ -97,7 +99,7 @@ pub use registry::{Driver, DriverError, DriverId, Registry};
 pub use request::{Cause, Outcome, Request};
 pub use state::{IllegalTransition, State};
 pub use status::Status;
-pub use tree::{AnyHardware, Place, Removal, Reset, Stuck, Tree, TreeError};
+pub use tree::{Place, Reset, Tree, TreeError};
 pub use unplug::{Busy, REMOVAL_BUDGET, Unplug};
 pub use users::Users;
 pub use watch::Watch;

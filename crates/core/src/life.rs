@@ -84,7 +84,7 @@ pub(crate) struct Life<S, H> {
 }
 
 // With a million handles a hundred thousand of these are what the rest of the memory goes to.
-#[cfg(all(not(loom), target_os = "linux", target_pointer_width = "64"))]
+#[cfg(all(not(any(loom, shuttle)), target_os = "linux", target_pointer_width = "64"))]
 const _: () = assert!(size_of::<Life<(), u64>>() <= 120 && size_of::<Handle<(), u64>>() == 16);
 
 impl<S, H> Life<S, H> {

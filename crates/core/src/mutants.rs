@@ -92,6 +92,10 @@ mutants! {
     ChildOfTheDead,
     /// A device is bound to a driver that is being withdrawn.
     BoundWhileWithdrawn,
+    /// The removal of a branch does not wait for what others have pulled there.
+    OthersNotAwaited,
+    /// A registry forgets a device that went by itself while somebody is inside.
+    GoneForgotten,
     /// A queue takes events after its end.
     EventAfterEnd,
     /// What is tied to a lifetime is released in the order in which it came.

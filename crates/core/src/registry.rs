@@ -143,6 +143,7 @@ impl<F, S: Part, H: Part> Registry<F, S, H> {
             entry.driver.clone()
         };
         let running = Probing { registry: self, id };
+        self.finish_gone(id);
         let device = Builder::new().probe(|probe| driver.probe(probe, found)).map_err(DriverError::Probe);
         // Before the probe counts as ended: this is a reference to the driver's code.
         drop(driver);
@@ -150,7 +151,6 @@ impl<F, S: Part, H: Part> Registry<F, S, H> {
         let withdrawn = {
             let mut state = self.lock();
             let entry = state.entries.get_mut(&id).expect("it stays while a probe is running");
-            entry.devices.retain(|device| device.gone().is_none() || PlainArc::strong_count(device) > 1);
             if !entry.leaving || planted!(BoundWhileWithdrawn) {
                 entry.devices.push(device.clone());
             }
@@ -165,6 +165,20 @@ impl<F, S: Part, H: Part> Registry<F, S, H> {
         }
         drop(running);
         Ok(device)
+    }
+
+    /// Forgets the devices of a driver that have gone by themselves and that nobody else holds, once they are fenced. What
+    /// somebody is still inside of stays: the driver's code runs there, and a withdrawal waits for it.
+    fn finish_gone(&self, id: DriverId) {
+        let devices = self.lock().entries.get(&id).map(|entry| entry.devices.clone()).unwrap_or_default();
+        // One by the registry, one here.
+        let gone = devices.iter().filter(|device| device.gone().is_some() && PlainArc::strong_count(device) == 2);
+        let is_over = |device: &&PlainArc<Device<S, H>>| device.begun().wait(Duration::ZERO).is_ok();
+        let fenced: Vec<_> = gone.filter(|device| is_over(device) || planted!(GoneForgotten)).cloned().collect();
+        let is_fenced = |device: &PlainArc<_>| fenced.iter().any(|fenced| PlainArc::ptr_eq(fenced, device));
+        if let Some(entry) = self.lock().entries.get_mut(&id) {
+            entry.devices.retain(|device| !is_fenced(device));
+        }
     }
 
     /// Withdraws a driver: nothing more is bound to it, its devices are unplugged in good order (as one batch), and it is

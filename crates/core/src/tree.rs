@@ -1,13 +1,11 @@
 //! Devices that hang on devices.
 
 use crate::{
-    Busy, Device, Generation, Gone, Reason,
-    device::Part,
-    gate::heavy_fence,
-    hook::Hook,
-    sync::{Instant, Mutex, MutexGuard, PlainArc, lock, planted},
+    Device, Generation, Gone, Part, Reason,
+    limb::{Leaving, Limb, Removal, Stuck, fence, pull},
+    sync::{Mutex, MutexGuard, PlainArc, Weak, lock, planted},
 };
-use std::{any::Any, collections::BTreeMap, error::Error, fmt, time::Duration};
+use std::{collections::BTreeMap, error::Error, fmt, time::Duration};
 
 /// A place in a tree, where one device after the other may be: each reset of a device above makes the next generation.
 /// Places come from the tree only and are never used again, so no cycle can be made, and no child without a parent.
@@ -16,8 +14,6 @@ pub struct Place(u64);
 
 type MakeError = Box<dyn Error + Send + Sync>;
 type Maker = Box<dyn FnMut() -> Result<PlainArc<dyn Limb>, MakeError> + Send>;
-/// The hardware of a device, whose type its owner knows.
-pub type AnyHardware = Box<dyn Any + Send>;
 
 /// A tree of devices. A clone is the same tree.
 ///
@@ -50,11 +46,21 @@ pub struct Tree {
 struct Forest {
     next: u64,
     nodes: BTreeMap<Place, Node>,
+    /// Those that have been taken out and may not be fenced yet: a removal further up waits for them, too.
+    leaving: Vec<Plucked>,
+}
+
+/// A device that has been taken out.
+struct Plucked {
+    /// Its place, and then those above it.
+    line: Vec<Place>,
+    name: String,
+    limb: Weak<dyn Limb>,
 }
 
 impl Default for Forest {
     fn default() -> Self {
-        Forest { next: 1, nodes: BTreeMap::new() }
+        Forest { next: 1, nodes: BTreeMap::new(), leaving: Vec::new() }
     }
 }
 
@@ -68,43 +74,6 @@ struct Node {
     /// `None` at a root, which is never made anew, and while the maker is being called.
     maker: Option<Maker>,
     resetting: bool,
-}
-
-/// A device of any type.
-trait Limb: Send + Sync {
-    fn mark(&self, gone: Gone) -> bool;
-    fn take_steps(&self, gone: Gone);
-    fn is_gone(&self) -> bool;
-    fn on_names(&self, hook: Hook<Gone>);
-    fn wait(&self, limit: Duration) -> Result<Option<AnyHardware>, String>;
-    fn as_any(self: PlainArc<Self>) -> PlainArc<dyn Any + Send + Sync>;
-}
-
-impl<S: Part, H: Part> Limb for Device<S, H> {
-    fn mark(&self, gone: Gone) -> bool {
-        self.life().mark(gone, Default::default())
-    }
-
-    fn take_steps(&self, gone: Gone) {
-        self.life().take_steps(gone);
-    }
-
-    fn is_gone(&self) -> bool {
-        self.gone().is_some()
-    }
-
-    fn on_names(&self, hook: Hook<Gone>) {
-        self.life().on_names(hook);
-    }
-
-    fn wait(&self, limit: Duration) -> Result<Option<AnyHardware>, String> {
-        let boxed = |hardware| Box::new(hardware) as AnyHardware;
-        self.begun().wait(limit).map(|hardware| hardware.map(boxed)).map_err(|busy: Busy<S, H>| busy.to_string())
-    }
-
-    fn as_any(self: PlainArc<Self>) -> PlainArc<dyn Any + Send + Sync> {
-        self
-    }
 }
 
 /// Why something cannot be done in a tree.
@@ -138,15 +107,6 @@ impl Error for TreeError {
     }
 }
 
-/// What a removal came to. The devices are dead in any case.
-#[derive(Debug, Default)]
-pub struct Removal {
-    /// The hardware of each device that this removal fenced, in the order of the fences.
-    pub hardware: Vec<(Place, AnyHardware)>,
-    /// Those that were still inside when the limit was over (I6).
-    pub stuck: Vec<Stuck>,
-}
-
 /// What a reset came to.
 #[derive(Debug, Default)]
 pub struct Reset {
@@ -157,39 +117,6 @@ pub struct Reset {
     /// reset tries again.
     pub failed: Vec<(Place, String, MakeError)>,
 }
-
-/// A device that is dead and not fenced yet.
-pub struct Stuck {
-    /// Where it was.
-    pub place: Place,
-    /// What it was called there.
-    pub name: String,
-    /// Who is inside, in words.
-    pub culprits: String,
-    limb: PlainArc<dyn Limb>,
-}
-
-impl Stuck {
-    /// Waits on.
-    ///
-    /// # Errors
-    /// Itself again, after `limit`.
-    pub fn wait(mut self, limit: Duration) -> Result<Option<AnyHardware>, Stuck> {
-        self.limb.wait(limit).map_err(|culprits| {
-            self.culprits = culprits;
-            self
-        })
-    }
-}
-
-impl fmt::Debug for Stuck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.culprits)
-    }
-}
-
-/// Devices that are to go, the deepest first.
-type Leaving = Vec<(Place, String, PlainArc<dyn Limb>)>;
 
 impl Tree {
     /// An empty one.
@@ -269,16 +196,16 @@ impl Tree {
     }
 
     /// Removes the device at `place` with all that hangs on it, children before their parents, and waits for up to
-    /// `limit` in all. Who is stuck holds nobody else up.
+    /// `limit` in all; also for what another removal or a reset has pulled there and still waits for. Who is stuck holds
+    /// nobody else up.
     ///
     /// # Errors
     /// [`TreeError::Gone`].
     pub fn unplug(&self, place: Place, reason: Reason, limit: Duration) -> Result<Removal, TreeError> {
-        let leaving = {
-            let mut forest = self.lock();
-            forest.node(place)?;
-            forest.take_out(place)
-        };
+        let (there, leaving) = self.lock().take_out(place);
+        if !there && leaving.iter().all(|(_, _, limb)| limb.is_released()) {
+            return Err(TreeError::Gone);
+        }
         pull(&leaving, Gone::now(reason));
         Ok(fence(leaving, limit))
     }
@@ -295,11 +222,10 @@ impl Tree {
         let removal = fence(leaving, limit);
         // The hardware of the generation before.
         drop(removal.hardware);
+        // Over when it is dropped, also by a panic.
+        let _resetting = Resetting { tree: self, place };
         reset();
         let failed = below.into_iter().filter_map(|place| self.make_anew(place)).collect();
-        if let Some(node) = self.lock().nodes.get_mut(&place) {
-            node.resetting = false;
-        }
         Ok(Reset { stuck: removal.stuck, failed })
     }
 
@@ -313,8 +239,11 @@ impl Tree {
         let mut forest = self.lock();
         // Meanwhile it may have been unplugged, or its parent: then what was made goes as abandoned.
         let alive = forest.has_live_parent(place) || planted!(ChildOfTheDead) && forest.nodes.contains_key(&place);
-        let node = forest.nodes.get_mut(&place).filter(|_| alive)?;
+        let node = forest.nodes.get_mut(&place)?;
         node.maker = Some(maker);
+        if !alive {
+            return None;
+        }
         match made {
             Ok(limb) => {
                 node.generation += 1;
@@ -376,16 +305,47 @@ impl Forest {
         self.below(place).into_iter().rev().filter_map(limb).collect()
     }
 
-    /// Takes `place` and all that hangs on it out of the tree: from here on nothing can be added to any of them.
-    fn take_out(&mut self, place: Place) -> Leaving {
+    /// `place`, and those above it.
+    fn line(&self, place: Place) -> Vec<Place> {
+        let above = |place: &Place| self.nodes.get(place)?.parent;
+        std::iter::successors(Some(place), above).collect()
+    }
+
+    /// Takes `place` and all that hangs on it out of the tree: from here on nothing can be added to any of them. What
+    /// has been taken out there before comes first. And whether `place` was there.
+    fn take_out(&mut self, place: Place) -> (bool, Leaving) {
+        let mut out = self.left_behind(place);
+        if !self.nodes.contains_key(&place) {
+            return (false, out);
+        }
         let mut places = self.below(place);
         places.insert(0, place);
+        for place in places.iter().rev() {
+            out.extend(self.pluck(*place));
+        }
         let parent = self.nodes.get(&place).and_then(|node| node.parent);
         if let Some(parent) = parent.and_then(|parent| self.nodes.get_mut(&parent)) {
             parent.children.retain(|child| *child != place);
         }
-        let node = |place| self.nodes.remove(&place).and_then(|node: Node| Some((place, node.name, node.limb?)));
-        places.into_iter().rev().filter_map(node).collect()
+        places.iter().for_each(|place| drop(self.nodes.remove(place)));
+        (true, out)
+    }
+
+    /// Takes the device from its place, and notes that it is leaving.
+    fn pluck(&mut self, place: Place) -> Option<(Place, String, PlainArc<dyn Limb>)> {
+        let line = self.line(place);
+        let node = self.nodes.get_mut(&place)?;
+        let (name, limb) = (node.name.clone(), node.limb.take()?);
+        self.leaving.push(Plucked { line, name: name.clone(), limb: PlainArc::downgrade(&limb) });
+        Some((place, name, limb))
+    }
+
+    /// Those that were taken out of `place` or from below it, and may not be fenced yet.
+    fn left_behind(&mut self, place: Place) -> Leaving {
+        self.leaving.retain(|plucked| plucked.limb.strong_count() > 0);
+        let there = self.leaving.iter().filter(|plucked| plucked.line.contains(&place) && !planted!(OthersNotAwaited));
+        // The caller drops them, with the lock released: it may be the last to hold one.
+        there.filter_map(|plucked| Some((plucked.line[0], plucked.name.clone(), plucked.limb.upgrade()?))).collect()
     }
 
     fn begin_reset(&mut self, place: Place) -> Result<(Leaving, Vec<Place>), TreeError> {
@@ -398,8 +358,7 @@ impl Forest {
         }
         let mut leaving = Leaving::new();
         for place in below.iter().rev() {
-            let Some(node) = self.nodes.get_mut(place) else { continue };
-            leaving.extend(node.limb.take().map(|limb| (*place, node.name.clone(), limb)));
+            leaving.extend(self.pluck(*place));
         }
         if let Some(node) = self.nodes.get_mut(&place) {
             node.resetting = true;
@@ -408,27 +367,18 @@ impl Forest {
     }
 }
 
-/// Marks them in their order, with one heavy fence, and takes their steps in the same order.
-fn pull(leaving: &Leaving, gone: Gone) {
-    let marked: Vec<_> = leaving.iter().map(|(_, _, limb)| limb.mark(gone)).collect();
-    heavy_fence();
-    for ((_, _, limb), _) in leaving.iter().zip(marked).filter(|(_, acts)| *acts) {
-        limb.take_steps(gone);
-    }
+/// A reset that is under way.
+struct Resetting<'a> {
+    tree: &'a Tree,
+    place: Place,
 }
 
-/// Waits for their fences, for up to `limit` in all.
-fn fence(leaving: Leaving, limit: Duration) -> Removal {
-    let deadline = Instant::now().checked_add(limit);
-    let mut removal = Removal::default();
-    for (place, name, limb) in leaving {
-        let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
-        match limb.wait(left) {
-            Ok(hardware) => removal.hardware.extend(hardware.map(|hardware| (place, hardware))),
-            Err(culprits) => removal.stuck.push(Stuck { place, name, culprits, limb }),
+impl Drop for Resetting<'_> {
+    fn drop(&mut self) {
+        if let Some(node) = self.tree.lock().nodes.get_mut(&self.place) {
+            node.resetting = false;
         }
     }
-    removal
 }
 
 impl fmt::Debug for Tree {

@@ -736,6 +736,21 @@ fn child_or_unplug() {
     });
 }
 
+/// I10, I13: the removal of the whole has finished when that of its part has, whoever began it.
+fn part_or_whole() {
+    explore(Some(2), || {
+        let tree = Tree::new();
+        let root = tree.plant("root", Device::new((), ()));
+        let part = tree.add(root, "part", || Ok(Device::new((), ()))).unwrap();
+        let device = tree.device::<(), ()>(part).unwrap();
+        let other = tree.clone();
+        let remover = thread::spawn(move || drop(other.unplug(part, Reason::Pulled, NO_LIMIT)));
+        tree.unplug(root, Reason::Pulled, NO_LIMIT).unwrap();
+        assert_eq!(device.step(), Step::Released, "the whole without its part");
+        remover.join().unwrap();
+    });
+}
+
 struct Bulbs(Fence);
 
 impl Driver<(), (), Canary> for Bulbs {
@@ -760,6 +775,27 @@ fn bind_or_withdraw() {
     });
 }
 
+/// I30: a driver whose device went by itself, with somebody inside, is waited for, also after it was bound again.
+fn gone_or_withdrawn() {
+    explore(Some(2), || {
+        let registry = Registry::new();
+        let fence = Fence::new();
+        let bulbs = registry.register("bulbs", Bulbs(fence.clone()));
+        let device = registry.bind(bulbs, ()).unwrap();
+        let (operation, inside) = (device.open().unwrap().begin("inside").unwrap(), fence.clone());
+        let _ = device.unplug(Reason::Pulled);
+        drop(device);
+        let user = thread::spawn(move || {
+            inside.not_yet();
+            drop(operation);
+        });
+        drop(registry.bind(bulbs, ()));
+        registry.withdraw(bulbs, NO_LIMIT).unwrap();
+        fence.came(Canary::new());
+        user.join().unwrap();
+    });
+}
+
 macro_rules! passes {
     ($($model:ident)*) => {
         mod passes {
@@ -777,7 +813,7 @@ passes! {
     slot two_lines reused_slot moved_guard handed_line counted change_over two_gates heir
     guards one_guard moved_operation two_unplugs hooks_or_fence open_or_unplug answer_or_mark parked_or_mark interrupt_or_answer
     interrupt_or_park slow_client watch_or_mark abandoned claims
-    child_or_unplug bind_or_withdraw event_or_end added_or_over group_or_end early_or_end released_in_reverse
+    child_or_unplug part_or_whole bind_or_withdraw gone_or_withdrawn event_or_end added_or_over group_or_end early_or_end released_in_reverse
     begin_or_mark hooks_or_mark parked_outside_or_mark parked_or_resumed
 }
 
@@ -820,6 +856,8 @@ fn finder(mutant: Mutant) -> (fn(), &'static str) {
         Mutant::ClaimUnlocked => (claims, "two owners"),
         Mutant::ChildOfTheDead => (child_or_unplug, "a child outlived its parent"),
         Mutant::BoundWhileWithdrawn => (bind_or_withdraw, "it stays while a probe is running"),
+        Mutant::OthersNotAwaited => (part_or_whole, "the whole without its part"),
+        Mutant::GoneForgotten => (gone_or_withdrawn, "after the fence"),
         Mutant::EventAfterEnd => (event_or_end, "not the last"),
         Mutant::ReleasedInOrder => (released_in_reverse, "in reverse"),
         Mutant::ReleasedAtMark => (released_in_reverse, "released before the fence"),

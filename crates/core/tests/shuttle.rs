@@ -17,6 +17,8 @@ mod managed;
 mod requests;
 #[path = "shuttle/streams.rs"]
 mod streams;
+#[path = "shuttle/tree.rs"]
+mod tree;
 
 use outlive::{
     Busy, Device, Gone, Policy, Reason, Refused, Unplug,
@@ -57,6 +59,8 @@ fn explore(scenario: fn()) {
 fn run(scheduler: impl Scheduler + 'static, scenario: fn()) {
     let mut config = Config::new();
     config.stack_size = 0x40000;
+    // Of orderings, which are loom's.
+    config.silence_warnings = true;
     config.max_steps = MaxSteps::FailAfter(100_000);
     Runner::new(scheduler, config).run(scenario);
 }
@@ -136,7 +140,7 @@ fn device() -> (Arc<Dev>, Driver) {
     (Arc::new(Device::new((), Chip(driver.clone()))), driver)
 }
 
-/// What has been heard, and how often.
+/// What has been heard, and how often. Its lock is std's, so what it holds is cloned without a step of a model's.
 #[derive(Clone)]
 struct Ledger<T>(Arc<Mutex<Vec<T>>>);
 
@@ -216,12 +220,13 @@ passes! {
     requests: answers_and_cancels parked_requests;
     streams: readers_and_tellers;
     managed: lists probes;
+    tree: trees hostages drivers;
 }
 
 /// The planted bugs that these models must find, by which one, and what it says then. (Those of orderings, slots and
 /// fences are loom's to find.)
 const FINDERS: &[(Mutant, fn(), &str)] = &[
-    (Mutant::CheckBeforeCount, life::guards_and_operations, "not while we are inside"),
+    (Mutant::CheckBeforeCount, life::guards_and_operations, "after the fence"),
     (Mutant::EnterIgnoresMark, life::guards_and_operations, "after the fence"),
     (Mutant::DrainDoesNotWait, life::guards_and_operations, "after the fence"),
     (Mutant::BookLeavesAtMark, life::guards_and_operations, "after the fence"),
@@ -248,6 +253,10 @@ const FINDERS: &[(Mutant, fn(), &str)] = &[
     (Mutant::ReleaseNotAwaited, managed::lists, "after the fence"),
     (Mutant::EarlyNotAwaited, managed::lists, "after the fence"),
     (Mutant::AddedTooLate, managed::lists, "lost"),
+    (Mutant::ChildOfTheDead, tree::trees, "outlived its parent"),
+    (Mutant::BoundWhileWithdrawn, tree::drivers, "the registry holds the driver"),
+    (Mutant::OthersNotAwaited, tree::trees, "without the fence"),
+    (Mutant::GoneForgotten, tree::drivers, "after the fence"),
 ];
 
 /// Names the bug to plant to [`planted_bug`].
