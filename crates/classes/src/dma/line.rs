@@ -1,8 +1,8 @@
 //! What a channel and its descriptors in flight have in common.
 
 use super::{
-    Abort, ChannelId, Completion, Cookie, Error, Failure, Kinds, Provider, Shared, Status, Transaction, Transfer,
-    deferral::Deferral, descriptor::Callbacks,
+    Abort, ChannelId, Cookie, Error, Provider, Shared, Transaction, Transfer, deferral::Deferral,
+    descriptor::Callbacks, job::Job,
 };
 use outlive::{Gone, Handle, Operation, Refused, Watch};
 use std::{
@@ -43,7 +43,7 @@ struct Book {
     gone: Option<Gone>,
     last_cookie: u64,
     /// Submitted, and not issued yet.
-    pending: VecDeque<Submitted>,
+    pending: VecDeque<Box<Job>>,
 }
 
 #[derive(Default)]
@@ -51,42 +51,10 @@ struct Flight {
     /// In the provider's hands, by number.
     issued: VecDeque<(u64, Cookie)>,
     /// Ended, and not told yet.
-    ended: VecDeque<Ended>,
+    ended: VecDeque<Box<Job>>,
     /// Who calls a callback now, and the one of which descriptor.
     delivering: Option<(ThreadId, u64)>,
     waiting: usize,
-}
-
-/// A descriptor from when it has been submitted until it is issued.
-pub(super) struct Submitted {
-    pub(super) cookie: Cookie,
-    pub(super) transfer: Transfer,
-    pub(super) callbacks: Callbacks,
-}
-
-/// A descriptor that has ended.
-pub(super) struct Ended {
-    pub(super) completion: Completion,
-    pub(super) callbacks: Callbacks,
-}
-
-impl Submitted {
-    /// What an unplug that has to wait for it calls it.
-    fn kind(&self) -> &'static str {
-        match self.transfer.kind() {
-            Kinds::MEMCPY => "dma memcpy",
-            Kinds::CYCLIC => "dma cyclic",
-            _ => "dma scatter-gather",
-        }
-    }
-
-    fn abort(self, why: Abort) -> Ended {
-        self.cookie.settle(Status::Error);
-        let residue = self.transfer.length();
-        let result = Err(Failure::Aborted(why));
-        let completion = Completion { cookie: self.cookie, result, residue, transfer: self.transfer };
-        Ended { completion, callbacks: self.callbacks }
-    }
 }
 
 impl Line {
@@ -105,7 +73,7 @@ impl Line {
         let weak = Arc::downgrade(&line);
         let watch = handle.on_gone(move |gone| {
             if let Some(line) = weak.upgrade() {
-                let _ = line.provider_gone(gone);
+                line.provider_gone(gone);
             }
         });
         let _ = line.watch.set(watch);
@@ -135,13 +103,13 @@ impl Line {
         }
         book.last_cookie += 1;
         let cookie = Cookie::new(book.last_cookie, transfer.length(), self.paused.clone());
-        book.pending.push_back(Submitted { cookie: cookie.clone(), transfer, callbacks });
+        book.pending.push_back(Job::new(cookie.clone(), transfer, callbacks));
         Ok(cookie)
     }
 
     /// Hands what has been submitted to the provider, or has it handed over when the device runs again.
     pub(super) fn issue_pending(self: &Arc<Self>) -> Result<(), Error> {
-        let Some(kind) = self.book().pending.front().map(Submitted::kind) else {
+        let Some(kind) = self.book().pending.front().map(|job| job.kind()) else {
             return self.handle.gone().map_or(Ok(()), |gone| Err(Error::Gone(gone)));
         };
         match self.handle.begin(kind) {
@@ -162,8 +130,13 @@ impl Line {
             let Some(line) = line.upgrade() else { return };
             line.parked.store(false, Ordering::Release);
             match admitted {
-                Ok(operation) => drop(line.issue(operation)),
-                Err(Refused::Gone(gone)) => drop(line.provider_gone(gone)),
+                Ok(operation) => {
+                    // If the provider goes meanwhile, the completions say so.
+                    let _ = line.issue(operation);
+                }
+                Err(Refused::Gone(gone)) => {
+                    line.provider_gone(gone);
+                }
                 // It stays pending, to be issued again.
                 Err(_) => {}
             }
@@ -187,10 +160,10 @@ impl Line {
     }
 
     /// What is pending is in flight from here on: the mark and a termination find it there.
-    fn take_pending(&self) -> VecDeque<Submitted> {
+    fn take_pending(&self) -> VecDeque<Box<Job>> {
         let mut book = self.book();
         let pending = std::mem::take(&mut book.pending);
-        self.flight().issued.extend(pending.iter().map(|one| (one.cookie.number(), one.cookie.clone())));
+        self.flight().issued.extend(pending.iter().map(|job| (job.number(), job.cookie.clone())));
         pending
     }
 
@@ -205,7 +178,7 @@ impl Line {
     fn abort_pending(self: &Arc<Self>, why: Abort) {
         let mut book = self.book();
         let pending = std::mem::take(&mut book.pending);
-        self.flight().ended.extend(pending.into_iter().map(|one| one.abort(why)));
+        self.flight().ended.extend(pending.into_iter().map(|job| job.abort(why)));
         drop(book);
         self.deliver();
     }
@@ -251,9 +224,9 @@ impl Line {
     }
 
     /// A descriptor that was in flight has ended, and has left the gate.
-    pub(super) fn end(self: &Arc<Self>, ended: Ended) {
+    pub(super) fn end(self: &Arc<Self>, ended: Box<Job>) {
         let mut flight = self.flight();
-        flight.forget(ended.completion.cookie.number());
+        flight.forget(ended.number());
         if flight.delivering.is_none() && flight.ended.is_empty() && !Deferral::owes(self) {
             // The common case, in which nothing has to be put down anywhere.
             flight = self.tell(flight, ended);
@@ -278,11 +251,11 @@ impl Line {
     }
 
     /// Calls one callback, with the lock released.
-    fn tell<'a>(&'a self, mut flight: MutexGuard<'a, Flight>, ended: Ended) -> MutexGuard<'a, Flight> {
-        flight.delivering = Some((std::thread::current().id(), ended.completion.cookie.number()));
+    fn tell<'a>(&'a self, mut flight: MutexGuard<'a, Flight>, ended: Box<Job>) -> MutexGuard<'a, Flight> {
+        flight.delivering = Some((std::thread::current().id(), ended.number()));
         drop(flight);
         // The panic hook has reported one that panics; the others still hear.
-        let _ = catch_unwind(AssertUnwindSafe(|| ended.callbacks.complete(ended.completion)));
+        let _ = catch_unwind(AssertUnwindSafe(|| ended.tell()));
         let mut flight = self.flight();
         flight.delivering = None;
         if flight.waiting > 0 {
@@ -337,7 +310,7 @@ impl Flight {
     /// Whether nothing up to the cookie `last` is in flight, waits to be told, or is being told.
     fn is_back(&self, last: u64) -> bool {
         let in_flight = self.issued.front().is_some_and(|(first, _)| *first <= last);
-        let ended = self.ended.iter().any(|ended| ended.completion.cookie.number() <= last);
+        let ended = self.ended.iter().any(|ended| ended.number() <= last);
         let told = self.delivering.is_some_and(|(_, number)| number <= last);
         !in_flight && !ended && !told
     }

@@ -54,6 +54,7 @@ mod deferral;
 mod descriptor;
 mod driver;
 mod engine;
+mod job;
 mod line;
 mod registry;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 use super::{
-    Abort, ChannelId, Completion, Cookie, Failure, Granularity, Kinds, Period, Status, Transfer,
-    cursor::{Cursor, Reached},
-    descriptor::Callbacks,
-    line::{Ended, Inside, Line, Submitted},
+    Abort, ChannelId, Failure, Granularity, Kinds, Period, Transfer,
+    cursor::Reached,
+    job::Job,
+    line::{Inside, Line},
 };
 use outlive::Cause;
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
@@ -33,18 +33,10 @@ use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 #[must_use = "a transaction that is dropped is reported to its consumer as the provider's bug"]
 pub struct Transaction {
     /// `None` once it has ended.
-    held: Option<Held>,
+    job: Option<Box<Job>>,
+    /// The place inside the gate, of all that were issued together; goes before the consumer hears.
+    operation: Option<Arc<Inside>>,
     line: Arc<Line>,
-    cookie: Cookie,
-    cursor: Cursor,
-    granularity: Granularity,
-}
-
-struct Held {
-    /// The place inside the gate; of all that were issued together.
-    operation: Arc<Inside>,
-    transfer: Transfer,
-    callbacks: Callbacks,
 }
 
 /// What a step of copying has come to.
@@ -64,9 +56,8 @@ pub enum Progress {
 
 impl Transaction {
     /// Descriptors that go to the provider together, at least one. They leave the gate when the last of them ends.
-    pub(super) fn begin_all(line: &Arc<Line>, operation: Inside, issued: VecDeque<Submitted>) -> Vec<Self> {
-        let granularity = line.handle().shared().capabilities().granularity;
-        let number = |one: Option<&Submitted>| one.map_or(0, |one| one.cookie.number());
+    pub(super) fn begin_all(line: &Arc<Line>, operation: Inside, issued: VecDeque<Box<Job>>) -> Vec<Self> {
+        let number = |job: Option<&Box<Job>>| job.map_or(0, |job| job.number());
         let (numbers, weak) = (number(issued.front())..=number(issued.back()), Arc::downgrade(line));
         // Before any hook of the provider's, which finds them stopped.
         operation.on_cancel(move |cause| {
@@ -75,10 +66,7 @@ impl Transaction {
             }
         });
         let operation = Arc::new(operation);
-        let begin = |Submitted { cookie, transfer, callbacks }| {
-            let held = Some(Held { operation: operation.clone(), transfer, callbacks });
-            Transaction { held, line: line.clone(), cookie, cursor: Cursor::new(), granularity }
-        };
+        let begin = |job| Transaction { job: Some(job), operation: Some(operation.clone()), line: line.clone() };
         issued.into_iter().map(begin).collect()
     }
 
@@ -89,12 +77,12 @@ impl Transaction {
 
     /// Its cookie's number, which no other descriptor of the channel has.
     pub fn number(&self) -> u64 {
-        self.cookie.number()
+        self.job().number()
     }
 
     /// What is to be copied.
     pub fn transfer(&self) -> &Transfer {
-        &self.held().transfer
+        &self.job().transfer
     }
 
     /// The time from one period of a cyclic transfer to the next; zero for the others.
@@ -105,14 +93,16 @@ impl Transaction {
     /// Whether the engine is to stop, since the consumer has terminated it or the provider has gone. It can be dropped
     /// then. Cheap enough to be asked all the time.
     pub fn is_stopped(&self) -> bool {
-        self.cookie.is_stopped()
+        self.job().cookie.is_stopped()
     }
 
     /// Calls `hook` once if the provider goes before it is completed; at once if it has gone. It runs on the thread that
     /// unplugs, must not block, and should make the driver drop it if it is parked. Those that were
-    /// [issued](Provider::issue) together are cancelled together, and a hook with one of them is enough.
+    /// [issued](super::Provider::issue) together are cancelled together, and a hook with one of them is enough.
     pub fn on_cancel(&self, hook: impl FnOnce(Cause) + Send + 'static) {
-        self.held().operation.on_cancel(hook);
+        if let Some(operation) = &self.operation {
+            operation.on_cancel(hook);
+        }
     }
 
     /// Copies the next bytes, at most `limit` in one go, and never across the end of a segment or a period.
@@ -123,31 +113,32 @@ impl Transaction {
     /// As [`copy`](Transaction::copy), but how is the engine's business: `copy` is called with equally long source and
     /// destination.
     pub fn copy_with(&mut self, limit: usize, copy: impl FnOnce(&[u8], &mut [u8])) -> Progress {
-        if self.is_stopped() {
+        let granularity = self.line.handle().shared().capabilities().granularity;
+        let Job { cookie, transfer, callbacks, cursor, .. } = &mut **self.job.as_mut().expect("it has not ended");
+        if cookie.is_stopped() {
             return Progress::Stopped;
         }
-        if self.cookie.is_paused() {
+        if cookie.is_paused() {
             return Progress::Paused;
         }
-        let held = self.held.as_mut().expect("it has not ended");
-        if held.transfer.kind() != Kinds::CYCLIC && self.cursor.done() == held.transfer.length() {
+        if transfer.kind() != Kinds::CYCLIC && cursor.done() == transfer.length() {
             return Progress::Done;
         }
-        let reached = self.cursor.advance(&mut held.transfer, limit, copy);
-        let exact = match self.granularity {
+        let reached = cursor.advance(transfer, limit, copy);
+        let exact = match granularity {
             Granularity::Burst => true,
             Granularity::Segment => reached != Reached::Nothing,
             Granularity::Descriptor => false,
         };
         if exact {
-            self.cookie.set_done(self.cursor.done());
+            cookie.set_done(cursor.done());
         }
         match reached {
             Reached::Nothing | Reached::Segment => Progress::More,
             Reached::End => Progress::Done,
             Reached::Period { offset, number } => {
-                if let Some((source, destination)) = held.transfer.period_at(offset) {
-                    held.callbacks.period(Period { number, source, destination });
+                if let Some((source, destination)) = transfer.period_at(offset) {
+                    callbacks.period(Period { number, source, destination });
                 }
                 Progress::Period
             }
@@ -165,33 +156,32 @@ impl Transaction {
         self.end(Err(failure));
     }
 
-    fn held(&self) -> &Held {
-        self.held.as_ref().expect("it has not ended")
+    fn job(&self) -> &Job {
+        self.job.as_ref().expect("it has not ended")
     }
 
     fn end(&mut self, result: Result<(), Failure>) {
-        let Some(Held { operation, transfer, callbacks }) = self.held.take() else { return };
+        let Some(mut job) = self.job.take() else { return };
+        job.end(result);
         // Before its consumer hears, so that a callback can unplug the provider and wait for it.
-        drop(operation);
-        end(&self.line, self.cookie.clone(), transfer, callbacks, result);
+        self.operation = None;
+        self.line.end(job);
     }
-}
-
-fn end(line: &Arc<Line>, cookie: Cookie, transfer: Transfer, callbacks: Callbacks, result: Result<(), Failure>) {
-    cookie.settle(if result.is_ok() { Status::Complete } else { Status::Error });
-    let residue = cookie.residue();
-    line.end(Ended { completion: Completion { cookie, result, residue, transfer }, callbacks });
 }
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        let why = self.cookie.why_stopped().unwrap_or(Abort::Forgotten);
+        let Some(job) = &self.job else { return };
+        let why = job.cookie.why_stopped().unwrap_or(Abort::Forgotten);
         self.end(Err(Failure::Aborted(why)));
     }
 }
 
 impl fmt::Debug for Transaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transaction").field("channel", &self.channel()).field("cookie", &self.cookie).finish()
+        f.debug_struct("Transaction")
+            .field("channel", &self.channel())
+            .field("cookie", &self.job.as_ref().map(|job| &job.cookie))
+            .finish()
     }
 }

@@ -147,7 +147,11 @@ proptest! {
         let completions = Completions::new();
         super::manual::start(&channel, transfer, &completions);
         let mut transaction = bench.take();
-        while transaction.copy(limit) == Progress::More {}
+        let copy = |from: &[u8], to: &mut [u8]| {
+            assert!(!to.is_empty() && to.len() <= limit);
+            to.copy_from_slice(from);
+        };
+        while transaction.copy_with(limit, copy) == Progress::More {}
         transaction.complete();
         let done = super::manual::gathered(&completions).pop().unwrap();
         prop_assert_eq!(&*done.transfer.buffers()[1], &want[..]);
