@@ -86,7 +86,7 @@ pub use guard_inside::GuardInside;
 pub use handle::{Handle, HandleId};
 pub use life::Step;
 pub use limb::{AnyHardware, Removal, Stuck};
-pub use managed::{Action, HardwareLife, Kept, LifeOver, Lifetime, Managed, SharedLife};
+pub use managed::{Action, Group, HardwareLife, Kept, LifeOver, Lifetime, Managed, SharedLife};
 pub use noticer::Noticer;
 pub use number::{Held, Number, Numbers};
 pub use operation::{Inside, Operation};

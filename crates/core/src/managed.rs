@@ -4,7 +4,7 @@ use crate::{
     hook,
     sync::{Arc, Condvar, Mutex, ThreadId, lock, planted, this_thread, wait},
 };
-use std::{fmt, marker::PhantomData};
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 /// One of the two lifetimes.
 pub trait Lifetime: sealed::Lifetime + Send + Sync + 'static {}
@@ -64,12 +64,18 @@ struct List {
 }
 
 struct ListState {
+    /// In the order in which they came, whatever group they are in.
     entries: Vec<Entry>,
     next: u64,
     phase: Phase,
-    /// Threads that run an entry early.
+    /// Threads that run an entry before its time.
     early: Vec<ThreadId>,
+    /// The groups that can be added to, each with the one that it is in.
+    groups: BTreeMap<u64, u64>,
 }
+
+/// The list itself, as a group.
+const ALL: u64 = 0;
 
 enum Phase {
     Alive,
@@ -80,6 +86,7 @@ enum Phase {
 
 struct Entry {
     number: u64,
+    group: u64,
     release: Box<dyn FnOnce() + Send>,
 }
 
@@ -102,10 +109,11 @@ impl<T> fmt::Debug for LifeOver<T> {
 impl<T> std::error::Error for LifeOver<T> {}
 
 impl<L: Lifetime> Managed<L> {
-    /// An empty list, of no device yet: [`Builder::managed`](crate::Builder::managed) gives it one. Without one it ends
-    /// by [`release`](Managed::release) only.
+    /// An empty list, of no device yet: [`Builder::managed`](crate::Builder::managed) gives it one. A list that no
+    /// device ends is released when its last clone is dropped.
     pub fn new() -> Self {
-        let state = ListState { entries: Vec::new(), next: 1, phase: Phase::Alive, early: Vec::new() };
+        let (entries, early, groups) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let state = ListState { entries, next: ALL + 1, phase: Phase::Alive, early, groups };
         Managed { list: Arc::new(List { state: Mutex::new(state), ended: Condvar::new() }), life: PhantomData }
     }
 
@@ -114,13 +122,33 @@ impl<L: Lifetime> Managed<L> {
     /// # Errors
     /// [`LifeOver`] with the value, if it is over.
     pub fn add<T: Send + 'static>(&self, value: T) -> Result<Kept<T, L>, LifeOver<T>> {
+        self.add_to(ALL, value)
+    }
+
+    /// Calls `action` when the lifetime ends. It may call anything; it must not wait for the device.
+    ///
+    /// # Errors
+    /// [`LifeOver`], if it is over: the action has been dropped.
+    pub fn action(&self, action: impl FnOnce() + Send + 'static) -> Result<Action<L>, LifeOver<()>> {
+        self.action_in(ALL, Box::new(action))
+    }
+
+    /// A group: some of the list that can be released by themselves, early. It changes nothing about the order.
+    ///
+    /// # Errors
+    /// [`LifeOver`], if it is over.
+    pub fn group(&self) -> Result<Group<L>, LifeOver<()>> {
+        self.group_in(ALL)
+    }
+
+    fn add_to<T: Send + 'static>(&self, group: u64, value: T) -> Result<Kept<T, L>, LifeOver<T>> {
         let place = Arc::new(Mutex::new(Some(value)));
         let kept = place.clone();
         let release = Box::new(move || {
             let value = lock(&kept).take();
             drop(value);
         });
-        match self.list.push(release) {
+        match self.list.push(group, release) {
             Some(number) => Ok(Kept { managed: self.clone(), number, place }),
             None => {
                 let value = lock(&place).take();
@@ -129,30 +157,20 @@ impl<L: Lifetime> Managed<L> {
         }
     }
 
-    /// Calls `action` when the lifetime ends. It may call anything; it must not wait for the device.
-    ///
-    /// # Errors
-    /// [`LifeOver`], if it is over: the action has been dropped.
-    pub fn action(&self, action: impl FnOnce() + Send + 'static) -> Result<Action<L>, LifeOver<()>> {
-        let number = self.list.push(Box::new(action)).ok_or(LifeOver(()))?;
+    fn action_in(&self, group: u64, action: Box<dyn FnOnce() + Send>) -> Result<Action<L>, LifeOver<()>> {
+        let number = self.list.push(group, action).ok_or(LifeOver(()))?;
         Ok(Action { managed: self.clone(), number })
     }
 
-    /// A list in this list, at this place of its order, that can be released by itself, early.
-    ///
-    /// # Errors
-    /// [`LifeOver`], if it is over.
-    pub fn group(&self) -> Result<Managed<L>, LifeOver<()>> {
-        let group = Managed::new();
-        let inner: Managed<L> = group.clone();
-        self.list.push(Box::new(move || inner.release())).ok_or(LifeOver(()))?;
-        Ok(group)
+    fn group_in(&self, parent: u64) -> Result<Group<L>, LifeOver<()>> {
+        let number = self.list.open_group(parent).ok_or(LifeOver(()))?;
+        Ok(Group { managed: self.clone(), number })
     }
 
-    /// Releases all that is there now, the latest first, and refuses what comes later. Returns when all has been
-    /// released, also if another thread does it; at once if it is this very thread that does, further up. A panic keeps
-    /// none of the others from being released. Nothing is called, and nothing dropped, with a lock held.
-    pub fn release(&self) {
+    /// Releases all, the latest first, and refuses what comes later. Returns when all has been released, also if another
+    /// thread does it; at once if it is this very thread that does, further up. A panic keeps none of the others from
+    /// being released. Nothing is called, and nothing dropped, with a lock held.
+    pub(crate) fn release(&self) {
         self.list.release();
     }
 
@@ -167,19 +185,72 @@ impl<L: Lifetime> Managed<L> {
     }
 }
 
+/// Some of what is tied to a lifetime, which can be released early. Dropping this changes nothing.
+pub struct Group<L: Lifetime> {
+    managed: Managed<L>,
+    number: u64,
+}
+
+impl<L: Lifetime> Group<L> {
+    /// As [`Managed::add`], in this group.
+    ///
+    /// # Errors
+    /// [`LifeOver`] with the value, if the lifetime is over, or the group has been released.
+    pub fn add<T: Send + 'static>(&self, value: T) -> Result<Kept<T, L>, LifeOver<T>> {
+        self.managed.add_to(self.number, value)
+    }
+
+    /// As [`Managed::action`], in this group.
+    ///
+    /// # Errors
+    /// [`LifeOver`], if the lifetime is over, or the group has been released.
+    pub fn action(&self, action: impl FnOnce() + Send + 'static) -> Result<Action<L>, LifeOver<()>> {
+        self.managed.action_in(self.number, Box::new(action))
+    }
+
+    /// A group in this one: released with it, or by itself before.
+    ///
+    /// # Errors
+    /// [`LifeOver`], if the lifetime is over, or the group has been released.
+    pub fn group(&self) -> Result<Group<L>, LifeOver<()>> {
+        self.managed.group_in(self.number)
+    }
+
+    /// Releases what is in it and in its groups, the latest first, and refuses what comes later. The end of the lifetime
+    /// waits for a release that is under way.
+    pub fn release(self) {
+        self.managed.list.release_group(self.number);
+    }
+}
+
+impl<L: Lifetime> fmt::Debug for Group<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Group").field(&self.number).finish()
+    }
+}
+
 impl List {
     /// `None` if it is too late.
-    fn push(&self, release: Box<dyn FnOnce() + Send>) -> Option<u64> {
+    fn push(&self, group: u64, release: Box<dyn FnOnce() + Send>) -> Option<u64> {
         let mut state = lock(&self.state);
-        if !matches!(state.phase, Phase::Alive) && !planted!(AddedTooLate) {
+        if !state.is_open(group) && !planted!(AddedTooLate) {
             // Outside the lock: it may own anything.
             drop(state);
             drop(release);
             return None;
         }
-        let number = state.next;
-        state.next += 1;
-        state.entries.push(Entry { number, release });
+        let number = state.take_number();
+        state.entries.push(Entry { number, group, release });
+        Some(number)
+    }
+
+    fn open_group(&self, parent: u64) -> Option<u64> {
+        let mut state = lock(&self.state);
+        if !state.is_open(parent) {
+            return None;
+        }
+        let number = state.take_number();
+        state.groups.insert(number, parent);
         Some(number)
     }
 
@@ -222,9 +293,27 @@ impl List {
 
     /// Runs one before its time. `false` if it has been taken.
     fn run_early(&self, number: u64) -> bool {
+        self.run_early_if(|_, entry| entry.number == number)
+    }
+
+    /// Runs those of a group before their time.
+    fn release_group(&self, group: u64) {
+        let mut state = lock(&self.state);
+        let inside: Vec<_> = state.groups.keys().copied().filter(|other| state.is_in(*other, group)).collect();
+        drop(state);
+        while self.run_early_if(|_, entry| inside.contains(&entry.group)) {}
+        state = lock(&self.state);
+        inside.iter().for_each(|group| _ = state.groups.remove(group));
+        drop(state);
+        // What came while the rest was being released.
+        while self.run_early_if(|_, entry| inside.contains(&entry.group)) {}
+    }
+
+    /// Runs the latest that it is, if there is one.
+    fn run_early_if(&self, is_it: impl Fn(&ListState, &Entry) -> bool) -> bool {
         let me = this_thread();
         let mut state = lock(&self.state);
-        let Some(place) = state.entries.iter().position(|entry| entry.number == number) else { return false };
+        let Some(place) = state.entries.iter().rposition(|entry| is_it(&state, entry)) else { return false };
         let entry = state.entries.remove(place);
         state.early.push(me);
         drop(state);
@@ -235,6 +324,29 @@ impl List {
         drop(state);
         self.ended.notify_all();
         true
+    }
+}
+
+impl ListState {
+    fn take_number(&mut self) -> u64 {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// Whether something can be added.
+    fn is_open(&self, group: u64) -> bool {
+        matches!(self.phase, Phase::Alive) && (group == ALL || self.groups.contains_key(&group))
+    }
+
+    /// Whether a group is that one, or in it.
+    fn is_in(&self, group: u64, outer: u64) -> bool {
+        std::iter::successors(Some(group), |group| self.groups.get(group).copied()).any(|group| group == outer)
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 
@@ -264,6 +376,12 @@ pub struct Kept<T, L: Lifetime> {
 }
 
 impl<T, L: Lifetime> Kept<T, L> {
+    /// Looks at the value; `None` once it has been released. What is tied to the hardware is there for whoever is inside:
+    /// call this with a guard in hand, or the value may be gone. A release waits for `look`.
+    pub fn with<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        lock(&self.place).as_ref().map(look)
+    }
+
     /// Takes the value back, so that it is not released. `None` if it has been.
     pub fn take_back(self) -> Option<T> {
         // The entry owns nothing but the way to the value.

@@ -67,35 +67,60 @@ fn each_lifetime_ends_at_its_step() {
     assert_eq!(log.take(), ["shared second", "shared first", "Freed"]);
 }
 
-/// A group is released at its place, or early, and then no more.
+/// Ends a lifetime, as only a device does.
+fn end(list: &Managed<HardwareLife>) {
+    let device = Builder::new().managed(list).build((), ());
+    device.unplug(Reason::Pulled).wait(REMOVAL_BUDGET).unwrap();
+}
+
+/// A group can be released early; it changes nothing about the order of what is left, or of the whole.
 #[test]
-fn groups_are_released_early_or_in_place() {
+fn groups_are_released_early_or_in_order() {
     for early in [true, false] {
         let log = Log::default();
         let list = Managed::<HardwareLife>::new();
         list.action(log.says("before")).unwrap();
         let group = list.group().unwrap();
-        list.action(log.says("after")).unwrap();
         group.action(log.says("in the group")).unwrap();
+        list.action(log.says("between")).unwrap();
         let nested = group.group().unwrap();
         nested.action(log.says("nested")).unwrap();
+        group.action(log.says("last of the group")).unwrap();
         if early {
             group.release();
-            assert_eq!(log.take(), ["nested", "in the group"]);
-            assert!(group.action(|| unreachable!()).is_err() && nested.group().is_err(), "over");
+            assert_eq!(log.take(), ["last of the group", "nested", "in the group"]);
+            assert!(nested.action(|| unreachable!()).is_err() && nested.group().is_err(), "over");
         }
-        list.release();
-        let rest: &[&str] = if early { &["after", "before"] } else { &["after", "nested", "in the group", "before"] };
+        end(&list);
+        let rest: &[&str] = if early {
+            &["between", "before"]
+        } else {
+            &["last of the group", "nested", "between", "in the group", "before"]
+        };
         assert_eq!(log.take(), rest);
-        list.release();
-        assert!(log.take().is_empty(), "once");
     }
+}
+
+/// A nested group goes by itself.
+#[test]
+fn a_nested_group_goes_alone() {
+    let log = Log::default();
+    let list = Managed::<SharedLife>::new();
+    let group = list.group().unwrap();
+    let nested = group.group().unwrap();
+    group.action(log.says("outer")).unwrap();
+    nested.action(log.says("inner")).unwrap();
+    nested.release();
+    assert_eq!(log.take(), ["inner"]);
+    assert!(group.action(log.says("still open")).is_ok());
+    drop((list, group));
+    assert_eq!(log.take(), ["still open", "outer"], "a list without a device ends with its last clone");
 }
 
 #[test]
 fn one_can_be_taken_back_or_run_early() {
     let log = Log::default();
-    let list = Managed::<SharedLife>::new();
+    let list = Managed::<HardwareLife>::new();
     let back = list.add(Resource("taken back", log.clone())).unwrap();
     let stays = list.add(Resource("stays", log.clone())).unwrap();
     let now = list.action(log.says("now")).unwrap();
@@ -104,10 +129,11 @@ fn one_can_be_taken_back_or_run_early() {
     assert_eq!(list.len(), 5);
     assert!(now.run_now() && never.take_back());
     assert_eq!(log.take(), ["now"]);
+    assert_eq!(back.with(|resource| resource.0), Some("taken back"));
     let resource = back.take_back().unwrap();
-    list.release();
+    end(&list);
     assert_eq!(log.take(), ["late", "stays"]);
-    assert!(stays.take_back().is_none() && !late.run_now() && list.is_empty());
+    assert!(stays.with(|_| ()).is_none() && stays.take_back().is_none() && !late.run_now() && list.is_empty());
     drop(resource);
     assert_eq!(log.take(), ["taken back"]);
 }
@@ -115,7 +141,7 @@ fn one_can_be_taken_back_or_run_early() {
 #[test]
 fn what_comes_too_late_comes_back() {
     let list = Managed::<HardwareLife>::new();
-    list.release();
+    end(&list);
     assert!(matches!(list.add(7), Err(LifeOver(7))));
     assert!(list.action(|| unreachable!()).is_err());
 }
@@ -128,14 +154,13 @@ fn actions_may_use_the_list_and_panic() {
     list.action(log.says("first")).unwrap();
     let (inner, late) = (list.clone(), log.clone());
     list.action(move || {
-        assert!(inner.action(late.says("too late")).is_err());
-        inner.release();
+        assert!(inner.action(late.says("too late")).is_err() && inner.group().is_err());
         late.write("reentrant");
     })
     .unwrap();
     list.action(|| panic!("an action that panics")).unwrap();
     list.action(log.says("last")).unwrap();
-    list.release();
+    end(&list);
     assert_eq!(log.take(), ["last", "reentrant", "first"]);
 }
 
