@@ -1,37 +1,44 @@
 //! Devices whose handles outlive their hardware.
 //!
-//! Hardware vanishes while programs hold its file open, sleep in a read, or are in the middle of a call. A [`Device`]
-//! takes that as the normal case:
+//! Hardware vanishes while programs hold its file open, sleep in a read, or are in the middle of a call. Each subsystem
+//! of Linux answers that differently, and often badly: removal waits for the last user instead of the last operation, or
+//! fences before it wakes the sleepers, or checks for life and uses later. This crate takes removal as the normal case.
 //!
-//! - [`Handle`]s are not waited for. After the mark they are zombies, and every operation on one gets [`Gone`].
-//! - Entering the gate ([`Handle::enter`]) *is* the check for life, and holds until the [`Guard`] is dropped.
-//! - [`Device::unplug`] goes through one order for every device ([`Step`]): the mark, the names, the waking of sleepers,
-//!   the drain. Then it gives the hardware back **by value**: nothing of the driver runs, and nothing ever will.
-//! - An operation that a driver answers later is a [`Request`], which the driver owns and which is answered exactly
-//!   once: with the driver's answer, or as cancelled by the mark.
-//! - A [`Number`] is not given out again while a handle to its former owner lives.
+//! # The story
+//! A [`Device`] has **two lifetimes**, which are its type parameters. What handles *share* ends with the last of them,
+//! even years after the pull. The *hardware* ends at the pull: nothing can name it without a [`Guard`], and when
+//! [`unplug`](Device::unplug) has finished, it comes back **by value**. Whoever has it then has it alone, for nothing of
+//! the driver runs any more, and nothing ever will: that is the *fence*.
 //!
-//! ```
-//! use outlive::{Device, Reason, REMOVAL_BUDGET};
-//! use std::sync::atomic::{AtomicU32, Ordering};
+//! Here is a whole driver, its pull, and its zombie:
 //!
-//! struct Register(AtomicU32);                         // the hardware
+#![doc = concat!("```\n", include_str!("../examples/button.rs"), "```")]
 //!
-//! let device = Device::new("counter", Register(AtomicU32::new(0)));
-//! let handle = device.open()?;
-//! let reader = std::thread::spawn(move || {
-//!     let mut count = 0;
-//!     while let Ok(guard) = handle.enter() {          // Err(Gone) after the mark: the loop ends
-//!         guard.0.fetch_add(1, Ordering::Relaxed);
-//!         count += 1;
-//!     }
-//!     count
-//! });
-//! # while device.open()?.enter()?.0.load(Ordering::Relaxed) == 0 {}
-//! let Register(value) = device.unplug(Reason::Pulled).wait(REMOVAL_BUDGET)?.unwrap();
-//! assert_eq!(value.into_inner(), reader.join().unwrap());     // not one access after the fence
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! What happens at the pull, in one order for every device ([`Step`]):
+//!
+//! 1. **The mark**: the gate is shut. [`Handle::enter`] *is* the check for life, and holds until the guard is dropped, so
+//!    nobody is between the check and the use (I9). From here on every operation gets [`Gone`], whatever the handle.
+//! 2. **The names** go: [`Device::on_names`].
+//! 3. **Sleepers wake**, and what is inside is cancelled: [`Handle::on_gone`], [`Request`], [`Stream`].
+//! 4. **The drain** waits for operations, never for handles; if somebody does not leave, [`Busy`] says who (I6).
+//! 5. **Teardown**: the driver's last word, if there is hardware to hear it ([`Builder::teardown`]).
+//! 6. **Release**: what was tied to the hardware's lifetime goes, in reverse order ([`Managed`]).
+//!
+//! # What there is
+//! | for | |
+//! |---|---|
+//! | going inside | [`Guard`], about a nanosecond, for drivers and services; [`Operation`], with a record of who, what and since when, for fronts and classes |
+//! | operations that take their time | [`Request`], which a driver owns and which is answered exactly once (I17); [`Parked`], which holds no fence up |
+//! | being told | [`Subscribers`] and [`Stream`]: bounded, the removal last and once (I21); [`Events`] for those who watch many devices |
+//! | states | [`State`]: closing, quiesced, blocked, offline, in one table; whoever waits is parked outside the gate (I5) |
+//! | removal of every kind | by surprise, in good order, [prepared](Device::prepare), with a [`Policy`], [noticed](Noticer) by the driver, from inside, [awaited](Finish), [many at once](unplug_all) |
+//! | resources | [`Managed`] lists of either lifetime, [`Group`]s, and a [`Probe`] that unwinds |
+//! | many devices | [`Tree`]: children go first, a reset is never held hostage; [`Registry`]: drivers come and go (I30) |
+//! | identity | [`Number`]s that are not given out again while a zombie holds them (I26, I27); [`Status`] for whoever asks (I31) |
+//!
+//! # May I sleep while I am inside?
+//! No: whoever unplugs the device waits for you. What has to wait for a condition does so outside, and is woken by the
+//! mark. [`about_to_wait`] catches it in debug builds (I14).
 //!
 //! # The removal law
 //! The numbers I1 to I34 in these pages are the statements of the removal law; `ARCHITECTURE.md` lists them with the

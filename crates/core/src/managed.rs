@@ -267,7 +267,7 @@ impl List {
             match state.phase {
                 Phase::Alive => break,
                 Phase::Released => return,
-                Phase::Releasing(thread) if thread == me || planted!(ReleaseNotAwaited) => return,
+                Phase::Releasing(thread) if thread == me => return,
                 Phase::Releasing(_) => state = wait(&self.ended, state, None),
             }
         }

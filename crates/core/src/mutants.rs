@@ -102,8 +102,6 @@ mutants! {
     ReleasedInOrder,
     /// What is tied to the hardware is released at the mark.
     ReleasedAtMark,
-    /// Who finds a list being released by another does not wait for it.
-    ReleaseNotAwaited,
     /// A release does not wait for one that is being run early.
     EarlyNotAwaited,
     /// What is tied to a lifetime that is over is put down where nobody looks any more.

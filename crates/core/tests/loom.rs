@@ -861,7 +861,6 @@ fn finder(mutant: Mutant) -> (fn(), &'static str) {
         Mutant::EventAfterEnd => (event_or_end, "not the last"),
         Mutant::ReleasedInOrder => (released_in_reverse, "in reverse"),
         Mutant::ReleasedAtMark => (released_in_reverse, "released before the fence"),
-        Mutant::ReleaseNotAwaited => (group_or_end, "after the hardware was given back"),
         Mutant::EarlyNotAwaited => (early_or_end, "after the hardware was given back"),
         Mutant::AddedTooLate => (added_or_over, "an action was lost"),
         Mutant::BookLeavesAtMark => (moved_operation, "somebody is inside after the fence"),

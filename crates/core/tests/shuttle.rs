@@ -250,7 +250,6 @@ const FINDERS: &[(Mutant, fn(), &str)] = &[
     (Mutant::EventAfterEnd, streams::readers_and_tellers, "the last"),
     (Mutant::ReleasedInOrder, managed::lists, "in reverse"),
     (Mutant::ReleasedAtMark, managed::lists, "before the fence"),
-    (Mutant::ReleaseNotAwaited, managed::lists, "after the fence"),
     (Mutant::EarlyNotAwaited, managed::lists, "after the fence"),
     (Mutant::AddedTooLate, managed::lists, "lost"),
     (Mutant::ChildOfTheDead, tree::trees, "outlived its parent"),
