@@ -1,4 +1,4 @@
-//! What developers and CI run: `cargo xtask check`, `test`, `nightly`, `bench`.
+//! What developers and CI run: `cargo xtask check`, `test`, `nightly`, `torture`, `bench`.
 
 mod bench;
 mod check;
@@ -11,6 +11,7 @@ mod soak;
 mod step;
 mod tally;
 mod test;
+mod torture;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -35,6 +36,8 @@ enum Command {
     Test(test::Args),
     /// Do the long runs: exhaustive models, properties with many cases, a soak of the run front
     Nightly(nightly::Args),
+    /// Torture the core on real processors, after a fence that is too weak has been caught
+    Torture(torture::Args),
     /// Measure; nothing is asserted
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Check => Ok(check::run()),
         Command::Test(args) => test::run(&args),
         Command::Nightly(args) => nightly::run(&args),
+        Command::Torture(args) => torture::run(&args),
         Command::Bench(bench) => bench.run().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

@@ -11,8 +11,8 @@ use std::{
 /// Options of `nightly`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Spend so many minutes: half at most on the models, half of the rest at most on random ones, then on
-    /// properties, what remains on the soak
+    /// Spend so many minutes: half at most on the models, half of the rest at most on each of random ones, the
+    /// sanitizer and properties, what remains on the soak
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..))]
     minutes: u64,
 }
@@ -34,9 +34,25 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let (seed, runs) = (SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs().to_string(), RANDOM_RUNS);
     let random = test::random_models(&format!("random models, {runs} runs each by either scheduler, seed {seed}"));
     report.run(&random.env("OUTLIVE_RANDOM_RUNS", runs).env("SHUTTLE_RANDOM_SEED", seed).limit(left() / 2));
+    report.run(&sanitized().limit(left() / 2));
     properties(&mut report, Instant::now() + left() / 2)?;
     report.run_here("soak of the run front", || soak::run(end));
     Ok(report.finish())
+}
+
+/// The core's own tests under the address sanitizer: its unsafe code is all in the gate. Sanitizers are not stable, but
+/// their runtime comes with the stable toolchain; the variable lets this compiler use it.
+fn sanitized() -> Step {
+    let flags = format!("{} -Zsanitizer=address", std::env::var("RUSTFLAGS").unwrap_or_default());
+    // A target of its own, or build scripts would be sanitized, too.
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    Step::cargo("the core under the address sanitizer", &format!("test -p outlive --lib --tests --no-fail-fast --target {target}"))
+        .env("RUSTC_BOOTSTRAP", "1")
+        // Some tests forget guards, and forked children drop nothing.
+        .env("ASAN_OPTIONS", "detect_leaks=0")
+        .env("RUSTFLAGS", flags.trim_start())
+        .env("CARGO_TARGET_DIR", workspace::target().join("sanitized"))
+        .tests()
 }
 
 /// Runs the tests of the crates that have properties, with many cases, until `end`; once at least.
