@@ -46,13 +46,16 @@ fn sanitized() -> Step {
     let flags = format!("{} -Zsanitizer=address", std::env::var("RUSTFLAGS").unwrap_or_default());
     // A target of its own, or build scripts would be sanitized, too.
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    Step::cargo("the core under the address sanitizer", &format!("test -p outlive --lib --tests --no-fail-fast --target {target}"))
-        .env("RUSTC_BOOTSTRAP", "1")
-        // Some tests forget guards, and forked children drop nothing.
-        .env("ASAN_OPTIONS", "detect_leaks=0")
-        .env("RUSTFLAGS", flags.trim_start())
-        .env("CARGO_TARGET_DIR", workspace::target().join("sanitized"))
-        .tests()
+    Step::cargo(
+        "the core under the address sanitizer",
+        &format!("test -p outlive --lib --tests --no-fail-fast --target {target}"),
+    )
+    .env("RUSTC_BOOTSTRAP", "1")
+    // Some tests forget guards, and forked children drop nothing.
+    .env("ASAN_OPTIONS", "detect_leaks=0")
+    .env("RUSTFLAGS", flags.trim_start())
+    .env("CARGO_TARGET_DIR", workspace::target().join("sanitized"))
+    .tests()
 }
 
 /// Runs the tests of the crates that have properties, with many cases, until `end`; once at least.

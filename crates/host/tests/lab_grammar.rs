@@ -1,6 +1,6 @@
 //! The grammar of SPECs and lab files: what is understood, and the exact words for what is not.
 
-use outlive_host::lab::{DeviceConfig, Lab, LabConfig, Source};
+use outlive_host::lab::{DeviceConfig, Lab, LabConfig, Policy, Source};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -101,6 +101,10 @@ fn what_is_wrong_with_a_spec_is_said() {
             "--device i2c:24c02@0x50,bus=1048576: there is no bus 1048576; the highest is 1048575",
         ),
         (
+            "i2c:24c02@0x50,policy=kil",
+            "--device i2c:24c02@0x50,policy=kil: unknown policy `kil`; did you mean `kill`? known here: detach, drain, kill",
+        ),
+        (
             "i2c:24c02@0x50,addr=0x51",
             "--device i2c:24c02@0x50,addr=0x51: the address is written after the model, as in i2c:24c02@0x50; leave out \
              `addr`",
@@ -195,10 +199,15 @@ fn a_lab_file_is_understood() {
 
 #[test]
 fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
-    let cases: [(&str, &str); 21] = [
+    let cases: [(&str, &str); 23] = [
         ("device = 1\n", "1:10: `device` is a list; begin each device with a line [[device]]"),
         ("device = [1]\n", "1:11: a device is a table of keys and values"),
-        ("\ndevise = []\n", "2:1: unknown key `devise`; did you mean `device`? known here: name, contract, device"),
+        (
+            "\ndevise = []\n",
+            "2:1: unknown key `devise`; did you mean `device`? known here: name, contract, policy, device",
+        ),
+        ("policy = 'drein'\n", "1:10: unknown policy `drein`; did you mean `drain`? known here: detach, drain, kill"),
+        ("policy = 7\n", "1:10: `policy` is a text; write it in quotes"),
         ("contract = 'quiet'\n", "1:12: the contract `quiet` is not there yet; available: strict"),
         ("contract = 7\n", "1:12: `contract` is a text; write it in quotes"),
         ("name = 'é!'\n", "1:8: `é!` cannot name a lab; use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a -"),
@@ -217,7 +226,7 @@ fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
         ),
         (
             "[[device]]\nclass = 'i2c'\nchips = []\nchip = 1\n",
-            "4:1: unknown key `chip`; did you mean `chips`? known here: class, num, bus, chips",
+            "4:1: unknown key `chip`; did you mean `chips`? known here: class, num, bus, policy, chips",
         ),
         ("[[device]]\nclass = 'i2c'\nchips = 7\n", "3:9: `chips` is a list: [ { … }, { … } ]"),
         (
@@ -295,4 +304,19 @@ fn two_lab_files_may_not_contradict_each_other() {
         place(one.path(), "1:8")
     );
     assert_eq!(error(&[first, second].concat(), None, None), wanted);
+}
+
+/// A policy stands for the lab, for a device, in a file and in a SPEC; the nearest holds. It goes to another process as it
+/// is.
+#[test]
+fn a_policy_is_the_labs_or_the_devices() {
+    let text = b"policy = 'kill'\n[[device]]\nclass = 'i2c'\nnum = 1\nmodel = '24c02'\naddr = 0x50\npolicy = 'drain'\n";
+    let (_folder, file) = lab_file(text);
+    let sources = [file, specs(&["i2c:24c02@0x50,bus=2", "i2c:24c02@0x50,bus=3,policy=detach"])].concat();
+    let config = LabConfig::new(&sources, None, None).unwrap();
+    let again: LabConfig = serde_json::from_str(&serde_json::to_string(&config).unwrap()).unwrap();
+    assert_eq!(again, config);
+    let lab = Lab::start(&again).unwrap();
+    let policies = ["i2c-1", "i2c-2", "i2c-3", "/dev/i2c-1"].map(|name| lab.policy_of(name));
+    assert_eq!(policies, [Policy::Drain, Policy::Kill, Policy::Detach, Policy::Drain]);
 }
