@@ -6,4 +6,5 @@ mod killed;
 mod policies;
 mod removal;
 mod stage;
+mod status;
 mod ways;

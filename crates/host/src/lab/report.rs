@@ -31,6 +31,9 @@ pub struct DeviceReport {
     pub operations: Vec<OperationReport>,
     /// Whether its number is kept from being given to a new device.
     pub holds_number: bool,
+    /// Whether a later generation has its number by now.
+    #[serde(default)]
+    pub lives_elsewhere: bool,
 }
 
 /// Whether a device is there.
@@ -95,6 +98,7 @@ impl DeviceReport {
             inside: inside.len(),
             operations: inside.iter().take(LISTED).map(OperationReport::from).collect(),
             holds_number,
+            lives_elsewhere: device.status().lives_elsewhere,
         }
     }
 }

@@ -14,6 +14,7 @@ mod holders;
 mod names;
 mod open_how;
 mod opener;
+mod status;
 mod supervisor;
 mod tree;
 
@@ -87,7 +88,9 @@ pub(crate) fn start_watched(
     hear_of_children();
     let mount = mount(way_asked_for()?).map_err(StartError::Mount)?;
     let name = command.words.first().cloned().unwrap_or_default();
-    let start = tree::Start { command: command.words, environment: command.environment, standard: command.standard };
+    let mut environment = command.environment;
+    environment.push((status::VARIABLE.into(), status::path(lab).into()));
+    let start = tree::Start { command: command.words, environment, standard: command.standard };
     let (tree, listener, execution) = tree::Tree::start(&start, &before)?;
     // CMD's end of pipes is CMD's alone from here on.
     drop(start);

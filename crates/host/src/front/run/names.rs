@@ -3,7 +3,7 @@
 //! The common answer is "not ours", and it must be cheap. A path is looked at closely only if its last part is one of our
 //! names or a number (as in /proc/self/fd/3), or if it is a symbolic link.
 
-use super::files::Files;
+use super::{files::Files, status};
 use crate::{
     lab::{Lab, Lookup},
     sys::memory::ClientMemory,
@@ -33,6 +33,8 @@ pub(super) enum Target {
     Gone(String),
     /// The node of a device, as if it were a directory: ENOTDIR.
     NotADirectory,
+    /// The file that says how the devices are.
+    Status,
     /// A descriptor of ours, by way of /proc: its device's name, and the device while the lab knows it.
     Descriptor(String, Option<Arc<dyn Plugged>>),
     /// Not ours: the kernel goes on as if we were not there.
@@ -51,6 +53,8 @@ pub(super) struct Start {
 pub(super) struct Names {
     lab: Arc<Lab>,
     files: Arc<Files>,
+    /// The path of the file that says how the devices are.
+    status: PathBuf,
     /// The number of our mount, by which our descriptors are known.
     mount: u64,
 }
@@ -59,7 +63,8 @@ impl Names {
     pub(super) fn new(lab: Arc<Lab>, files: Arc<Files>, root: &OwnedFd) -> std::io::Result<Self> {
         let (mount, _) = descriptor_of("/proc/self", root.as_raw_fd())
             .ok_or_else(|| std::io::Error::other("/proc/self/fdinfo does not tell the mount of a descriptor"))?;
-        Ok(Names { lab, files, mount })
+        let status = status::path(&lab);
+        Ok(Names { lab, files, status, mount })
     }
 
     /// The mount of our files, as /proc/PID/fdinfo names it.
@@ -109,7 +114,7 @@ impl Names {
         // What a `Path` forgets: a slash at the end asks for a directory, and follows a link.
         let slash = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
         match self.follow_path(Start { follow: start.follow || slash, ..start }, path) {
-            Target::Device(_) | Target::Descriptor(..) if slash => Target::NotADirectory,
+            Target::Device(_) | Target::Descriptor(..) | Target::Status if slash => Target::NotADirectory,
             target => target,
         }
     }
@@ -119,8 +124,12 @@ impl Names {
         for _ in 0..MAX_LINKS {
             let Some(last) = path.file_name() else { return Target::NotOurs };
             let own = last.to_str().is_some_and(|name| self.lab.is_name(name));
-            if own || is_number(last) {
+            let status = last == status::NAME;
+            if own || status || is_number(last) {
                 let Some(full) = absolute(start, &path) else { return Target::NotOurs };
+                if status && lexical(&full) == self.status {
+                    return Target::Status;
+                }
                 if let Some((process, number)) = descriptor_path(&full, start.pid) {
                     return if start.follow { self.descriptor_at(&process, number) } else { Target::NotOurs };
                 }

@@ -8,6 +8,7 @@ use super::{
     names::{Names, Start, Target, read_path},
     open_how::{OpenHow, RESOLVE_IN_ROOT},
     opener::{Job, Opener},
+    status,
 };
 use crate::{
     lab::Lab,
@@ -157,7 +158,7 @@ impl Supervisor {
         let in_root = how.resolve & RESOLVE_IN_ROOT != 0;
         let inside = path.iter().position(|byte| !in_root || *byte != b'/').map_or(&[][..], |first| &path[first..]);
         let target = self.names.resolve_bytes(start, inside);
-        if matches!(target, Target::Device(_) | Target::Gone(_)) && how.forbids(inside) {
+        if matches!(target, Target::Device(_) | Target::Gone(_) | Target::Status) && how.forbids(inside) {
             return Verdict::Answer(Err(Errno::XDEV));
         }
         self.open_target(call, target, how.flags as i32)
@@ -180,6 +181,10 @@ impl Supervisor {
                 Verdict::Answer(Err(Errno::NOENT))
             }
             Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
+            Target::Status => match status::open(&self.lab, &self.listener, call.id, flags) {
+                Ok(()) => Verdict::Answered,
+                Err(errno) => Verdict::Answer(Err(errno)),
+            },
             // By /proc/self/fd/N the kernel opens the inode again, and asks us there.
             Target::Device(_) | Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
         }
@@ -214,7 +219,7 @@ impl Supervisor {
             _ => (call.arguments[0] as i32, call.arguments[1]),
         };
         match self.names.resolve(Start { pid: call.pid, directory, follow: true }, path) {
-            Target::NotOurs | Target::Descriptor(..) => Verdict::Proceed,
+            Target::NotOurs | Target::Descriptor(..) | Target::Status => Verdict::Proceed,
             Target::Device(_) | Target::Gone(_) | Target::NotADirectory => {
                 if !self.told_32.swap(true, Ordering::Relaxed) {
                     eprintln!(
@@ -231,17 +236,20 @@ impl Supervisor {
         let (device, name) = match target {
             Target::Device(device) => (Some(device), device.node().name.clone()),
             Target::Descriptor(name, device) => (device.as_ref(), name.clone()),
+            Target::Status => (None, status::NAME.to_owned()),
             Target::Gone(_) => return Verdict::Answer(Err(Errno::NOENT)),
             Target::NotADirectory => return Verdict::Answer(Err(Errno::NOTDIR)),
             Target::NotOurs => return Verdict::Proceed,
         };
+        let (mode, size) = self.mode_and_size(target);
         let (major, minor) = device.map_or((0, 0), |device| (device.node().major, device.node().minor));
         let (seconds, nanoseconds) = self.start_time();
         let stat = Stat {
             dev: rustix::fs::makedev(0, 5),
             ino: inode_number(&name),
             nlink: 1,
-            mode: NODE_MODE,
+            mode,
+            size: size as i64,
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),
             rdev: rustix::fs::makedev(major, minor),
@@ -256,10 +264,12 @@ impl Supervisor {
         let (device, name) = match target {
             Target::Device(device) => (Some(device), device.node().name.clone()),
             Target::Descriptor(name, device) => (device.as_ref(), name.clone()),
+            Target::Status => (None, status::NAME.to_owned()),
             Target::Gone(_) => return Verdict::Answer(Err(Errno::NOENT)),
             Target::NotADirectory => return Verdict::Answer(Err(Errno::NOTDIR)),
             Target::NotOurs => return Verdict::Proceed,
         };
+        let (mode, size) = self.mode_and_size(target);
         let (seconds, nanoseconds) = self.start_time();
         let time = StatxTime { seconds, nanoseconds, reserved: 0 };
         let statx = Statx {
@@ -268,7 +278,8 @@ impl Supervisor {
             nlink: 1,
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),
-            mode: NODE_MODE as u16,
+            mode: mode as u16,
+            size,
             ino: inode_number(&name),
             // Access, birth (not in the mask), change, modification.
             times: [time, StatxTime::default(), time, time],
@@ -278,6 +289,14 @@ impl Supervisor {
             ..Statx::default()
         };
         self.give(call, address, statx.as_bytes())
+    }
+
+    /// A node's, or the status file's.
+    fn mode_and_size(&self, target: &Target) -> (u32, u64) {
+        match target {
+            Target::Status => (status::MODE, status::content(&self.lab).len() as u64),
+            _ => (NODE_MODE, 0),
+        }
     }
 
     fn start_time(&self) -> (i64, u32) {
@@ -300,7 +319,7 @@ impl Supervisor {
                     other => other,
                 }
             }
-            Target::Device(_) => Verdict::Answer(Err(Errno::INVAL)),
+            Target::Device(_) | Target::Status => Verdict::Answer(Err(Errno::INVAL)),
             Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
             Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
             Target::NotOurs => Verdict::Proceed,
@@ -322,7 +341,8 @@ fn access(target: &Target, mode: i32) -> Verdict {
         // EINVAL, whatever the path.
         _ if mode & !(libc::R_OK | libc::W_OK | libc::X_OK) != 0 => Verdict::Proceed,
         Target::Device(_) | Target::Descriptor(..) if mode & libc::X_OK != 0 => Verdict::Answer(Err(Errno::ACCESS)),
-        Target::Device(_) | Target::Descriptor(..) => Verdict::Answer(Ok(0)),
+        Target::Status if mode & (libc::W_OK | libc::X_OK) != 0 => Verdict::Answer(Err(Errno::ACCESS)),
+        Target::Device(_) | Target::Descriptor(..) | Target::Status => Verdict::Answer(Ok(0)),
         Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
         Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
         Target::NotOurs => Verdict::Proceed,
@@ -332,7 +352,7 @@ fn access(target: &Target, mode: i32) -> Verdict {
 /// Extended attributes, which `ls -l` asks for: our nodes have none (xattr(7)).
 fn attribute(target: &Target, none: Result<i64, Errno>) -> Verdict {
     match target {
-        Target::Device(_) => Verdict::Answer(none),
+        Target::Device(_) | Target::Status => Verdict::Answer(none),
         Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
         Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
         Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
