@@ -1,6 +1,6 @@
 //! The gate's own source with other fences under it: with a heavy fence that is too weak real processors break it, and
 //! the canary sees that; without any, all are counted.
-#![cfg(all(target_os = "linux", not(loom)))]
+#![cfg(all(target_os = "linux", not(any(loom, shuttle))))]
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "these tests use a part of what they include")]
 
 #[path = "../src/gate/mod.rs"]
