@@ -73,7 +73,8 @@ impl<S: Part, H: Part> Device<S, H> {
     /// It may be called from anywhere: from inside an operation of this device, from a hook of its removal, from its
     /// driver (I3, I34).
     ///
-    /// In a process that has the device by fork(2) it does nothing, and [`Unplug::wait`] says so.
+    /// In a process that has the device by fork(2) it does nothing, and [`Unplug::wait`] says so. Such a process can enter
+    /// by a bare guard, and close what it has; what else there is takes locks, which threads of its parent may have held.
     pub fn unplug(&self, reason: Reason) -> Unplug<S, H> {
         self.unplug_with(reason, Policy::Detach)
     }

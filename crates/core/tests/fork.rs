@@ -2,10 +2,13 @@
 #![cfg(all(target_os = "linux", not(loom)))]
 #![expect(unsafe_code, reason = "fork(2) has no safe wrapper: this test's own threads are few, and known")]
 
-use outlive::{Device, Reason, Step};
+use outlive::{Builder, Device, Reason, State, Step, Users};
 use std::{
     process::exit,
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -15,18 +18,22 @@ const LONG: Duration = Duration::from_secs(20);
 
 /// Runs `child` in a forked process, which fails if it says so or hangs.
 fn in_a_child(child: impl FnOnce() -> bool) {
+    assert_eq!(status_of_a_child(child), 0, "the child failed (256) or hung (14)");
+}
+
+fn status_of_a_child(child: impl FnOnce() -> bool) -> i32 {
     // SAFETY: the other threads of this process hold no lock that the child takes: they wait in channels.
     match unsafe { libc::fork() } {
         0 => {
             // SAFETY: ends a child that hangs.
-            unsafe { libc::alarm(10) };
+            unsafe { libc::alarm(5) };
             exit(i32::from(!child()));
         }
         pid => {
             let mut status = 0;
             // SAFETY: waits for our own child, into a place of ours.
             assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
-            assert_eq!(status, 0, "the child failed (256) or hung (14)");
+            status
         }
     }
 }
@@ -63,4 +70,32 @@ fn a_forked_child_neither_hangs_nor_unplugs() {
     assert_eq!(handle.gone(), None, "the parent's device is as it was");
     leave.send(()).unwrap();
     reader.join().unwrap();
+    closing_takes_no_lock();
+}
+
+/// I22: a handle is closed in a child whatever other threads of the parent held at the time of the fork.
+fn closing_takes_no_lock() {
+    struct Told;
+    impl Users<()> for Told {}
+    for device in [Device::new((), ()), Builder::new().users(Told).build((), ())] {
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    drop(device.open());
+                    let _ = device.set_state(State::Running);
+                }
+            });
+            let close = |_| {
+                let mut handle = device.open().ok();
+                status_of_a_child(|| {
+                    drop(handle.take());
+                    true
+                })
+            };
+            let failed = (0..50).map(close).find(|status| *status != 0);
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(failed, None, "a child hung (14) as it closed a handle");
+        });
+    }
 }

@@ -26,22 +26,27 @@ impl<S, H> Life<S, H> {
         Ok(Handle::new(life))
     }
 
-    /// One handle fewer.
+    /// One handle fewer. In a child that has the device by fork(2) that is all: a lock may be held by a thread that does
+    /// not exist there.
     pub(crate) fn closed(&self) {
-        let users = self.terms.as_ref().and_then(|terms| Some((terms, terms.users.as_ref()?)));
-        let last = match users {
-            None => self.handles.fetch_sub(1, Ordering::AcqRel) == 1,
-            Some((terms, users)) => {
+        match self.terms.as_ref().and_then(|terms| Some((terms, terms.users.as_ref()?))) {
+            Some((terms, users)) if !self.gate.is_copy() => {
                 let _in_turn = lock(&terms.coming_and_going);
-                let last = self.handles.fetch_sub(1, Ordering::AcqRel) == 1;
+                let last = self.one_fewer();
                 if let (true, Some(inside)) = (last, self.gate.enter()) {
                     run(|| users.last_close(&inside));
                 }
-                last
             }
-        };
-        if last {
+            _ => _ = self.one_fewer(),
+        }
+    }
+
+    /// Whether that was the last one: then those who wait for it are told.
+    fn one_fewer(&self) -> bool {
+        let last = self.handles.fetch_sub(1, Ordering::AcqRel) == 1;
+        if last && !self.gate.is_copy() {
             self.tell_waiters(lock(&self.book));
         }
+        last
     }
 }
