@@ -49,11 +49,10 @@ pub(crate) struct Pages<S, H> {
     pub(crate) wakers: Vec<Waker>,
 }
 
-/// A call that waits for the device to run.
+/// A client's call that waits for the device to run: the framework's own I/O never waits.
 pub(crate) struct Waiting<S, H> {
     pub(crate) number: u64,
     pub(crate) kind: &'static str,
-    pub(crate) framework: bool,
     pub(crate) handle: Handle<S, H>,
     pub(crate) resume: Resume<S, H>,
 }

@@ -91,7 +91,7 @@ impl<S, H> Handle<S, H> {
         kind: &'static str,
         resume: impl FnOnce(Result<Operation<S, H>, Refused>) + Send + 'static,
     ) -> Option<u64> {
-        Life::admit(self, kind, Who::Client, Box::new(resume), None)
+        Life::admit(self, kind, Box::new(resume), None)
     }
 
     /// What handles may see for ever, also on a zombie.

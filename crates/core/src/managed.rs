@@ -293,7 +293,7 @@ impl List {
 
     /// Runs one before its time. `false` if it has been taken.
     fn run_early(&self, number: u64) -> bool {
-        self.run_early_if(|_, entry| entry.number == number)
+        self.run_early_if(|entry| entry.number == number)
     }
 
     /// Runs those of a group before their time.
@@ -301,19 +301,19 @@ impl List {
         let mut state = lock(&self.state);
         let inside: Vec<_> = state.groups.keys().copied().filter(|other| state.is_in(*other, group)).collect();
         drop(state);
-        while self.run_early_if(|_, entry| inside.contains(&entry.group)) {}
+        while self.run_early_if(|entry| inside.contains(&entry.group)) {}
         state = lock(&self.state);
         inside.iter().for_each(|group| _ = state.groups.remove(group));
         drop(state);
         // What came while the rest was being released.
-        while self.run_early_if(|_, entry| inside.contains(&entry.group)) {}
+        while self.run_early_if(|entry| inside.contains(&entry.group)) {}
     }
 
     /// Runs the latest that it is, if there is one.
-    fn run_early_if(&self, is_it: impl Fn(&ListState, &Entry) -> bool) -> bool {
+    fn run_early_if(&self, is_it: impl Fn(&Entry) -> bool) -> bool {
         let me = this_thread();
         let mut state = lock(&self.state);
-        let Some(place) = state.entries.iter().rposition(|entry| is_it(&state, entry)) else { return false };
+        let Some(place) = state.entries.iter().rposition(&is_it) else { return false };
         let entry = state.entries.remove(place);
         state.early.push(me);
         drop(state);

@@ -63,10 +63,7 @@ impl<S, H, A: Send + 'static> Parked<S, H, A> {
 
 impl<S, H, A> Drop for Parked<S, H, A> {
     fn drop(&mut self) {
-        let Some(operation) = self.operation.take() else { return };
-        let cause = operation.cancelled();
-        drop(operation);
-        self.answerer.tell(cause.map_or(Outcome::Forgotten, Outcome::Cancelled));
+        self.operation.take().into_iter().for_each(|operation| self.answerer.tell_unanswered(operation));
     }
 }
 

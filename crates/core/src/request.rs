@@ -42,6 +42,14 @@ impl<A> Answerer<A> {
             reply(outcome);
         }
     }
+
+    /// The driver dropped it without an answer; the operation ends first.
+    pub(crate) fn tell_unanswered<S, H>(&self, operation: Operation<S, H>) {
+        // The driver may have been told to let go before the client was told: then this is not the driver's bug.
+        let cause = operation.cancelled().filter(|_| !planted!(CancelledIsForgotten));
+        drop(operation);
+        self.tell(cause.map_or(Outcome::Forgotten, Outcome::Cancelled));
+    }
 }
 
 /// An operation in its driver's hands. The driver owns it, and answers at once or later, from any thread.
@@ -123,11 +131,7 @@ impl<S, H, A: Send + 'static> Request<S, H, A> {
 
 impl<S, H, A> Drop for Request<S, H, A> {
     fn drop(&mut self) {
-        let Some(operation) = self.operation.take() else { return };
-        // The driver may have been told to let go before the client was told: then this is not the driver's bug.
-        let cause = operation.cancelled().filter(|_| !planted!(CancelledIsForgotten));
-        drop(operation);
-        self.answerer.tell(cause.map_or(Outcome::Forgotten, Outcome::Cancelled));
+        self.operation.take().into_iter().for_each(|operation| self.answerer.tell_unanswered(operation));
     }
 }
 

@@ -5,6 +5,8 @@
 //! expected way. loom has no time, so a model waits without a limit or with a limit of zero.
 #![cfg(loom)]
 
+mod planted;
+
 use loom::{
     sync::{
         Arc, Mutex,
@@ -17,7 +19,7 @@ use outlive::{
     Refused, Registry, Request, State, Step, Subscribers, Tree, asleep, asymmetric,
     mutants::{Mutant, plant},
 };
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
 const NO_LIMIT: Duration = Duration::MAX;
 
@@ -871,35 +873,15 @@ fn finder(mutant: Mutant) -> (fn(), &'static str) {
     }
 }
 
-/// Names the bug to plant to [`planted_bug`].
-const BUG: &str = "OUTLIVE_PLANTED_BUG";
-
-/// A planted bug is for a whole process, and a model that fails may abort it, so each is looked for in one of its own.
 #[test]
 fn every_planted_bug_is_found() {
-    for mutant in Mutant::ALL {
-        let (_, expected) = finder(*mutant);
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "planted_bug", "--nocapture"])
-            .env(BUG, format!("{mutant:?}"))
-            .env("RUST_BACKTRACE", "0")
-            .output()
-            .unwrap();
-        assert!(!child.status.success(), "{mutant:?} was not found");
-        // What follows the first panic is the noise of what it tore down.
-        let said = String::from_utf8_lossy(&child.stderr);
-        let first: Vec<_> = said.lines().skip_while(|line| !line.contains("panicked at")).take(4).collect();
-        let first = first.join(" ");
-        assert!(first.contains(expected), "{mutant:?} was found, but not by {expected:?}: {first}");
-        println!("{mutant:?} was found: {expected}");
-    }
+    planted::find_each(Mutant::ALL.iter().map(|mutant| (*mutant, finder(*mutant).1)));
 }
 
 #[test]
 #[ignore = "started by every_planted_bug_is_found"]
 fn planted_bug() {
-    let name = std::env::var(BUG).expect("the name of a bug");
-    let mutant = Mutant::ALL.iter().find(|mutant| format!("{mutant:?}") == name).expect("a bug of that name");
-    plant(Some(*mutant));
-    finder(*mutant).0();
+    let mutant = planted::bug();
+    plant(Some(mutant));
+    finder(mutant).0();
 }

@@ -13,6 +13,7 @@ mod calls;
 mod life;
 #[path = "shuttle/managed.rs"]
 mod managed;
+mod planted;
 #[path = "shuttle/requests.rs"]
 mod requests;
 #[path = "shuttle/streams.rs"]
@@ -32,8 +33,6 @@ use shuttle::{
 };
 // std's, of which shuttle knows nothing: what the models write down is no part of what they model.
 use std::{
-    env,
-    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -51,7 +50,7 @@ const SEED: u64 = 34;
 /// Runs `scenario` many times: with any thread next at any point, and then with few switches, at random points, away from
 /// the thread that is ahead of the others (PCT), which finds what needs a thread to stay behind for long.
 fn explore(scenario: fn()) {
-    let runs = env::var("OUTLIVE_RANDOM_RUNS").map_or(RUNS, |runs| runs.parse().expect("a number of runs"));
+    let runs = std::env::var("OUTLIVE_RANDOM_RUNS").map_or(RUNS, |runs| runs.parse().expect("a number of runs"));
     run(RandomScheduler::new_from_seed(SEED, runs), scenario);
     run(PctScheduler::new_from_seed(SEED, 4, runs), scenario);
 }
@@ -258,34 +257,17 @@ const FINDERS: &[(Mutant, fn(), &str)] = &[
     (Mutant::GoneForgotten, tree::drivers, "after the fence"),
 ];
 
-/// Names the bug to plant to [`planted_bug`].
-const BUG: &str = "OUTLIVE_PLANTED_BUG";
-
-/// A planted bug is for a whole process, so each is looked for in one of its own.
 #[test]
 fn every_planted_bug_is_found() {
-    for (mutant, _, expected) in FINDERS {
-        let child = Command::new(env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "planted_bug", "--nocapture"])
-            .env(BUG, format!("{mutant:?}"))
-            .env("RUST_BACKTRACE", "0")
-            .output()
-            .unwrap();
-        assert!(!child.status.success(), "{mutant:?} was not found");
-        let said = String::from_utf8_lossy(&child.stderr);
-        let first: Vec<_> = said.lines().skip_while(|line| !line.contains("panicked at")).take(4).collect();
-        let first = first.join(" ");
-        assert!(first.contains(expected), "{mutant:?} was found, but not by {expected:?}: {first}");
-        println!("{mutant:?} was found: {expected}");
-    }
+    planted::find_each(FINDERS.iter().map(|(mutant, _, expected)| (*mutant, *expected)));
 }
 
 #[test]
 #[ignore = "started by every_planted_bug_is_found"]
 fn planted_bug() {
-    let name = env::var(BUG).expect("the name of a bug");
-    let found = FINDERS.iter().find(|(mutant, ..)| format!("{mutant:?}") == name);
-    let (mutant, model, _) = found.expect("a bug of that name");
+    let planted = planted::bug();
+    let found = FINDERS.iter().find(|(mutant, ..)| *mutant == planted);
+    let (mutant, model, _) = found.expect("one of these models looks for it");
     plant(Some(*mutant));
     explore(*model);
 }

@@ -1,7 +1,7 @@
-use super::fence::Fence;
 use super::{
     Gate,
     account::Account,
+    fence::Fence,
     line::{self, Slot},
 };
 use crate::sync::{Chosen, planted};

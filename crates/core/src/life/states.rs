@@ -28,34 +28,32 @@ impl<S, H> Life<S, H> {
         drop(book);
         run_all(asked.into_values(), None);
         // Each as if it came now: it enters, is parked again, or is refused.
-        for Waiting { number, kind, framework, handle, resume } in parked {
-            let who = if framework { Who::Framework } else { Who::Client };
-            run(|| _ = Life::admit(&handle, kind, who, resume, Some(number)));
+        for Waiting { number, kind, handle, resume } in parked {
+            run(|| _ = Life::admit(&handle, kind, resume, Some(number)));
         }
         Ok(())
     }
 
-    /// Begins an operation, or parks it until the state changes. The result is its number; `None` if it was refused.
+    /// Begins a client's operation, or parks it until the state changes. The result is its number; `None` if it was refused.
     pub(crate) fn admit(
         handle: &Handle<S, H>,
         kind: &'static str,
-        who: Who,
         resume: Resume<S, H>,
         number: Option<u64>,
     ) -> Option<u64> {
         let mut book = lock(&handle.life().book);
-        if !book.is_marked() && book.state.admits(who) == Admission::Parked {
+        if !book.is_marked() && book.state.admits(Who::Client) == Admission::Parked {
             let handle = handle.uncounted();
             let pages = book.pages();
             let number = number.unwrap_or_else(|| pages.take_number());
-            pages.parked.push(Waiting { number, kind, framework: who == Who::Framework, handle, resume });
+            pages.parked.push(Waiting { number, kind, handle, resume });
             return Some(number);
         }
         if planted!(AdmittedInTwoSteps) {
             drop(book);
             book = lock(&handle.life().book);
         }
-        let begun = Operation::begin(handle, book, kind, who, number);
+        let begun = Operation::begin(handle, book, kind, Who::Client, number);
         let number = begun.as_ref().ok().map(Operation::number);
         resume(begun);
         number

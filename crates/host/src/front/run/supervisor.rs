@@ -50,6 +50,15 @@ pub(super) struct Supervisor {
 const AT_FLAGS: u64 =
     (libc::AT_SYMLINK_NOFOLLOW | libc::AT_EACCESS | libc::AT_NO_AUTOMOUNT | libc::AT_EMPTY_PATH | 0x6000) as u64;
 
+/// What a stat shows of something of ours, where the two calls for it agree.
+struct Shown {
+    inode: u64,
+    mode: u32,
+    size: u64,
+    major: u32,
+    minor: u32,
+}
+
 /// What becomes of a call.
 enum Verdict {
     /// The kernel carries it out.
@@ -233,26 +242,20 @@ impl Supervisor {
     }
 
     fn stat(&self, call: &Notification, target: &Target, address: u64) -> Verdict {
-        let (device, name) = match target {
-            Target::Device(device) => (Some(device), device.node().name.clone()),
-            Target::Descriptor(name, device) => (device.as_ref(), name.clone()),
-            Target::Status => (None, status::NAME.to_owned()),
-            Target::Gone(_) => return Verdict::Answer(Err(Errno::NOENT)),
-            Target::NotADirectory => return Verdict::Answer(Err(Errno::NOTDIR)),
-            Target::NotOurs => return Verdict::Proceed,
+        let shown = match self.shown(target) {
+            Ok(shown) => shown,
+            Err(verdict) => return verdict,
         };
-        let (mode, size) = self.mode_and_size(target);
-        let (major, minor) = device.map_or((0, 0), |device| (device.node().major, device.node().minor));
         let (seconds, nanoseconds) = self.start_time();
         let stat = Stat {
             dev: rustix::fs::makedev(0, 5),
-            ino: inode_number(&name),
+            ino: shown.inode,
             nlink: 1,
-            mode,
-            size: size as i64,
+            mode: shown.mode,
+            size: shown.size as i64,
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),
-            rdev: rustix::fs::makedev(major, minor),
+            rdev: rustix::fs::makedev(shown.major, shown.minor),
             block_size: 4096,
             times: [seconds, nanoseconds.into(), seconds, nanoseconds.into(), seconds, nanoseconds.into()],
             ..Stat::default()
@@ -261,15 +264,10 @@ impl Supervisor {
     }
 
     fn statx(&self, call: &Notification, target: &Target, address: u64) -> Verdict {
-        let (device, name) = match target {
-            Target::Device(device) => (Some(device), device.node().name.clone()),
-            Target::Descriptor(name, device) => (device.as_ref(), name.clone()),
-            Target::Status => (None, status::NAME.to_owned()),
-            Target::Gone(_) => return Verdict::Answer(Err(Errno::NOENT)),
-            Target::NotADirectory => return Verdict::Answer(Err(Errno::NOTDIR)),
-            Target::NotOurs => return Verdict::Proceed,
+        let shown = match self.shown(target) {
+            Ok(shown) => shown,
+            Err(verdict) => return verdict,
         };
-        let (mode, size) = self.mode_and_size(target);
         let (seconds, nanoseconds) = self.start_time();
         let time = StatxTime { seconds, nanoseconds, reserved: 0 };
         let statx = Statx {
@@ -278,25 +276,35 @@ impl Supervisor {
             nlink: 1,
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),
-            mode: mode as u16,
-            size,
-            ino: inode_number(&name),
+            mode: shown.mode as u16,
+            size: shown.size,
+            ino: shown.inode,
             // Access, birth (not in the mask), change, modification.
             times: [time, StatxTime::default(), time, time],
-            rdev_major: device.map_or(0, |device| device.node().major),
-            rdev_minor: device.map_or(0, |device| device.node().minor),
+            rdev_major: shown.major,
+            rdev_minor: shown.minor,
             dev_minor: 5,
             ..Statx::default()
         };
         self.give(call, address, statx.as_bytes())
     }
 
-    /// A node's, or the status file's.
-    fn mode_and_size(&self, target: &Target) -> (u32, u64) {
-        match target {
+    /// What a stat of the target shows that is its own, or the answer where it is nothing of ours.
+    fn shown(&self, target: &Target) -> Result<Shown, Verdict> {
+        let (device, name) = match target {
+            Target::Device(device) => (Some(device), device.node().name.as_str()),
+            Target::Descriptor(name, device) => (device.as_ref(), name.as_str()),
+            Target::Status => (None, status::NAME),
+            Target::Gone(_) => return Err(Verdict::Answer(Err(Errno::NOENT))),
+            Target::NotADirectory => return Err(Verdict::Answer(Err(Errno::NOTDIR))),
+            Target::NotOurs => return Err(Verdict::Proceed),
+        };
+        let (mode, size) = match target {
             Target::Status => (status::MODE, status::content(&self.lab).len() as u64),
             _ => (NODE_MODE, 0),
-        }
+        };
+        let (major, minor) = device.map_or((0, 0), |device| (device.node().major, device.node().minor));
+        Ok(Shown { inode: inode_number(name), mode, size, major, minor })
     }
 
     fn start_time(&self) -> (i64, u32) {
