@@ -45,8 +45,10 @@ impl<A> Answerer<A> {
 
     /// The driver dropped it without an answer; the operation ends first.
     pub(crate) fn tell_unanswered<S, H>(&self, operation: Operation<S, H>) {
-        // The driver may have been told to let go before the client was told: then this is not the driver's bug.
-        let cause = operation.cancelled().filter(|_| !planted!(CancelledIsForgotten));
+        // The driver may have been told to let go before the client was told, or have found out by itself that the
+        // device is gone: then this is not the driver's bug.
+        let gone = || operation.handle().gone().map(Cause::Gone);
+        let cause = operation.cancelled().or_else(gone).filter(|_| !planted!(CancelledIsForgotten));
         drop(operation);
         self.tell(cause.map_or(Outcome::Forgotten, Outcome::Cancelled));
     }

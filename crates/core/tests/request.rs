@@ -243,3 +243,19 @@ fn every_request_of_a_crowd_is_heard_once() {
         assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1), "heard twice, or never");
     }
 }
+
+/// I17: a driver that meets the mark before it is told to let go, and drops the request for that, has no bug.
+#[test]
+fn what_is_dropped_after_the_mark_is_cancelled() {
+    let device = Device::new((), ());
+    let handle = device.open().unwrap();
+    let (request, outcomes) = request(&handle);
+    let zombie = handle.clone();
+    // The names are taken away after the mark and before anybody is told to let go.
+    device.on_names(move |_| {
+        assert!(zombie.enter().is_err() && !request.is_cancelled());
+        drop(request);
+    });
+    device.unplug(Reason::Pulled).wait(REMOVAL_BUDGET).unwrap();
+    assert_eq!(heard(&outcomes), [Outcome::Cancelled(Cause::Gone(device.gone().unwrap()))]);
+}
