@@ -133,6 +133,13 @@ impl Supervisor {
             libc::SYS_listxattr | libc::SYS_llistxattr => {
                 attribute(&self.names.resolve(here(call.number == libc::SYS_listxattr), a[0]), Ok(0))
             }
+            // Of no bytes, or it would not be here.
+            libc::SYS_read | libc::SYS_write => match self.names.descriptor(call.pid, a[0] as i32) {
+                Target::Descriptor(_, device) if device.as_ref().is_none_or(|device| device.gone().is_some()) => {
+                    Verdict::Answer(Err(Errno::NODEV))
+                }
+                _ => Verdict::Proceed,
+            },
             // Of no length: EINVAL, whatever the file.
             libc::SYS_mmap if a[1] != 0 => match self.names.descriptor(call.pid, a[4] as i32) {
                 // What Linux says of a device without an mmap operation.
