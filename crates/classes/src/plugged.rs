@@ -35,7 +35,6 @@ pub enum Contract {
 
 /// The hardware that an unplug gave back, by class; with it the same thing can be plugged in again.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Hardware {
     /// An I2C adapter with what hangs on its bus.
     I2c(Box<dyn i2c::Adapter>),

@@ -1,7 +1,7 @@
 //! What a driver of this class is: an adapter that carries out transfers on its bus.
 
 use crate::Errno;
-use outlive::Request;
+use outlive::{Noticer, Request};
 use std::fmt;
 
 /// A transfer in its adapter's hands.
@@ -23,6 +23,12 @@ pub trait Adapter: Send + Sync + fmt::Debug {
     fn is_claimed(&self, address: u16) -> bool {
         let _ = address;
         false
+    }
+
+    /// Given to the adapter as it is plugged in, once for each of its lives: by this it may say at any time, from any
+    /// thread and from inside a transfer, that its hardware has gone (I34).
+    fn plugged(&self, noticer: &Noticer) {
+        let _ = noticer;
     }
 
     /// The last word after the drain of an orderly removal, by whoever owns the adapter then (I12).

@@ -19,7 +19,9 @@ pub mod uapi;
 pub use driver::{Adapter, Error, Message, Transfer};
 
 use crate::{Errno, File, Hardware, Node, OpenFlags, Plugged, StillBusy, plugged::open_errno};
-use outlive::{Builder, Device, Generation, Gone, IllegalTransition, Inside, Number, Policy, Reason, State, Status};
+use outlive::{
+    Builder, Device, Generation, Gone, IllegalTransition, Inside, Noticer, Number, Policy, Reason, State, Status,
+};
 use std::{
     sync::{
         Arc,
@@ -70,7 +72,11 @@ impl Bus {
         let node = Node { name, major: uapi::MAJOR, minor: number.value(), positioned: false };
         let teardown = |adapter: &mut Box<dyn Adapter>| adapter.teardown();
         let builder = Builder::new().number(number.clone()).teardown(teardown);
-        Bus { device: builder.build(Shared::new(number), adapter), node }
+        let noticer = Noticer::new();
+        adapter.plugged(&noticer);
+        let device = builder.build(Shared::new(number), adapter);
+        device.noticed_by(&noticer);
+        Bus { device, node }
     }
 }
 

@@ -158,7 +158,7 @@ impl Lab {
         let Some(device) = device else {
             let handles = self.places.lock().get(name).map_or(0, |place| place.zombies());
             let (name, took) = (name.to_owned(), begin.elapsed());
-            return Ok(Unplugged { name, generation, took, handles, already: true, killed: Vec::new() });
+            return Ok(Unplugged { name, generation, took, handles, already: true, acted: false, killed: Vec::new() });
         };
         let mut killed = Vec::new();
         let mut removal = device.unplug(reason, policy, if policy == Policy::Kill { Duration::ZERO } else { limit });
@@ -175,13 +175,14 @@ impl Lab {
                 return Err(UnplugError::Busy { name, generation, waited, busy, killed });
             }
         };
+        let acted = removed.is_some();
         match removed {
             Some(hardware) => self.places.keep(&*device, hardware),
             // Another unplug got the hardware; it is about to bring it.
             None => drop(self.places.wait_until_kept(name, generation, limit.saturating_sub(begin.elapsed()))),
         }
         let (name, took, handles) = (name.to_owned(), begin.elapsed(), device.handles());
-        Ok(Unplugged { name, generation, took, handles, already: false, killed })
+        Ok(Unplugged { name, generation, took, handles, already: false, acted, killed })
     }
 
     /// What becomes of the users of a device when it is unplugged, unless the unplug says otherwise.
@@ -248,16 +249,36 @@ impl Lab {
             return Err(self.held(&i2c_name(number)));
         }
         let adapter = hardware::adapter(config, self.clock.clone()).map_err(PlugError::Config)?;
-        let number = match config.number {
+        let name = self.plug_hardware(config.number, Hardware::I2c(adapter))?;
+        if let Some(policy) = config.policy {
+            self.policies.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), policy);
+        }
+        Ok(name)
+    }
+
+    /// Plugs in hardware with a driver of the caller's own, under `number` or the lowest one that is free, and gives the
+    /// device's name.
+    ///
+    /// # Errors
+    /// [`PlugError::Held`] (EBUSY) as long as handles to a former owner of the number live (I27);
+    /// [`PlugError::Plugged`] if there is such a device.
+    pub fn plug_hardware(&self, number: Option<u32>, hardware: Hardware) -> Result<String, PlugError> {
+        self.places.prune();
+        let number = match number {
             Some(number) => self.buses.claim(number).map_err(|_| self.held(&i2c_name(number)))?,
             None => self.buses.claim_lowest(0, |number| !is_the_machines(&i2c_name(number))),
         };
         let value = number.value();
-        if let Some(policy) = config.policy {
-            self.policies.lock().unwrap_or_else(PoisonError::into_inner).insert(i2c_name(value), policy);
-        }
+        let Hardware::I2c(adapter) = hardware;
         self.places.settle(value, Arc::new(i2c::Bus::plug(number, adapter)));
         Ok(i2c_name(value))
+    }
+
+    /// The hardware that the last unplug of `name` gave back, for the caller to keep: the device cannot be plugged in
+    /// again by its name then. `None` if there is none, or it is plugged in.
+    pub fn take_hardware(&self, name: &str) -> Option<Hardware> {
+        self.places.prune();
+        self.places.lock().get_mut(bare(name))?.hardware.take()
     }
 
     /// Plugs the hardware that an unplug gave back in again, in the same place: the next generation of that device.

@@ -133,6 +133,8 @@ pub struct Unplugged {
     pub handles: usize,
     /// Whether it was gone, and behind its fence, before this call.
     pub already: bool,
+    /// Whether this call did it, and not another that ran at the same time: of several one does (I13).
+    pub acted: bool,
     /// The processes that were killed for it.
     pub killed: Vec<Killed>,
 }
