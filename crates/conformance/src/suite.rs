@@ -1,0 +1,29 @@
+//! The `main` of a test that runs a subject through the law.
+
+use crate::{LAW, Planted, Statement, Subject};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::{process::ExitCode, sync::Arc};
+
+/// Runs all checks on `subject`, called `name` in what is printed, and each again with its bug planted.
+pub fn run(name: &str, subject: Arc<dyn Subject>) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = LAW.iter().flat_map(|statement| trials(name, statement, &subject)).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trials(name: &str, statement: &'static Statement, subject: &Arc<dyn Subject>) -> Vec<Trial> {
+    let title = format!("{name} I{:02} {}", statement.number, statement.says);
+    if let Some(excuse) = subject.excuse(statement.number) {
+        return vec![Trial::test(format!("{title}: does not apply, {excuse}"), || Ok(())).with_ignored_flag(true)];
+    }
+    let (kept, broken) = (subject.clone(), subject.clone());
+    let check = move || (statement.check)(&*kept).map_err(|breach| Failed::from(breach.to_string()));
+    let canary = move || match (statement.check)(&Planted::new(broken, statement.number)) {
+        Err(breach) => {
+            println!("I{:02} found: {breach}", statement.number);
+            Ok(())
+        }
+        Ok(()) => Err(Failed::from(format!("planted, and not found: {}", statement.bug))),
+    };
+    vec![Trial::test(title.clone(), check), Trial::test(format!("{title}: is found if {}", statement.bug), canary)]
+}

@@ -1,0 +1,137 @@
+//! The program in the tree that is the users: `tests/clients/agent.c`, which says what its lines mean.
+
+use outlive::Reason;
+use outlive_conformance::{Answer, Said, Standing};
+use outlive_host::{
+    front::run::{self, Command, Running},
+    lab::{DeviceReport, Lab, State},
+};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    fs::File,
+    io::{BufRead, BufReader, Write, pipe},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+/// Only what hangs takes longer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+type Waiting = Arc<Mutex<BTreeMap<u64, mpsc::Sender<String>>>>;
+
+/// The agent.
+pub(crate) struct Agent {
+    input: Mutex<Option<File>>,
+    waiting: Waiting,
+    next: AtomicU64,
+    running: Mutex<Option<Running>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn built() -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients/agent.c");
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("agent");
+    let mut gcc = std::process::Command::new("gcc");
+    gcc.args(["-O1", "-Wall", "-pthread", "-o"]).arg(&program).arg(source);
+    assert!(gcc.status().expect("gcc (Debian's package gcc)").success());
+    program
+}
+
+impl Agent {
+    /// Starts it as the program of a tree. There must be no other thread yet.
+    pub(crate) fn start(lab: &Arc<Lab>) -> Arc<Self> {
+        let ((input_end, input), (output, output_end)) = (pipe().expect("a pipe"), pipe().expect("a pipe"));
+        let standard = [Some(OwnedFd::from(input_end)), Some(OwnedFd::from(output_end)), None];
+        let command = Command { words: vec![built().into()], standard, ..Command::default() };
+        let running = run::start(lab, command).unwrap_or_else(|error| panic!("{error}"));
+        let waiting = Waiting::default();
+        let told = waiting.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(File::from(OwnedFd::from(output))).lines().map_while(Result::ok) {
+                let (id, said) = line.split_once(' ').expect("ID and what was said");
+                if let Some(tell) = lock(&told).remove(&id.parse().expect("a number")) {
+                    let _ = tell.send(said.to_owned());
+                }
+            }
+        });
+        Arc::new(Agent {
+            input: Mutex::new(Some(File::from(OwnedFd::from(input)))),
+            waiting,
+            next: AtomicU64::new(1),
+            running: Mutex::new(Some(running)),
+        })
+    }
+
+    /// Tells it to do something.
+    pub(crate) fn ask(&self, words: fmt::Arguments<'_>) -> Asked {
+        let (id, (tell, said)) = (self.next.fetch_add(1, Relaxed), mpsc::channel());
+        lock(&self.waiting).insert(id, tell);
+        let line = format!("{id} {words}\n");
+        lock(&self.input).as_mut().expect("it has not ended").write_all(line.as_bytes()).expect("the agent lives");
+        Asked { id, said }
+    }
+
+    /// What the program learns of a life of a device, from the file that `OUTLIVE_STATUS` names.
+    pub(crate) fn standing(&self, name: &str, generation: u64) -> Standing {
+        let asked = self.ask(format_args!("standing 0"));
+        let said = asked.said.recv_timeout(PATIENCE).expect("an answer");
+        let text = said.strip_prefix("ok ").unwrap_or_else(|| panic!("{said}"));
+        let devices: Vec<DeviceReport> = serde_json::from_str(text).expect("JSON");
+        let life = devices.into_iter().find(|device| device.name == name && device.generation == generation);
+        let life = life.expect("a life that has a handle");
+        let State::Gone { reason, seconds, .. } = life.state else {
+            return Standing { gone: None, since: None, lives_elsewhere: life.lives_elsewhere };
+        };
+        let reasons = [Reason::Pulled, Reason::Orderly, Reason::Abandoned, Reason::Reset];
+        let reason = reasons.into_iter().find(|known| known.to_string() == reason);
+        let since = Duration::from_secs_f64(seconds);
+        Standing { gone: reason, since: Some(since), lives_elsewhere: life.lives_elsewhere }
+    }
+
+    /// Ends it, and waits until nothing of its tree is left.
+    pub(crate) fn end(&self) {
+        drop(lock(&self.input).take());
+        lock(&self.running).take().map(Running::wait);
+    }
+}
+
+/// Something that it has been told to do.
+pub(crate) struct Asked {
+    id: u64,
+    said: mpsc::Receiver<String>,
+}
+
+impl Asked {
+    /// What it is worth.
+    pub(crate) fn number(self) -> Result<u64, Said> {
+        let said = self.said.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("the agent does not answer"));
+        match said.strip_prefix("ok ") {
+            Some(number) => Ok(number.parse().expect("a number")),
+            None => Err(Said::failed(said)),
+        }
+    }
+
+    /// What it says, when it says it.
+    pub(crate) fn said(self) -> Answer {
+        let (tell, answers) = mpsc::channel();
+        let name = self.id;
+        thread::spawn(move || {
+            for said in self.said {
+                let said = if said.starts_with("ok ") { Said::Done } else { Said::failed(said) };
+                let _ = tell.send(said);
+            }
+        });
+        Answer::new(answers, name)
+    }
+}
