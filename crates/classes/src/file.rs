@@ -182,7 +182,7 @@ pub trait File: Send + Sync {
     /// The state of the file for `poll(2)`.
     fn poll(&self) -> PollBits;
 
-    /// Calls `wake` once when the device goes; at once if it is gone. Dropping the result takes it back. `wake` must
+    /// Calls `wake` once when the device goes, if its contract has poll tell of it; at once if it is gone. Dropping the result takes it back. `wake` must
     /// not block.
     fn on_gone(&self, wake: Box<dyn FnOnce(Gone) + Send>) -> Box<dyn Send + Sync>;
 

@@ -8,11 +8,13 @@
 //! trait and its errors), `file` (what one open file does), `tests`. A class without a device node, [`dma`], has neither
 //! `uapi` nor `file`: its consumers call it.
 
+pub mod contract;
 pub mod dma;
 pub mod file;
 pub mod i2c;
 pub mod plugged;
 
+pub use contract::{Contract, Fate, Terms, UnknownContract};
 pub use file::{Access, Answer, Call, Completion, Fault, File, Memory, OpenFlags, PollBits};
-pub use plugged::{Contract, Hardware, Node, Plugged, StillBusy};
+pub use plugged::{Hardware, Node, Plugged, StillBusy};
 pub use rustix::io::Errno;

@@ -1,6 +1,6 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
-use crate::{Errno, File, OpenFlags, i2c};
+use crate::{Contract, Errno, File, OpenFlags, i2c};
 use outlive::{Generation, Gone, IllegalTransition, Inside, Part, Policy, Reason, Refused, State, Status};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -22,15 +22,6 @@ impl Node {
     pub fn path(&self) -> String {
         format!("/dev/{}", self.name)
     }
-}
-
-/// How a device answers for its zombies.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-#[non_exhaustive]
-pub enum Contract {
-    /// Everything but close and queries fails with the one error of the class.
-    #[default]
-    Strict,
 }
 
 /// The hardware that an unplug gave back, by class; with it the same thing can be plugged in again.
@@ -57,6 +48,9 @@ pub trait Plugged: Send + Sync {
 
     /// Its device node.
     fn node(&self) -> &Node;
+
+    /// How it answers for its zombies.
+    fn contract(&self) -> Contract;
 
     /// Which life of it this is.
     fn generation(&self) -> Generation;

@@ -25,6 +25,12 @@ pub trait Adapter: Send + Sync + fmt::Debug {
         false
     }
 
+    /// A copy of it as it is, which touches nothing of it: no hardware, no file. After a removal under
+    /// [`Contract::Linux`](crate::Contract) it answers in its stead. Without one transfers say EIO then.
+    fn stand_in(&self) -> Option<Box<dyn Adapter>> {
+        None
+    }
+
     /// Given to the adapter as it is plugged in, once for each of its lives: by this it may say at any time, from any
     /// thread and from inside a transfer, that its hardware has gone (I34).
     fn plugged(&self, noticer: &Noticer) {

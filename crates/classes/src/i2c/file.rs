@@ -3,11 +3,12 @@
 use super::{
     Adapter, Message,
     decode::{Decoded, Operation, Reply, Setting, decode},
-    transfer::{BusHandle, submit},
+    transfer::{BusHandle, End, submit},
     uapi::{flag, func},
+    zombie,
 };
-use crate::{Access, Answer, Call, Completion, Errno, File, Memory, OpenFlags, PollBits};
-use outlive::{Gone, HandleId};
+use crate::{Access, Answer, Call, Completion, Contract, Errno, Fate, File, Memory, OpenFlags, PollBits};
+use outlive::{Cause, Gone, HandleId, Outcome};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering};
 
 /// What the client has set on its open file: `struct i2c_client`, as far as i2c-dev uses it.
@@ -45,11 +46,11 @@ impl OpenFile {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything that comes after the arrival. A zombie says ENODEV before it says anything else (I15). Nothing is
+    /// Everything that comes after the arrival. A zombie is found out before anything else is (I15). Nothing is
     /// completed from inside the gate: whoever hears of it may unplug the device.
     fn carry_out(&self, decoded: Decoded, memory: Arc<dyn Memory>, completion: Box<dyn Completion>) -> Option<u64> {
         let Ok(guard) = self.handle.enter() else {
-            completion.complete(Err(Errno::NODEV));
+            self.answer_for_zombie(decoded, memory, completion);
             return None;
         };
         if decoded.needs_plain && guard.functionality() & func::I2C_FUNC_I2C == 0 {
@@ -60,11 +61,7 @@ impl OpenFile {
         let answer = match decoded.operation {
             Ok(Operation::Transfer { kind, messages, reply }) => {
                 drop(guard);
-                let finish = move |result: Result<_, _>| match result {
-                    Ok(messages) => completion.complete_with(Box::new(move || reply.deliver(messages, &*memory))),
-                    Err(errno) => completion.complete(Err(errno)),
-                };
-                return submit(&self.handle, kind, messages, finish);
+                return Transaction { kind, reply, memory, completion }.submit(&self.handle, messages);
             }
             Ok(Operation::Functionality { to }) => {
                 // `unsigned long`
@@ -73,7 +70,7 @@ impl OpenFile {
                 memory.write(to, &functionality.to_ne_bytes()).map(|()| Answer::Value(0)).map_err(Errno::from)
             }
             Ok(Operation::Set(setting)) => {
-                let answer = self.set(setting, &**guard);
+                let answer = self.set(setting, Some(&**guard));
                 drop(guard);
                 answer
             }
@@ -86,12 +83,37 @@ impl OpenFile {
         None
     }
 
-    /// Sets something, on the file or on the adapter.
-    fn set(&self, setting: Setting, adapter: &dyn Adapter) -> Result<Answer, Errno> {
+    /// As the contract of the bus has it, which is gone.
+    fn answer_for_zombie(&self, decoded: Decoded, memory: Arc<dyn Memory>, completion: Box<dyn Completion>) {
+        let shared = self.handle.shared();
+        let fate = zombie::terms(&decoded.operation).under(shared.contract);
+        if let Fate::Fails(errno) = fate {
+            return completion.complete(Err(errno));
+        }
+        if decoded.needs_plain && shared.functionality & func::I2C_FUNC_I2C == 0 {
+            return completion.complete(Err(Errno::OPNOTSUPP));
+        }
+        let answer = match decoded.operation {
+            Ok(Operation::Transfer { kind, messages, reply }) => {
+                let transaction = Transaction { kind, reply, memory, completion };
+                return transaction.leave_to_stand_in(&self.handle, messages);
+            }
+            Ok(Operation::Functionality { to }) => {
+                let functionality = u64::from(shared.functionality);
+                memory.write(to, &functionality.to_ne_bytes()).map(|()| Answer::Value(0)).map_err(Errno::from)
+            }
+            Ok(Operation::Set(setting)) => self.set(setting, None),
+            Err(errno) => Err(errno),
+        };
+        completion.complete(answer);
+    }
+
+    /// Sets something, on the file or on the adapter, if that is there.
+    fn set(&self, setting: Setting, adapter: Option<&dyn Adapter>) -> Result<Answer, Errno> {
         let shared = self.handle.shared();
         match setting {
             Setting::Address { address, force } => {
-                if !force && adapter.is_claimed(address) {
+                if !force && adapter.is_some_and(|adapter| adapter.is_claimed(address)) {
                     return Err(Errno::BUSY);
                 }
                 self.client().address = address;
@@ -102,6 +124,52 @@ impl OpenFile {
             Setting::Timeout(timeout) => shared.timeout.store(timeout, Ordering::Relaxed),
         }
         Ok(Answer::Value(0))
+    }
+}
+
+/// A transfer of a client's, and where its answer goes.
+struct Transaction {
+    kind: &'static str,
+    reply: Reply,
+    memory: Arc<dyn Memory>,
+    completion: Box<dyn Completion>,
+}
+
+impl Transaction {
+    /// Hands it over. The result is its number, by which it can be cancelled.
+    fn submit(self, handle: &BusHandle, messages: Vec<Message>) -> Option<u64> {
+        let (kind, origin) = (self.kind, handle.uncounted());
+        // Only what is to be done once more is kept.
+        let again = (handle.shared().contract == Contract::Linux).then(|| messages.clone());
+        submit(handle, kind, messages, move |end| match (end, again) {
+            // Linux would not have interrupted it.
+            (Outcome::Cancelled(Cause::Gone(_)), Some(messages)) => self.leave_to_stand_in(&origin, messages),
+            (end, _) => self.finish(origin.shared().contract, end),
+        })
+    }
+
+    fn leave_to_stand_in(self, zombie: &BusHandle, messages: Vec<Message>) {
+        zombie.shared().stand_in.when_here(move |handle| match handle {
+            Some(handle) => _ = submit(handle, self.kind, messages, move |end| self.finish(Contract::Linux, end)),
+            None => self.completion.complete(Err(Errno::IO)),
+        });
+    }
+
+    fn finish(self, contract: Contract, end: End) {
+        let Transaction { reply, memory, completion, .. } = self;
+        let errno = match end {
+            Outcome::Done(Ok(messages)) => {
+                return completion.complete_with(Box::new(move || reply.deliver(messages, &*memory)));
+            }
+            Outcome::Done(Err(error)) => error.into(),
+            Outcome::Cancelled(Cause::Gone(_)) => match zombie::TRANSFERS.under(contract) {
+                Fate::Fails(errno) => errno,
+                Fate::Kept | Fate::StandIn => Errno::NODEV,
+            },
+            Outcome::Cancelled(Cause::Interrupted) => Errno::INTR,
+            Outcome::Forgotten => Errno::IO,
+        };
+        completion.complete(Err(errno));
     }
 }
 
@@ -145,10 +213,17 @@ impl File for OpenFile {
 
     fn poll(&self) -> PollBits {
         // i2c-dev has no poll operation, so alive it says what the kernel says for such a driver.
-        if self.handle.gone().is_some() { PollBits::ZOMBIE } else { PollBits::ALWAYS_READY }
+        match self.handle.gone() {
+            Some(_) => zombie::poll(self.handle.shared().contract),
+            None => PollBits::ALWAYS_READY,
+        }
     }
 
     fn on_gone(&self, wake: Box<dyn FnOnce(Gone) + Send>) -> Box<dyn Send + Sync> {
+        if self.handle.shared().contract == Contract::Linux {
+            // What has no poll operation wakes nobody.
+            return Box::new(());
+        }
         Box::new(self.handle.on_gone(wake))
     }
 

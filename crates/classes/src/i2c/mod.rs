@@ -4,7 +4,7 @@
 //! transactions are emulated over plain transfers, as the kernel does for adapters without SMBus hardware of their own.
 //!
 //! **After removal** (strict): ENODEV from every call, valid or not; HUP and ERR from poll, which says IN and OUT as long
-//! as the bus lives; close works.
+//! as the bus lives; close works. What the other contracts have it say is in [`zombie`].
 
 mod decode;
 mod describe;
@@ -15,10 +15,11 @@ mod smbus;
 mod tests;
 mod transfer;
 pub mod uapi;
+pub mod zombie;
 
 pub use driver::{Adapter, Error, Message, Transfer};
 
-use crate::{Errno, File, Hardware, Node, OpenFlags, Plugged, StillBusy, plugged::open_errno};
+use crate::{Contract, Errno, File, Hardware, Node, OpenFlags, Plugged, StillBusy, plugged::open_errno};
 use outlive::{
     Builder, Device, Generation, Gone, IllegalTransition, Inside, Noticer, Number, Policy, Reason, State, Status,
 };
@@ -29,6 +30,8 @@ use std::{
     },
     time::Duration,
 };
+use transfer::BusHandle;
+use zombie::StandIn;
 
 /// What handles of a bus see for ever.
 #[derive(Debug)]
@@ -38,13 +41,26 @@ pub struct Shared {
     retries: AtomicU32,
     /// Set by I2C_TIMEOUT for the whole adapter, in units of 10 ms.
     timeout: AtomicU32,
+    contract: Contract,
+    /// What the adapter could do when it was plugged in.
+    functionality: u32,
+    stand_in: StandIn,
 }
 
 impl Shared {
-    fn new(number: Number) -> Self {
+    fn new(number: Number, contract: Contract, functionality: u32) -> Self {
         // An adapter that says nothing about it has no retries and one second (i2c_register_adapter in
         // drivers/i2c/i2c-core-base.c).
-        Shared { number, retries: AtomicU32::new(0), timeout: AtomicU32::new(100) }
+        let (retries, timeout) = (AtomicU32::new(0), AtomicU32::new(100));
+        Shared { number, retries, timeout, contract, functionality, stand_in: StandIn::default() }
+    }
+
+    /// What the handles of a stand-in share.
+    fn for_stand_in(&self) -> Self {
+        let shared = Shared::new(self.number.clone(), self.contract, self.functionality);
+        shared.retries.store(self.retries(), Ordering::Relaxed);
+        shared.timeout.store(self.timeout.load(Ordering::Relaxed), Ordering::Relaxed);
+        shared
     }
 
     /// How often a transfer that lost the arbitration is tried again.
@@ -66,15 +82,21 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// Plugs in an adapter as bus `number`.
+    /// Plugs in an adapter as bus `number`, under the strict contract.
     pub fn plug(number: Number, adapter: Box<dyn Adapter>) -> Self {
+        Self::plug_under(Contract::Strict, number, adapter)
+    }
+
+    /// Plugs in an adapter as bus `number`, which answers for its zombies as `contract` says.
+    pub fn plug_under(contract: Contract, number: Number, adapter: Box<dyn Adapter>) -> Self {
         let name = format!("i2c-{}", number.value());
         let node = Node { name, major: uapi::MAJOR, minor: number.value(), positioned: false };
         let teardown = |adapter: &mut Box<dyn Adapter>| adapter.teardown();
         let builder = Builder::new().number(number.clone()).teardown(teardown);
         let noticer = Noticer::new();
         adapter.plugged(&noticer);
-        let device = builder.build(Shared::new(number), adapter);
+        let shared = Shared::new(number, contract, adapter.functionality());
+        let device = builder.build(shared, adapter);
         device.noticed_by(&noticer);
         Bus { device, node }
     }
@@ -87,6 +109,10 @@ impl Plugged for Bus {
 
     fn node(&self) -> &Node {
         &self.node
+    }
+
+    fn contract(&self) -> Contract {
+        self.device.shared().contract
     }
 
     fn generation(&self) -> Generation {
@@ -109,7 +135,12 @@ impl Plugged for Bus {
     fn unplug(&self, reason: Reason, policy: Policy, limit: Duration) -> Result<Option<Hardware>, StillBusy> {
         let removal = self.device.unplug_with(reason, policy);
         let adapter = if policy == Policy::Drain { removal.look(limit) } else { removal.wait(limit) };
-        adapter.map(|adapter| adapter.map(Hardware::I2c)).map_err(|busy| StillBusy::from(&busy))
+        let adapter = adapter.map_err(|busy| StillBusy::from(&busy))?;
+        let shared = self.device.shared();
+        if let (Some(adapter), Contract::Linux) = (&adapter, shared.contract) {
+            shared.stand_in.arrive(adapter.stand_in(), shared.for_stand_in());
+        }
+        Ok(adapter.map(Hardware::I2c))
     }
 
     fn set_state(&self, state: State) -> Result<(), IllegalTransition> {

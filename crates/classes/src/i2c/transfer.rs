@@ -5,7 +5,6 @@ use super::{
     Adapter, Error, Message, Shared, Transfer,
     uapi::{BLOCK_MAX, flag},
 };
-use crate::Errno;
 use outlive::{Cause, Handle, Operation, Outcome, Refused, Request};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,7 +14,7 @@ use std::{
 };
 
 pub(super) type BusHandle = Handle<Shared, Box<dyn Adapter>>;
-type End = Outcome<Result<Vec<Message>, Error>>;
+pub(super) type End = Outcome<Result<Vec<Message>, Error>>;
 type OnEnd = Box<dyn FnOnce(End) + Send>;
 
 /// Carries out `messages`. `reply` is called exactly once, on any thread, when nothing of this call is inside the gate
@@ -25,23 +24,12 @@ pub(super) fn submit(
     handle: &BusHandle,
     kind: &'static str,
     messages: Vec<Message>,
-    reply: impl FnOnce(Result<Vec<Message>, Errno>) + Send + 'static,
+    reply: impl FnOnce(End) + Send + 'static,
 ) -> Option<u64> {
-    let on_end: OnEnd = Box::new(move |end| reply(errno(end)));
+    let on_end: OnEnd = Box::new(reply);
     match handle.shared().retries() {
         0 => attempt(handle, kind, messages, on_end),
         retries => Retry::begin(handle, kind, messages, retries, on_end),
-    }
-}
-
-/// What a client gets, by how its transfer ended.
-fn errno(end: End) -> Result<Vec<Message>, Errno> {
-    match end {
-        Outcome::Done(Ok(messages)) => Ok(messages),
-        Outcome::Done(Err(error)) => Err(error.into()),
-        Outcome::Cancelled(Cause::Gone(_)) => Err(Errno::NODEV),
-        Outcome::Cancelled(Cause::Interrupted) => Err(Errno::INTR),
-        Outcome::Forgotten => Err(Errno::IO),
     }
 }
 

@@ -85,7 +85,7 @@ impl clap::Args for LabArgs {
         let contract = Arg::new("contract")
             .long("contract")
             .value_name("CONTRACT")
-            .help("Let removed devices answer like this: strict (quiet and linux are not there yet) [default: strict]");
+            .help("How removed devices answer: strict (ENODEV), quiet (as without a cable) or linux (as Linux itself) [default: strict]");
         let heading = "The lab";
         command.args([device, lab, name, contract].map(|arg| arg.help_heading(heading)))
     }

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod clients;
+mod contracts;
 mod killed;
 mod policies;
 mod removal;

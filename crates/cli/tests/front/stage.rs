@@ -110,6 +110,11 @@ impl Run {
         self
     }
 
+    pub(crate) fn contract(mut self, name: &str) -> Run {
+        self.command.args(["--contract", name]);
+        self
+    }
+
     pub(crate) fn env(mut self, key: &str, value: &str) -> Run {
         self.command.env(key, value);
         self

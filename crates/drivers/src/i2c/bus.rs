@@ -33,6 +33,13 @@ pub(super) struct Slot {
     pub(super) chip: Box<dyn Chip>,
 }
 
+impl Slot {
+    fn stand_in(&self) -> Self {
+        let Slot { name, addresses, slow, claimed, chip } = self;
+        Slot { name: name.clone(), addresses: addresses.clone(), slow: *slow, claimed: *claimed, chip: chip.stand_in() }
+    }
+}
+
 #[derive(Debug)]
 struct Wires {
     clock: Arc<dyn Clock>,
@@ -101,6 +108,12 @@ impl Adapter for Bus {
 
     fn transfer(&self, messages: Vec<Message>, transfer: Transfer) {
         Wires::take(&self.wires, messages, transfer);
+    }
+
+    fn stand_in(&self) -> Option<Box<dyn Adapter>> {
+        let chips = self.wires.state().chips.iter().map(Slot::stand_in).collect();
+        let state = State { chips, parked: None, queue: VecDeque::new(), next_ticket: 1 };
+        Some(Box::new(Bus { wires: Arc::new(Wires { clock: self.wires.clock.clone(), state: Mutex::new(state) }) }))
     }
 
     fn is_claimed(&self, address: u16) -> bool {

@@ -39,6 +39,9 @@ pub trait Chip: Send + fmt::Debug {
     /// [`Error::Io`] if what was written could not be kept.
     fn stop(&mut self, now: Duration) -> Result<(), Error>;
 
+    /// A copy of it as it is, which keeps nothing in any file.
+    fn stand_in(&self) -> Box<dyn Chip>;
+
     /// A repeated start went to another chip, or the transfer was broken off: what would take effect at a stop does not.
     fn abandon(&mut self);
 }

@@ -63,7 +63,7 @@ pub(super) struct Eeprom {
 }
 
 /// What has come since the start condition of a write.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 struct Incoming {
     /// The high bits that the bus address gave.
     block: usize,
@@ -211,6 +211,20 @@ impl Chip for Eeprom {
             self.busy_until = now.saturating_add(self.write_cycle);
         }
         written
+    }
+
+    fn stand_in(&self) -> Box<dyn Chip> {
+        Box::new(Eeprom {
+            geometry: self.geometry,
+            base: self.base,
+            content: self.content.clone(),
+            file: None,
+            write_cycle: self.write_cycle,
+            write_protected: self.write_protected,
+            counter: self.counter,
+            busy_until: self.busy_until,
+            incoming: self.incoming.clone(),
+        })
     }
 
     fn abandon(&mut self) {

@@ -7,7 +7,7 @@ const CONFIGURATION: u8 = 1;
 const HYSTERESIS: u8 = 2;
 
 /// The registers of an LM75: nine bits of temperature, half a degree each, at the top of a word.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lm75 {
     temperature: u16,
     configuration: u8,

@@ -6,7 +6,7 @@ use outlive_classes::i2c::Error;
 use std::{fmt, time::Duration};
 
 /// A chip's registers.
-pub(super) trait Registers: Send + fmt::Debug {
+pub(super) trait Registers: Clone + Send + fmt::Debug + 'static {
     /// The bits of the pointer that count.
     const POINTER_MASK: u8;
 
@@ -21,7 +21,7 @@ pub(super) trait Registers: Send + fmt::Debug {
 }
 
 /// A chip with a pointer and registers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RegisterChip<R> {
     registers: R,
     pointer: u8,
@@ -74,6 +74,10 @@ impl<R: Registers> Chip for RegisterChip<R> {
     fn stop(&mut self, _: Duration) -> Result<(), Error> {
         self.abandon();
         Ok(())
+    }
+
+    fn stand_in(&self) -> Box<dyn Chip> {
+        Box::new(self.clone())
     }
 
     fn abandon(&mut self) {

@@ -19,7 +19,7 @@ const EXTENDED: u16 = 1 << 4;
 const RESERVED: u16 = 0xf;
 
 /// The registers of a TMP102: twelve or thirteen bits of temperature, a sixteenth of a degree each.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tmp102 {
     /// In sixteenths of a degree Celsius.
     temperature: i32,

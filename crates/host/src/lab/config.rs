@@ -187,31 +187,21 @@ fn agree<T: PartialEq>(
     }
 }
 
-/// The contracts by name, and whether they are there yet.
-const CONTRACTS: [(&str, Option<Contract>); 3] = [("strict", Some(Contract::Strict)), ("quiet", None), ("linux", None)];
-
 /// A contract by its name.
 pub(super) fn parse_contract(text: &str, place: &str) -> Result<Contract, ConfigError> {
-    match CONTRACTS.iter().find(|(name, _)| *name == text) {
-        Some((_, Some(contract))) => Ok(*contract),
-        Some((_, None)) => {
-            let message = format!("the contract `{text}` is not there yet; available: strict");
-            Err(ConfigError::new(place, message))
-        }
-        None => {
-            let message = format!("unknown contract `{text}`; {}", suggest::known(text, &["strict"]));
-            Err(ConfigError::new(place, message))
-        }
-    }
+    text.parse().map_err(|_| {
+        let names = Contract::ALL.map(Contract::name);
+        ConfigError::new(place, format!("unknown contract `{text}`; {}", suggest::known(text, &names)))
+    })
 }
 
-/// A lab's name. It becomes part of a socket's name, and is typed in shells.
 /// A policy by its name.
 pub(super) fn parse_policy(text: &str) -> Result<Policy, String> {
     let names = Policy::ALL.map(Policy::name);
     text.parse().map_err(|_| format!("unknown policy `{text}`; {}", suggest::known(text, &names)))
 }
 
+/// A lab's name. It becomes part of a socket's name, and is typed in shells.
 pub(super) fn parse_name(text: &str, place: &str) -> Result<String, ConfigError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if (1..=64).contains(&text.len()) && text.chars().all(allowed) && !text.starts_with('-') {
@@ -240,12 +230,11 @@ mod policy_name {
 }
 
 mod contract_name {
-    use super::{CONTRACTS, Contract};
+    use super::Contract;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(super) fn serialize<S: Serializer>(contract: &Contract, serializer: S) -> Result<S::Ok, S::Error> {
-        let name = CONTRACTS.iter().find(|(_, known)| known.as_ref() == Some(contract)).map(|(name, _)| *name);
-        serializer.serialize_str(name.ok_or_else(|| serde::ser::Error::custom("a contract without a name"))?)
+        serializer.serialize_str(contract.name())
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Contract, D::Error> {

@@ -25,7 +25,7 @@ pub use spec::parse as parse_spec;
 use crate::trial::Answered;
 use observe::Operations;
 use outlive::{Events, Numbers, Reason};
-use outlive_classes::{Hardware, Plugged, i2c};
+use outlive_classes::{Contract, Hardware, Plugged, i2c};
 use outlive_drivers::clock::Clock;
 use places::Places;
 use std::{
@@ -48,6 +48,7 @@ pub struct Lab {
     /// What becomes of the users of each device, unless an unplug says otherwise.
     policies: Mutex<BTreeMap<String, Policy>>,
     policy: Policy,
+    contract: Contract,
     holders: OnceLock<Arc<dyn Holders>>,
 }
 
@@ -87,6 +88,7 @@ impl Lab {
             operations: Operations::default(),
             policies: Mutex::default(),
             policy: config.policy.unwrap_or_default(),
+            contract: config.contract,
             holders: OnceLock::new(),
         };
         let numbered = |device: &&DeviceConfig| matches!(device, DeviceConfig::I2c(bus) if bus.number.is_some());
@@ -270,7 +272,7 @@ impl Lab {
         };
         let value = number.value();
         let Hardware::I2c(adapter) = hardware;
-        self.places.settle(value, Arc::new(i2c::Bus::plug(number, adapter)));
+        self.places.settle(value, Arc::new(i2c::Bus::plug_under(self.contract, number, adapter)));
         Ok(i2c_name(value))
     }
 
@@ -302,7 +304,7 @@ impl Lab {
         drop(table);
         match (hardware, leaving) {
             (Some(Hardware::I2c(adapter)), _) => {
-                let bus = i2c::Bus::plug(self.buses.claim_again(number), adapter);
+                let bus = i2c::Bus::plug_under(self.contract, self.buses.claim_again(number), adapter);
                 self.places.settle(number, Arc::new(bus));
                 Ok(name)
             }

@@ -162,6 +162,13 @@ impl Registers {
 }
 
 impl Adapter for Chip {
+    fn stand_in(&self) -> Option<Box<dyn Adapter>> {
+        let kept = Chip::new(Behaviour::Prompt);
+        let registers = self.0.registers.lock().unwrap();
+        *kept.0.registers.lock().unwrap() = Registers { bytes: registers.bytes, pointer: registers.pointer };
+        (self.functionality() & func::I2C_FUNC_10BIT_ADDR == 0).then(|| Box::new(kept) as _)
+    }
+
     fn functionality(&self) -> u32 {
         self.0.functionality.load(Ordering::Relaxed)
     }

@@ -2,7 +2,7 @@
 
 use super::chip::{Behaviour, Chip};
 use crate::{
-    Access, Answer, Call, Completion, Errno, Fault, File, Memory, OpenFlags, Plugged,
+    Access, Answer, Call, Completion, Contract, Errno, Fault, File, Memory, OpenFlags, Plugged,
     i2c::{
         Bus,
         uapi::{Msg, RdwrData, SmbusData},
@@ -168,8 +168,13 @@ impl Bench {
     }
 
     pub(super) fn with(behaviour: Behaviour) -> Self {
+        Self::under(Contract::Strict, behaviour)
+    }
+
+    pub(super) fn under(contract: Contract, behaviour: Behaviour) -> Self {
         let chip = Chip::new(behaviour);
-        let bus = Arc::new(Bus::plug(Numbers::new().claim(7).unwrap(), Box::new(chip.clone())));
+        let number = Numbers::new().claim(7).unwrap();
+        let bus = Arc::new(Bus::plug_under(contract, number, Box::new(chip.clone())));
         let file = bus.open(OpenFlags { access: Access::ReadWrite, nonblock: false }).unwrap();
         Bench { bus, chip, file, arena: Arena::new() }
     }

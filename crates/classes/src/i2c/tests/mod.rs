@@ -3,6 +3,7 @@
 mod calls;
 mod chip;
 mod client;
+mod contracts;
 mod life;
 mod random;
 mod transactions;

@@ -18,7 +18,7 @@ use crate::{
     },
     trial::Answered,
 };
-use outlive_classes::{Errno, Memory, Plugged};
+use outlive_classes::{Contract, Errno, Memory, Plugged};
 use rustix::fs::OFlags;
 use std::{
     sync::{
@@ -135,7 +135,7 @@ impl Supervisor {
             }
             // Of no bytes, or it would not be here.
             libc::SYS_read | libc::SYS_write => match self.names.descriptor(call.pid, a[0] as i32) {
-                Target::Descriptor(_, device) if device.as_ref().is_none_or(|device| device.gone().is_some()) => {
+                Target::Descriptor(_, device) if device.as_deref().is_none_or(is_strict_zombie) => {
                     Verdict::Answer(Err(Errno::NODEV))
                 }
                 _ => Verdict::Proceed,
@@ -372,6 +372,11 @@ fn attribute(target: &Target, none: Result<i64, Errno>) -> Verdict {
         Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
         Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
     }
+}
+
+/// Whether it is gone and says so of every call.
+fn is_strict_zombie(device: &dyn Plugged) -> bool {
+    device.gone().is_some() && device.contract() == Contract::Strict
 }
 
 /// An inode number that stays the same for a name: FNV-1a, 64 bits.

@@ -1,0 +1,106 @@
+//! Contracts: how a device answers for its zombies. Each class has a table of them, which code, documentation and tests
+//! read.
+
+use crate::Errno;
+use std::{fmt, str::FromStr};
+
+/// How a device answers for its zombies. Whatever it says to its users, the driver is never reached (I1 to I14, I25 to
+/// I34); a contract is about what they see (I15 to I24).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Contract {
+    /// Everything but close, clean-up and queries fails with the one error of the class.
+    #[default]
+    Strict,
+    /// For clients that cannot take that: objects stay and look disconnected, as a display without a cable does.
+    Quiet,
+    /// What Linux itself does today, with its faults: to find out what users of a program can really meet. Where Linux
+    /// would reach the driver, a stand-in answers that keeps what the device last was.
+    Linux,
+}
+
+impl Contract {
+    /// All of them.
+    pub const ALL: [Contract; 3] = [Contract::Strict, Contract::Quiet, Contract::Linux];
+
+    /// As on the command line: `strict`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Contract::Strict => "strict",
+            Contract::Quiet => "quiet",
+            Contract::Linux => "linux",
+        }
+    }
+}
+
+impl fmt::Display for Contract {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// There is no contract of that name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnknownContract(pub String);
+
+impl fmt::Display for UnknownContract {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown contract `{}`", self.0)
+    }
+}
+
+impl std::error::Error for UnknownContract {}
+
+impl FromStr for Contract {
+    type Err = UnknownContract;
+
+    fn from_str(text: &str) -> Result<Self, UnknownContract> {
+        Contract::ALL.into_iter().find(|it| it.name() == text).ok_or_else(|| UnknownContract(text.to_owned()))
+    }
+}
+
+/// What becomes of a call on a zombie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// It fails with that.
+    Fails(Errno),
+    /// It concerns the open file alone, and is answered from what that keeps, as if the device were there.
+    Kept,
+    /// A stand-in carries it out.
+    StandIn,
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fate::Fails(Errno::NODEV) => f.pad("ENODEV"),
+            Fate::Fails(Errno::NXIO) => f.pad("ENXIO"),
+            Fate::Fails(errno) => errno.fmt(f),
+            Fate::Kept => f.pad("as alive, from what the file keeps"),
+            Fate::StandIn => f.pad("as alive, from a stand-in"),
+        }
+    }
+}
+
+/// One row of a class's table: some calls, and what becomes of them under each contract.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// The calls, in words.
+    pub calls: &'static str,
+    /// Under [`Contract::Strict`].
+    pub strict: Fate,
+    /// Under [`Contract::Quiet`].
+    pub quiet: Fate,
+    /// Under [`Contract::Linux`].
+    pub linux: Fate,
+}
+
+impl Terms {
+    /// What becomes of these calls under `contract`.
+    pub const fn under(&self, contract: Contract) -> Fate {
+        match contract {
+            Contract::Strict => self.strict,
+            Contract::Quiet => self.quiet,
+            Contract::Linux => self.linux,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What a program sees of a bus that has gone, by contract.
+
+use crate::stage::{EEPROM, Run, everybody};
+
+/// Opens the bus, is pulled, and says how each call went.
+const CALLS: &str = "
+import errno, fcntl, os, select, struct, sys
+bus = os.open('/dev/i2c-7', os.O_RDWR)
+fcntl.ioctl(bus, 0x0703, 0x50)
+os.write(bus, bytes([0, 0x2a]))
+print('ready', flush=True)
+sys.stdin.readline()
+def say(name, call):
+    try:
+        call()
+        print(name, 'ok', flush=True)
+    except OSError as error:
+        print(name, errno.errorcode[error.errno], flush=True)
+say('slave', lambda: fcntl.ioctl(bus, 0x0703, 0x50))
+say('funcs', lambda: fcntl.ioctl(bus, 0x0705, struct.pack('Q', 0)))
+say('pointer', lambda: os.write(bus, bytes([0])))
+say('read', lambda: print('data', os.read(bus, 1).hex(), flush=True))
+say('unknown', lambda: fcntl.ioctl(bus, 0x1234))
+poll = select.poll()
+poll.register(bus, select.POLLIN)
+print('poll', poll.poll(0)[0][1], flush=True)
+say('open', lambda: os.open('/dev/i2c-7', os.O_RDWR))
+say('again', lambda: os.open(f'/proc/self/fd/{bus}', os.O_RDWR))
+os.close(bus)
+";
+
+/// I15 to I19 as each contract has them; I25 under all of them.
+#[test]
+fn a_zombie_answers_by_its_contract() {
+    let cases = [
+        ("strict", "slave ENODEV, funcs ENODEV, pointer ENODEV, read ENODEV, unknown ENODEV, poll 24"),
+        ("quiet", "slave ok, funcs ok, pointer ENXIO, read ENXIO, unknown ENOTTY, poll 24"),
+        ("linux", "slave ok, funcs ok, pointer ok, data 2a, read ok, unknown ENOTTY, poll 1"),
+    ];
+    for (contract, expected) in cases {
+        for who in everybody() {
+            let mut live = Run::with(&[EEPROM]).contract(contract).by(who).start(["python3", "-c", CALLS]);
+            live.line("ready");
+            assert_eq!(live.command(&["unplug", "i2c-7"]).0, 0);
+            live.say("\n");
+            assert_eq!(live.rest().join(", "), format!("{expected}, open ENOENT, again ENODEV"), "{contract}, {who:?}");
+            assert_eq!(live.exit_code(), 0);
+        }
+    }
+}
+
+/// A transfer that is under way as its bus goes: its end is the contract's, and removal waits for it under none.
+#[test]
+fn a_transfer_in_flight_ends_by_the_contract() {
+    for (contract, end) in [("strict", "ENODEV"), ("quiet", "ENXIO"), ("linux", "ok")] {
+        let program = "
+import errno, fcntl, os
+bus = os.open('/dev/i2c-7', os.O_RDWR)
+fcntl.ioctl(bus, 0x0703, 0x50)
+print('ready', flush=True)
+try:
+    os.read(bus, 1)
+    print('end ok', flush=True)
+except OSError as error:
+    print('end', errno.errorcode[error.errno], flush=True)
+";
+        let mut live =
+            Run::with(&["i2c:24c02@0x50,bus=7,slow=2s"]).contract(contract).start(["python3", "-c", program]);
+        live.line("ready");
+        live.until_ls_says("inside for");
+        assert_eq!(live.command(&["unplug", "i2c-7", "--deadline", "1s"]).0, 0, "{contract}");
+        assert_eq!(live.line("end"), format!("end {end}"), "{contract}");
+        assert_eq!(live.exit_code(), 0);
+    }
+}
