@@ -44,6 +44,13 @@
 //! The numbers I1 to I34 in these pages are the statements of the removal law; `ARCHITECTURE.md` lists them with the
 //! place where each is kept.
 
+#![cfg_attr(not(feature = "std"), no_std)]
+
+#[cfg(all(not(feature = "std"), any(loom, shuttle)))]
+compile_error!("the models of loom and shuttle need the feature `std`");
+
+extern crate alloc;
+
 mod batch;
 mod book;
 mod builder;
@@ -65,6 +72,7 @@ mod noticer;
 mod number;
 mod operation;
 mod parked;
+pub mod platform;
 mod policy;
 mod probe;
 mod queue;
@@ -106,6 +114,10 @@ pub use registry::{Driver, DriverError, DriverId, Registry};
 pub use request::{Cause, Outcome, Request};
 pub use state::{IllegalTransition, State};
 pub use status::Status;
+pub use sync::Instant;
+#[cfg(loom)]
+#[doc(hidden)]
+pub use sync::bare_lock::BareLock;
 pub use tree::{Place, Reset, Tree, TreeError};
 pub use unplug::{Busy, REMOVAL_BUDGET, Unplug};
 pub use users::Users;

@@ -5,7 +5,7 @@ use super::{
     line::{self, Slot},
 };
 use crate::sync::{Chosen, planted};
-use std::{fmt, ops::Deref};
+use core::{fmt, ops::Deref};
 
 /// What an operation holds while it is inside: the hardware cannot go away before it is dropped.
 ///
