@@ -40,6 +40,23 @@
 //! No: whoever unplugs the device waits for you. What has to wait for a condition does so outside, and is woken by the
 //! mark. [`about_to_wait`] catches it in debug builds (I14).
 //!
+//! # Without std
+//! With `default-features = false` the crate needs `core` and `alloc` only, on any target that has atomics of 64 bits. The
+//! interface is the same, and so is the law. What differs:
+//!
+//! - To sleep, to know the time and to tell threads apart it asks a [`platform`], which the program installs before its
+//!   first device. Without one it spins, and what that means for limits is said at [`platform::install`]. [`Instant`] is
+//!   of that clock.
+//! - Every guard is counted, which takes some ten times as long, and [`prepare`] says `false`. The threads of bare guards
+//!   are not known, so [`Busy::guards`] is empty; [`Busy::inside`] counts them. [`about_to_wait`] catches nobody.
+//! - Nobody catches a panic of a hook, of an action or of a driver: it goes on to the program's handler. Where panics
+//!   unwind, its removal is left half done: the device stays dead, and no fence is claimed. Let them not panic, or build
+//!   with `panic = "abort"`.
+//! - There is no process to abort: where guards or handles have been forgotten in a loop until their count is about to
+//!   wrap, a panic comes that nothing can catch; the program's panic handler must not return to what it was doing.
+//! - There is no fork(2), so nothing looks for one.
+//! - An interrupt handler must not call this crate: whoever it interrupts may hold the lock that it would wait for.
+//!
 //! # The removal law
 //! The numbers I1 to I34 in these pages are the statements of the removal law; `ARCHITECTURE.md` lists them with the
 //! place where each is kept.

@@ -152,7 +152,7 @@ impl<S: Part, H: Part> Busy<S, H> {
     }
 
     /// Those inside by a bare guard, one for each. Guards that had to be counted are not known by their thread: see
-    /// [`Guard::into_counted`](crate::Guard::into_counted).
+    /// [`Guard::into_counted`](crate::Guard::into_counted); without std all of them are.
     pub fn guards(&self) -> Vec<GuardInside> {
         self.unplug.life().gate.threads().into_iter().map(GuardInside::new).collect()
     }

@@ -10,7 +10,8 @@
 //!   mark is there; at the end it writes null, and looks again. No locked instruction, and nothing that another thread
 //!   writes. The one who marks pays for both: a heavy [`fence`], and a scan of the slots of all threads.
 //! - The *count*, in one atomic step with the look at the mark, for what does not fit a slot: operations, which may take
-//!   long and change threads; the eighth guard of a thread; a thread that is ending; a process that has no heavy fence.
+//!   long and change threads; the eighth guard of a thread; a thread that is ending; a process that has no heavy fence, and
+//!   any build without std.
 //!
 //! # Why it is right
 //! "The Lemma" is [`fence::Fence`]'s. Whoever marks a gate has a [`heavy_fence`] next; the drain, the heir and
