@@ -4,10 +4,14 @@ use crate::{report::Report, step::Step};
 use std::process::ExitCode;
 
 /// Format, clippy and docs; warnings are errors.
-pub(crate) fn lints() -> [Step; 3] {
+pub(crate) fn lints() -> [Step; 4] {
     [
         Step::cargo("format (cargo fmt --all fixes it)", "fmt --all --check"),
         Step::cargo("clippy", "clippy --workspace --all-targets --quiet -- -D warnings"),
+        Step::cargo(
+            "clippy of the core without std",
+            "clippy -p outlive --no-default-features --all-targets --quiet -- -D warnings",
+        ),
         Step::cargo("docs", "doc --workspace --no-deps --quiet").env("RUSTDOCFLAGS", "-D warnings"),
     ]
 }

@@ -26,6 +26,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         report.run(&step);
     }
     report.run(&Step::cargo("tests and doc tests", "test --workspace --no-fail-fast").tests());
+    report.run(&without_std());
     report.run(&fences());
     report.run(&models("models, each with its bound on preemptions"));
     report.run_here("benches of the core, short forms that only have to work", bench::core_short);
@@ -33,6 +34,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     report.run_here("bench of the run front, a short form that only has to work", bench::run_front_short);
     report.run_here("bench of the explorer, a short form that only has to work", bench::explore_short);
     Ok(report.finish())
+}
+
+/// The core without std. By itself: any package beside it that wants std would turn it on for this one, too.
+fn without_std() -> Step {
+    Step::cargo("the core without std", "test -p outlive --no-default-features --no-fail-fast").tests()
 }
 
 /// The gate on real processors, also with a fence that is too weak, which they have to find.

@@ -1,7 +1,13 @@
 //! Many devices at once, for the price of one heavy fence.
 
-use crate::{Busy, Device, Gone, Policy, Reason, Unplug, device::Part, gate, sync::Instant};
-use std::{fmt, time::Duration};
+use crate::{
+    Busy, Device, Gone, Policy, Reason, Unplug,
+    device::Part,
+    gate,
+    sync::{Instant, process_id},
+};
+use alloc::vec::Vec;
+use core::{fmt, time::Duration};
 
 /// Begins the removal of many devices, as [`Device::unplug`] does for one: they are all marked, then comes one heavy
 /// fence for all, and then each takes its steps, in the given order. (Unplugging a hundred thousand one by one costs a
@@ -10,7 +16,7 @@ pub fn unplug_all<'a, S: Part, H: Part>(
     devices: impl IntoIterator<Item = &'a Device<S, H>>,
     reason: Reason,
 ) -> Batch<S, H> {
-    let (gone, process) = (Gone::now(reason), std::process::id());
+    let (gone, process) = (Gone::now(reason), process_id());
     let mark = |device: &Device<S, H>| {
         let is_copy = device.life().gate.is_copy_in(process);
         (device.begun(), is_copy, !is_copy && device.life().mark(gone, Policy::Detach))
@@ -51,7 +57,7 @@ impl<S: Part, H: Part> Batch<S, H> {
         let left = || deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
         for end in &mut ends {
             if end.is_err() {
-                *end = std::mem::replace(end, Ok(None)).or_else(|busy| busy.wait(left()));
+                *end = core::mem::replace(end, Ok(None)).or_else(|busy| busy.wait(left()));
             }
         }
         ends

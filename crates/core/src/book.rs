@@ -5,7 +5,8 @@ use crate::{
     hook::Hook,
     sync::{Instant, ThreadId, planted, this_thread},
 };
-use std::{collections::BTreeMap, task::Waker};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use core::task::Waker;
 
 /// Called with an operation once the state admits it, or with the reason why it never will.
 pub(crate) type Resume<S, H> = Box<dyn FnOnce(Result<Operation<S, H>, Refused>) + Send>;
@@ -92,7 +93,7 @@ impl<S, H> Book<S, H> {
 
     fn may_leave(&mut self) -> bool {
         let empty = self.inside() == 0 || planted!(BookLeavesAtMark);
-        self.is_marked() && empty && std::mem::take(&mut self.guest)
+        self.is_marked() && empty && core::mem::take(&mut self.guest)
     }
 
     /// How many of those recorded are inside.
@@ -155,7 +156,7 @@ impl Record {
     #[must_use]
     pub(crate) fn cancel(&mut self, cause: Cause) -> Vec<Hook<Cause>> {
         self.cancelled.get_or_insert(cause);
-        std::mem::take(&mut self.on_cancel)
+        core::mem::take(&mut self.on_cancel)
     }
 }
 

@@ -3,7 +3,8 @@ use crate::{
     life::{Life, Terms},
     sync::Mutex,
 };
-use std::fmt;
+use alloc::boxed::Box;
+use core::fmt;
 
 /// Makes a device that has more to it than [`Device::new`] gives it.
 ///

@@ -3,7 +3,8 @@ use crate::{
     life::Life,
     sync::{Arc, Instant, Ordering, lock},
 };
-use std::{fmt, time::Duration};
+use alloc::{boxed::Box, vec::Vec};
+use core::{fmt, time::Duration};
 
 /// A device, as its owner holds it.
 ///

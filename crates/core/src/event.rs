@@ -2,12 +2,10 @@
 
 use crate::{
     Generation, Reason,
-    sync::{Arc, Condvar, Mutex, PlainArc, Weak, lock, wait},
+    sync::{Arc, Condvar, Instant, Mutex, PlainArc, Weak, lock, wait},
 };
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use alloc::{borrow::ToOwned, collections::VecDeque, string::String, vec::Vec};
+use core::time::Duration;
 
 /// How many events a watcher may lag behind before the oldest are dropped and counted.
 const QUEUE: usize = 1024;
@@ -94,8 +92,8 @@ impl Events {
     }
 }
 
-impl std::fmt::Debug for Events {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for Events {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Events").field("watchers", &lock(&self.bus.state).watchers.len()).finish()
     }
 }
@@ -136,12 +134,12 @@ impl Watcher {
 
     /// How many events were dropped because this watcher lagged, since it last asked.
     pub fn take_lost(&self) -> u64 {
-        std::mem::take(&mut lock(&self.queue.state).lost)
+        core::mem::take(&mut lock(&self.queue.state).lost)
     }
 }
 
-impl std::fmt::Debug for Watcher {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Watcher").field("waiting", &lock(&self.queue.state).events.len()).finish()
     }
 }

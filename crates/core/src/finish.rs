@@ -1,5 +1,5 @@
 use crate::{State, Unplug, device::Part, hook::remember, sync::lock};
-use std::{
+use core::{
     fmt,
     future::Future,
     pin::Pin,

@@ -1,8 +1,5 @@
-use crate::sync::{AtomicU64, OnceLock, Ordering};
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use crate::sync::{AtomicU64, Instant, OnceLock, Ordering};
+use core::{fmt, time::Duration};
 
 /// Which life of a thing this is: the first time it is plugged in is generation 1, plugged again it is 2, and so on.
 /// Generations of one number never repeat, so a number and a generation together never name two devices (I26).
@@ -71,7 +68,7 @@ impl fmt::Display for Gone {
     }
 }
 
-impl std::error::Error for Gone {}
+impl core::error::Error for Gone {}
 
 /// What the times in a [`GoneCell`] count from. Made with the first device.
 fn epoch() -> Instant {

@@ -1,5 +1,5 @@
 use crate::gate::this_thread_number;
-use std::fmt;
+use core::fmt;
 
 /// One who is inside by a bare guard, without a record (I6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -2,10 +2,11 @@ use crate::{
     Gone, Guard, Operation, Refused, Status, Watch,
     life::Life,
     state::Who,
-    sync::{Arc, Ordering},
+    sync::{Arc, Ordering, abort},
     watch::Kind,
 };
-use std::fmt;
+use alloc::boxed::Box;
+use core::fmt;
 
 /// Names one open file of a device, for as long as the process lives.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -40,7 +41,7 @@ impl<S, H> Handle<S, H> {
     fn counted(life: &Arc<Life<S, H>>, id: u64) -> Self {
         if life.handles.fetch_add(1, Ordering::Relaxed) > TOO_MANY {
             // They have been forgotten in a loop, and the count is about to wrap.
-            std::process::abort();
+            abort();
         }
         Handle { life: life.clone(), id }
     }

@@ -2,23 +2,20 @@
 //!
 //! None is made with a lock of this crate held, so a hook may call whatever it likes. One that panics keeps neither the
 //! others from running nor the device from going: the panic hook has reported it, and there is nobody here to give it
-//! to.
+//! to. (Without std nobody can catch a panic: it goes on to the program's own handler.)
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    task::Waker,
-};
+use alloc::{boxed::Box, vec::Vec};
+use core::task::Waker;
 
 pub(crate) type Hook<A> = Box<dyn FnOnce(A) + Send>;
 
 /// Calls out.
 pub(crate) fn run(call: impl FnOnce()) {
-    if cfg!(any(loom, shuttle)) {
-        // A panic in a model is a bug that it has found, and must get out.
-        call();
-    } else {
-        let _ = catch_unwind(AssertUnwindSafe(call));
-    }
+    // A panic in a model is a bug that it has found, and must get out.
+    #[cfg(any(not(feature = "std"), loom, shuttle))]
+    call();
+    #[cfg(all(feature = "std", not(any(loom, shuttle))))]
+    let _ = std::panic::catch_unwind(core::panic::AssertUnwindSafe(call));
 }
 
 /// Runs hooks in their order.

@@ -40,9 +40,33 @@
 //! No: whoever unplugs the device waits for you. What has to wait for a condition does so outside, and is woken by the
 //! mark. [`about_to_wait`] catches it in debug builds (I14).
 //!
+//! # Without std
+//! With `default-features = false` the crate needs `core` and `alloc` only, on any target that has atomics of 64 bits. The
+//! interface is the same, and so is the law. What differs:
+//!
+//! - To sleep, to know the time and to tell threads apart it asks a [`platform`], which the program installs before its
+//!   first device. Without one it spins, and what that means for limits is said at [`platform::install`]. [`Instant`] is
+//!   of that clock.
+//! - Every guard is counted, which takes some ten times as long, and [`prepare`] says `false`. The threads of bare guards
+//!   are not known, so [`Busy::guards`] is empty; [`Busy::inside`] counts them. [`about_to_wait`] catches nobody.
+//! - Nobody catches a panic of a hook, of an action or of a driver: it goes on to the program's handler. Where panics
+//!   unwind, its removal is left half done: the device stays dead, and no fence is claimed. Let them not panic, or build
+//!   with `panic = "abort"`.
+//! - There is no process to abort: where guards or handles have been forgotten in a loop until their count is about to
+//!   wrap, a panic comes that nothing can catch; the program's panic handler must not return to what it was doing.
+//! - There is no fork(2), so nothing looks for one.
+//! - An interrupt handler must not call this crate: whoever it interrupts may hold the lock that it would wait for.
+//!
 //! # The removal law
 //! The numbers I1 to I34 in these pages are the statements of the removal law; `ARCHITECTURE.md` lists them with the
 //! place where each is kept.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+
+#[cfg(all(not(feature = "std"), any(loom, shuttle)))]
+compile_error!("the models of loom and shuttle need the feature `std`");
+
+extern crate alloc;
 
 mod batch;
 mod book;
@@ -65,6 +89,7 @@ mod noticer;
 mod number;
 mod operation;
 mod parked;
+pub mod platform;
 mod policy;
 mod probe;
 mod queue;
@@ -106,6 +131,10 @@ pub use registry::{Driver, DriverError, DriverId, Registry};
 pub use request::{Cause, Outcome, Request};
 pub use state::{IllegalTransition, State};
 pub use status::Status;
+pub use sync::Instant;
+#[cfg(loom)]
+#[doc(hidden)]
+pub use sync::bare_lock::BareLock;
 pub use tree::{Place, Reset, Tree, TreeError};
 pub use unplug::{Busy, REMOVAL_BUDGET, Unplug};
 pub use users::Users;

@@ -6,7 +6,12 @@ use crate::{
     hook::Hook,
     sync::{Instant, PlainArc},
 };
-use std::{any::Any, fmt, time::Duration};
+use alloc::{
+    boxed::Box,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::{any::Any, fmt, time::Duration};
 
 /// The hardware of a device, whose type its owner knows.
 pub type AnyHardware = Box<dyn Any + Send>;

@@ -4,7 +4,8 @@ use crate::{
     hook,
     sync::{Arc, Condvar, Mutex, ThreadId, lock, planted, this_thread, wait},
 };
-use std::{collections::BTreeMap, fmt, marker::PhantomData};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use core::{fmt, marker::PhantomData};
 
 /// One of the two lifetimes.
 pub trait Lifetime: sealed::Lifetime + Send + Sync + 'static {}
@@ -106,7 +107,7 @@ impl<T> fmt::Debug for LifeOver<T> {
     }
 }
 
-impl<T> std::error::Error for LifeOver<T> {}
+impl<T> core::error::Error for LifeOver<T> {}
 
 impl<L: Lifetime> Managed<L> {
     /// An empty list, of no device yet: [`Builder::managed`](crate::Builder::managed) gives it one. A list that no
@@ -340,7 +341,7 @@ impl ListState {
 
     /// Whether a group is that one, or in it.
     fn is_in(&self, group: u64, outer: u64) -> bool {
-        std::iter::successors(Some(group), |group| self.groups.get(group).copied()).any(|group| group == outer)
+        core::iter::successors(Some(group), |group| self.groups.get(group).copied()).any(|group| group == outer)
     }
 }
 

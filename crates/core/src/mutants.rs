@@ -108,6 +108,16 @@ mutants! {
     AddedTooLate,
     /// A call looks at the state, then at the book again to be parked or to enter.
     AdmittedInTwoSteps,
+    /// The lock of builds without std is taken without acquiring what its last holder did.
+    LockRelaxed,
+    /// It is opened without releasing what its holder did.
+    UnlockRelaxed,
+    /// It wakes nobody when it is opened.
+    UnlockDoesNotWake,
+    /// Who was woken takes it as if nobody else slept.
+    SleepersForgotten,
+    /// The condition variable of those builds looks at its count after it has opened the lock.
+    CountReadUnlocked,
 }
 
 // std's: the model must not see it.

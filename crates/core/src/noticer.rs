@@ -4,7 +4,7 @@ use crate::{
     life::Life,
     sync::{Arc, Mutex, PlainArc, lock},
 };
-use std::fmt;
+use core::fmt;
 
 /// A driver's way to say that its hardware has gone (I34): a bus that answers nothing any more, a server that hung up.
 ///
@@ -76,7 +76,7 @@ impl Noticer {
                 owner.life.begin_removal(reason, Policy::Detach);
             }
         });
-        let before = std::mem::replace(&mut *lock(&self.notice), Notice::Attached(mark.clone()));
+        let before = core::mem::replace(&mut *lock(&self.notice), Notice::Attached(mark.clone()));
         if let Notice::Noticed(reason) = before {
             mark(reason);
         }

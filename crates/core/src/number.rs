@@ -4,7 +4,8 @@ use crate::{
     Generation,
     sync::{Arc, AtomicU64, Mutex, Ordering, PlainArc, Weak, lock, planted},
 };
-use std::{collections::BTreeMap, fmt};
+use alloc::collections::BTreeMap;
+use core::fmt;
 
 /// The numbers of one class: the 7 of i2c-7.
 #[derive(Clone, Default)]
@@ -38,7 +39,7 @@ impl fmt::Display for Held {
     }
 }
 
-impl std::error::Error for Held {}
+impl core::error::Error for Held {}
 
 impl Numbers {
     /// None given out.

@@ -4,7 +4,8 @@ use crate::{
     state::{Admission, Who},
     sync::{MutexGuard, lock, planted},
 };
-use std::{fmt, time::Duration};
+use alloc::boxed::Box;
+use core::{fmt, time::Duration};
 
 /// One operation that is inside: who, what, and since when (I6).
 #[derive(Clone, PartialEq, Eq, Debug)]

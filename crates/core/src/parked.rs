@@ -1,5 +1,5 @@
 use crate::{Cause, Handle, Operation, Outcome, Request, request::Answerer};
-use std::fmt;
+use core::fmt;
 
 /// A request that its driver keeps outside the gate: made with [`Request::park`].
 ///

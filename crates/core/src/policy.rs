@@ -1,4 +1,5 @@
-use std::{fmt, str::FromStr};
+use alloc::{borrow::ToOwned, string::String};
+use core::{fmt, str::FromStr};
 
 /// What a removal does about those who are using the device (I6). Whatever it is, the mark, the fence and their order
 /// are the same, and handles become zombies.
@@ -44,7 +45,7 @@ impl fmt::Display for UnknownPolicy {
     }
 }
 
-impl std::error::Error for UnknownPolicy {}
+impl core::error::Error for UnknownPolicy {}
 
 impl FromStr for Policy {
     type Err = UnknownPolicy;

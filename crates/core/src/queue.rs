@@ -5,8 +5,8 @@ use crate::{
     hook::{remember, run, wake},
     sync::{Condvar, Instant, Mutex, PlainArc, Weak, lock, planted, wait},
 };
-use std::{
-    collections::VecDeque,
+use alloc::{collections::VecDeque, vec::Vec};
+use core::{
     fmt,
     future::poll_fn,
     task::{Poll, Waker},
@@ -139,7 +139,7 @@ impl<E> Queue<E> {
 
     fn notify(&self) {
         let mut state = lock(&self.state);
-        let (wakers, hook) = (std::mem::take(&mut state.wakers), state.on_readable.clone());
+        let (wakers, hook) = (core::mem::take(&mut state.wakers), state.on_readable.clone());
         drop(state);
         self.changed.notify_all();
         wake(wakers);

@@ -1,5 +1,5 @@
 use crate::{Gone, State};
-use std::fmt;
+use core::fmt;
 
 /// Why a handle was not opened, or an operation not begun.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,4 +41,4 @@ impl fmt::Display for Refused {
     }
 }
 
-impl std::error::Error for Refused {}
+impl core::error::Error for Refused {}

@@ -5,7 +5,15 @@ use crate::{
     sync::{Condvar, Instant, Mutex, MutexGuard, PlainArc, lock, planted, wait},
     unplug_all,
 };
-use std::{collections::BTreeMap, error::Error, fmt, time::Duration};
+use alloc::{
+    borrow::ToOwned,
+    boxed::Box,
+    collections::BTreeMap,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::{error::Error, fmt, time::Duration};
 
 type ProbeError = Box<dyn Error + Send + Sync>;
 

@@ -2,7 +2,8 @@ use crate::{
     Gone, Handle, Operation, Parked,
     sync::{Arc, Mutex, lock, planted},
 };
-use std::fmt;
+use alloc::boxed::Box;
+use core::fmt;
 
 /// Why an operation was cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,4 +1,4 @@
-use std::fmt;
+use core::fmt;
 
 /// What a device is doing, as those who begin an [`Operation`](crate::Operation) or open a handle meet it.
 ///
@@ -145,4 +145,4 @@ impl fmt::Display for IllegalTransition {
     }
 }
 
-impl std::error::Error for IllegalTransition {}
+impl core::error::Error for IllegalTransition {}

@@ -5,7 +5,8 @@ use crate::{
     limb::{Leaving, Limb, Removal, Stuck, fence, pull},
     sync::{Mutex, MutexGuard, PlainArc, Weak, lock, planted},
 };
-use std::{collections::BTreeMap, error::Error, fmt, time::Duration};
+use alloc::{borrow::ToOwned, boxed::Box, collections::BTreeMap, string::String, vec::Vec};
+use core::{error::Error, fmt, time::Duration};
 
 /// A place in a tree, where one device after the other may be: each reset of a device above makes the next generation.
 /// Places come from the tree only and are never used again, so no cycle can be made, and no child without a parent.
@@ -172,7 +173,7 @@ impl Tree {
                 let forest = lock(&forest);
                 let limb = forest.nodes.get(&place).and_then(|node| node.limb.as_ref());
                 // Not those of another generation.
-                let mine = limb.is_some_and(|limb| std::ptr::addr_eq(PlainArc::as_ptr(limb), me.as_ptr()));
+                let mine = limb.is_some_and(|limb| core::ptr::addr_eq(PlainArc::as_ptr(limb), me.as_ptr()));
                 if mine { forest.limbs_below(place) } else { Leaving::new() }
             };
             pull(&below, gone);
@@ -308,7 +309,7 @@ impl Forest {
     /// `place`, and those above it.
     fn line(&self, place: Place) -> Vec<Place> {
         let above = |place: &Place| self.nodes.get(place)?.parent;
-        std::iter::successors(Some(place), above).collect()
+        core::iter::successors(Some(place), above).collect()
     }
 
     /// Takes `place` and all that hangs on it out of the tree: from here on nothing can be added to any of them. What
@@ -351,7 +352,7 @@ impl Forest {
     fn begin_reset(&mut self, place: Place) -> Result<(Leaving, Vec<Place>), TreeError> {
         self.alive(place)?;
         let below = self.below(place);
-        let above = std::iter::successors(self.node(place)?.parent, |place| self.nodes.get(place)?.parent);
+        let above = core::iter::successors(self.node(place)?.parent, |place| self.nodes.get(place)?.parent);
         let resetting = |place: &Place| self.nodes.get(place).is_some_and(|node| node.resetting);
         if below.iter().any(resetting) || above.into_iter().any(|place| resetting(&place)) {
             return Err(TreeError::Resetting);

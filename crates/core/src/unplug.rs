@@ -6,7 +6,13 @@ use crate::{
     life::Life,
     sync::{Instant, lock, planted, this_thread},
 };
-use std::{fmt, future::IntoFuture, time::Duration};
+use alloc::{
+    borrow::ToOwned,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::{fmt, future::IntoFuture, time::Duration};
 
 /// The removal budget T: how long an unplug is waited for unless its owner says otherwise.
 pub const REMOVAL_BUDGET: Duration = Duration::from_secs(1);
@@ -146,7 +152,7 @@ impl<S: Part, H: Part> Busy<S, H> {
     }
 
     /// Those inside by a bare guard, one for each. Guards that had to be counted are not known by their thread: see
-    /// [`Guard::into_counted`](crate::Guard::into_counted).
+    /// [`Guard::into_counted`](crate::Guard::into_counted); without std all of them are.
     pub fn guards(&self) -> Vec<GuardInside> {
         self.unplug.life().gate.threads().into_iter().map(GuardInside::new).collect()
     }
@@ -218,4 +224,4 @@ impl<S: Part, H: Part> fmt::Debug for Busy<S, H> {
     }
 }
 
-impl<S: Part, H: Part> std::error::Error for Busy<S, H> {}
+impl<S: Part, H: Part> core::error::Error for Busy<S, H> {}

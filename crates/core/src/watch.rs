@@ -1,5 +1,5 @@
 use crate::{Gone, hook::Hook, life::Life, sync::Arc};
-use std::fmt;
+use core::fmt;
 
 /// What is watched for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

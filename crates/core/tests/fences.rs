@@ -1,13 +1,15 @@
 //! The gate's own source with other fences under it: with a heavy fence that is too weak real processors break it, and
 //! the canary sees that; without any, all are counted.
-#![cfg(all(target_os = "linux", not(any(loom, shuttle))))]
+#![cfg(all(target_os = "linux", feature = "std", not(any(loom, shuttle))))]
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "these tests use a part of what they include")]
+
+extern crate alloc;
 
 #[path = "../src/gate/mod.rs"]
 mod gate;
 #[path = "../src/hook.rs"]
 mod hook;
-#[path = "../src/sync.rs"]
+#[path = "../src/sync/mod.rs"]
 mod real;
 
 /// The crate's, but for the fence.

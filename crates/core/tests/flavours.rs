@@ -292,9 +292,9 @@ fn a_device_and_its_handles_can_be_asked() {
     assert_eq!(device.status(), handle.status());
 }
 
-/// I14: in a debug build waiting inside a gate is caught; not when the guard is off the account, or somebody else's.
+/// I14: in a debug build with std waiting inside a gate is caught; not when the guard is off the account, or somebody else's.
 #[test]
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "std"))]
 fn waiting_inside_is_caught() {
     let device = Device::new((), 7);
     let handle = device.open().unwrap();

@@ -1,5 +1,5 @@
 //! A process that has a device by fork(2) has a copy of it, and of those inside, but not the threads that would leave.
-#![cfg(all(target_os = "linux", not(loom)))]
+#![cfg(all(target_os = "linux", feature = "std", not(loom)))]
 #![expect(unsafe_code, reason = "fork(2) has no safe wrapper: this test's own threads are few, and known")]
 
 use outlive::{Builder, Device, Reason, State, Step, Users};

@@ -138,7 +138,9 @@ fn an_unplug_that_nobody_waits_for_loses_nothing() {
 }
 
 /// Hardware whose own end panics takes nobody else down: the last one to leave knows nothing of it.
+/// (Without std nobody catches a panic.)
 #[test]
+#[cfg(feature = "std")]
 fn abandoned_hardware_may_panic() {
     #[derive(Debug)]
     struct Angry;

@@ -5,8 +5,11 @@
 //! expected way. loom has no time, so a model waits without a limit or with a limit of zero.
 #![cfg(loom)]
 
+#[path = "loom/locks.rs"]
+mod locks;
 mod planted;
 
+use locks::{in_turns, told};
 use loom::{
     sync::{
         Arc, Mutex,
@@ -817,6 +820,7 @@ passes! {
     interrupt_or_park slow_client watch_or_mark abandoned claims
     child_or_unplug part_or_whole bind_or_withdraw gone_or_withdrawn event_or_end added_or_over group_or_end early_or_end released_in_reverse
     begin_or_mark hooks_or_mark parked_outside_or_mark parked_or_resumed
+    in_turns told
 }
 
 /// The model that finds a planted bug, and what it says then.
@@ -825,6 +829,9 @@ fn finder(mutant: Mutant) -> (fn(), &'static str) {
     const STUCK: &str = "deadlock";
     match mutant {
         Mutant::CheckBeforeCount => (counted, RACE),
+        Mutant::LockRelaxed | Mutant::UnlockRelaxed => (in_turns, RACE),
+        Mutant::UnlockDoesNotWake | Mutant::SleepersForgotten => (in_turns, STUCK),
+        Mutant::CountReadUnlocked => (told, STUCK),
         Mutant::CheckBeforeHold => (slot, RACE),
         Mutant::NoHeavyFence => (slot, RACE),
         Mutant::HeavyBeforeMark => (slot, RACE),

@@ -147,7 +147,9 @@ fn what_comes_too_late_comes_back() {
 }
 
 /// An action may do what it likes with its own list; and one that panics keeps none from running.
+/// (Without std nobody catches a panic.)
 #[test]
+#[cfg(feature = "std")]
 fn actions_may_use_the_list_and_panic() {
     let log = Log::default();
     let list = Managed::<HardwareLife>::new();

@@ -249,7 +249,9 @@ fn the_steps_have_one_order() {
 }
 
 /// I13, I31: of many unplugs one acts, all return after the fence, and the first reason stays.
+/// (Without std, and a platform that tells threads apart: `bare.rs`.)
 #[test]
+#[cfg(feature = "std")]
 fn many_unplugs_are_one() {
     for _ in 0..200 {
         let inside = Arc::new(AtomicUsize::new(1));
@@ -283,7 +285,9 @@ fn many_unplugs_are_one() {
 }
 
 /// I10: a hook that panics keeps neither the others from running nor the device from going.
+/// (Without std nobody catches a panic: `bare.rs`.)
 #[test]
+#[cfg(feature = "std")]
 fn panicking_hooks_do_not_stop_a_removal() {
     let ran = Arc::new(AtomicUsize::new(0));
     let device = Builder::new().observed(|step| panic!("an observer that panics at {step:?}")).build((), 7);
@@ -316,11 +320,11 @@ fn no_path_makes_a_live_handle() {
     let device = Device::new("shared", ());
     let handle = device.open().unwrap();
     assert!(handle.gone().is_none() && device.gone().is_none());
-    let before = Instant::now();
+    let before = outlive::Instant::now();
     let unplug = device.unplug(Reason::Orderly);
     let refused = device.open().unwrap_err();
     let gone = refused.gone().unwrap();
-    assert!(gone.reason == Reason::Orderly && gone.since >= before && gone.since <= Instant::now());
+    assert!(gone.reason == Reason::Orderly && gone.since >= before && gone.since <= outlive::Instant::now());
     assert_eq!(handle.reopen().unwrap_err(), refused);
     assert_eq!(handle.begin("read").unwrap_err(), refused);
     assert_eq!(handle.clone().enter().unwrap_err(), gone);

@@ -1,11 +1,12 @@
 //! How many bare guards each thread has, in debug builds only: whoever is about to sleep asks (I14).
+//! Without std nothing is kept, since there is no place that belongs to a thread.
 
-#[cfg(any(not(debug_assertions), loom, shuttle))]
+#[cfg(any(not(debug_assertions), not(feature = "std"), loom, shuttle))]
 pub(crate) use nothing::{Account, guards_here};
-#[cfg(all(debug_assertions, not(any(loom, shuttle))))]
+#[cfg(all(debug_assertions, feature = "std", not(any(loom, shuttle))))]
 pub(crate) use thread::{Account, guards_here};
 
-#[cfg(all(debug_assertions, not(any(loom, shuttle))))]
+#[cfg(all(debug_assertions, feature = "std", not(any(loom, shuttle))))]
 mod thread {
     use crate::sync::{Arc, AtomicUsize, Ordering};
 
@@ -40,7 +41,7 @@ mod thread {
     }
 }
 
-#[cfg(any(not(debug_assertions), loom, shuttle))]
+#[cfg(any(not(debug_assertions), not(feature = "std"), loom, shuttle))]
 mod nothing {
     /// Nothing is kept.
     pub(crate) struct Account;

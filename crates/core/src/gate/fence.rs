@@ -1,7 +1,6 @@
 //! The asymmetric fence: nearly free for those who enter and leave, dear for the one who unplugs.
 
-use crate::sync::Chosen;
-use std::sync::OnceLock;
+use crate::sync::{Chosen, OnceLock};
 
 /// The two sides of an asymmetric fence.
 ///
@@ -68,14 +67,14 @@ pub(super) fn heavy() {
 }
 
 /// membarrier(2), private and expedited: Linux 4.14.
-#[cfg(all(target_os = "linux", not(any(loom, miri, shuttle))))]
+#[cfg(all(target_os = "linux", feature = "std", not(any(loom, miri, shuttle))))]
 pub(crate) mod membarrier {
     use super::Fence;
+    use core::sync::atomic::{Ordering, compiler_fence, fence};
     use rustix::{
         io::Errno,
         thread::{MembarrierCommand, gettid, membarrier},
     };
-    use std::sync::atomic::{Ordering, compiler_fence, fence};
 
     pub(crate) struct Membarrier;
 
@@ -122,10 +121,10 @@ pub(crate) mod membarrier {
 }
 
 /// Where there is no heavy fence: all count.
-#[cfg(any(not(target_os = "linux"), miri, shuttle))]
+#[cfg(any(not(target_os = "linux"), not(feature = "std"), miri, shuttle))]
 pub(crate) struct Counted;
 
-#[cfg(any(not(target_os = "linux"), miri, shuttle))]
+#[cfg(any(not(target_os = "linux"), not(feature = "std"), miri, shuttle))]
 impl Fence for Counted {
     fn prepare() -> bool {
         false

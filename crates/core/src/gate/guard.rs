@@ -5,12 +5,12 @@ use super::{
     line::{self, Slot},
 };
 use crate::sync::{Chosen, planted};
-use std::{fmt, ops::Deref};
+use core::{fmt, ops::Deref};
 
 /// What an operation holds while it is inside: the hardware cannot go away before it is dropped.
 ///
 /// A guard is `Send`. Do not sleep on a condition while you hold one (I14): unplugging waits for it. One that is
-/// forgotten ([`std::mem::forget`]) stays inside for ever, and no unplug of the device will finish.
+/// forgotten ([`core::mem::forget`]) stays inside for ever, and no unplug of the device will finish.
 pub struct Guard<'a, H> {
     /// Where it stands; `None` if it is in the count.
     pub(super) slot: Option<&'static Slot>,

@@ -17,7 +17,8 @@ use crate::sync::{
     lines::{AtomicPtr, AtomicU32, AtomicUsize},
     planted,
 };
-use std::{cell::Cell, ptr};
+use alloc::boxed::Box;
+use core::{cell::Cell, ptr};
 
 /// Guards that a thread can hold at a time without counting. The eighth word of the line names its owner.
 pub(super) const SLOTS: usize = if cfg!(loom) { 2 } else { 7 };
@@ -138,7 +139,7 @@ impl Block {
 
 /// Every line there is.
 pub(super) fn all() -> impl Iterator<Item = &'static Line> {
-    std::iter::successors(Some(first()), |block| block.next()).flat_map(|block| &block.lines)
+    core::iter::successors(Some(first()), |block| block.next()).flat_map(|block| &block.lines)
 }
 
 /// Empties what guards that were forgotten have left of `gate`, which is about to go, so that no gate that comes to lie
@@ -273,9 +274,9 @@ mod model {
 
     impl Block {
         pub(super) fn new() -> Self {
-            let slots = || std::array::from_fn(|_| Slot(AtomicUsize::new(NULL)));
+            let slots = || core::array::from_fn(|_| Slot(AtomicUsize::new(NULL)));
             let line = |_| Line { slots: slots(), owner: AtomicU32::new(FREE) };
-            Block { next: AtomicPtr::new(ptr::null_mut()), lines: std::array::from_fn(line) }
+            Block { next: AtomicPtr::new(ptr::null_mut()), lines: core::array::from_fn(line) }
         }
     }
 

@@ -10,7 +10,8 @@
 //!   mark is there; at the end it writes null, and looks again. No locked instruction, and nothing that another thread
 //!   writes. The one who marks pays for both: a heavy [`fence`], and a scan of the slots of all threads.
 //! - The *count*, in one atomic step with the look at the mark, for what does not fit a slot: operations, which may take
-//!   long and change threads; the eighth guard of a thread; a thread that is ending; a process that has no heavy fence.
+//!   long and change threads; the eighth guard of a thread; a thread that is ending; a process that has no heavy fence, and
+//!   any build without std.
 //!
 //! # Why it is right
 //! "The Lemma" is [`fence::Fence`]'s. Whoever marks a gate has a [`heavy_fence`] next; the drain, the heir and
@@ -50,19 +51,31 @@ pub(crate) mod fence;
 mod guard;
 #[cfg(loom)]
 pub(crate) mod interrupts;
+#[cfg(feature = "std")]
 mod line;
+#[cfg(not(feature = "std"))]
+#[path = "no_lines.rs"]
+mod line;
+#[cfg(any(loom, not(feature = "std")))]
+pub(crate) mod mutex;
+#[cfg(not(feature = "std"))]
+pub(crate) mod once;
 
 use crate::{
     hook::{self, Hook},
-    sync::{AtomicUsize, Chosen, Condvar, Mutex, MutexGuard, Ordering, UnsafeCell, lock, planted, wait},
+    sync::{
+        AtomicUsize, Chosen, Condvar, Instant, Mutex, MutexGuard, Ordering, UnsafeCell, abort, lock, planted,
+        process_id, wait,
+    },
 };
 pub(crate) use account::guards_here;
+use alloc::{boxed::Box, vec::Vec};
 pub use guard::Guard;
 
 use account::Account;
+use core::{ptr, task::Waker};
 use fence::Fence;
 use line::Slot;
-use std::{process, ptr, task::Waker, time::Instant};
 
 const DYING: usize = 1;
 const ONE: usize = 2;
@@ -115,7 +128,7 @@ impl<H> Gate<H> {
         fence::decide();
         Gate {
             word: AtomicUsize::new(0),
-            process: process::id(),
+            process: process_id(),
             way_out: Mutex::new(None),
             drained: Condvar::new(),
             hardware: UnsafeCell::new(Some(hardware)),
@@ -177,7 +190,7 @@ impl<H> Gate<H> {
         Chosen::poll();
         let word = self.word.fetch_add(ONE, Ordering::Acquire);
         if word > TOO_MANY {
-            process::abort();
+            abort();
         }
         let alive = word & DYING == 0 || planted!(CheckBeforeCount | EnterIgnoresMark);
         Chosen::poll();
@@ -218,7 +231,7 @@ impl<H> Gate<H> {
             Chosen::poll();
         }
         if self.word.fetch_add(ONE, Ordering::AcqRel) > TOO_MANY {
-            process::abort();
+            abort();
         }
         Chosen::poll();
         if !planted!(ClearBeforeCount) {
@@ -249,7 +262,7 @@ impl<H> Gate<H> {
         let mut left = LeftBehind { inheritance: None, sleepers: false, wakers: Vec::new() };
         let Some(waiting) = way_out.as_mut() else { return left };
         left.sleepers = waiting.sleepers > 0;
-        left.wakers = std::mem::take(&mut waiting.wakers);
+        left.wakers = core::mem::take(&mut waiting.wakers);
         if waiting.heir.is_none() || planted!(HeirForgotten) {
             return left;
         }
@@ -285,7 +298,7 @@ impl<H> Gate<H> {
     /// Whether it is the copy of a gate that belongs to another process: fork(2) was called since. Those inside may not
     /// exist here, and so never leave; locks that they held stay locked.
     pub(crate) fn is_copy(&self) -> bool {
-        self.is_copy_in(process::id())
+        self.is_copy_in(process_id())
     }
 
     /// The same for a process that has been asked for its number, which is a system call.
@@ -460,7 +473,7 @@ fn waiting<'a, H>(way_out: &'a mut WayOutGuard<'_, H>) -> &'a mut WayOut<H> {
 
 /// After the hardware has been taken out: futures that wait for it learn that.
 fn taken<H>(mut way_out: WayOutGuard<'_, H>) {
-    let wakers = way_out.as_mut().map(|waiting| std::mem::take(&mut waiting.wakers)).unwrap_or_default();
+    let wakers = way_out.as_mut().map(|waiting| core::mem::take(&mut waiting.wakers)).unwrap_or_default();
     drop(way_out);
     hook::wake(wakers);
 }

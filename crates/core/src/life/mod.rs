@@ -13,6 +13,7 @@ use crate::{
     sync::{AtomicU8, AtomicU32, AtomicU64, Condvar, Mutex, Ordering, lock, this_thread},
     users::Users,
 };
+use alloc::{boxed::Box, vec::Vec};
 
 /// How far a removal has come. The order is that of I10, for every device.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -8,6 +8,7 @@ use crate::{
     sync::{Instant, MutexGuard, Ordering, lock, planted, this_thread, wait},
     watch::Kind,
 };
+use alloc::vec::Vec;
 
 impl<S, H> Life<S, H> {
     /// The mark, the names, the waking, in that order and once. A second caller leaves at once; it finds the rest in
@@ -82,7 +83,7 @@ impl<S, H> Life<S, H> {
         if book.state.may_become(state) {
             book.state = state;
         }
-        let wakers = book.written().map(|pages| std::mem::take(&mut pages.wakers)).unwrap_or_default();
+        let wakers = book.written().map(|pages| core::mem::take(&mut pages.wakers)).unwrap_or_default();
         self.tell_waiters(book);
         hook::wake(wakers);
     }
@@ -111,7 +112,7 @@ impl<S, H> Life<S, H> {
     fn take_names(&self, gone: Gone) {
         let mut book = lock(&self.book);
         book.names_taken = true;
-        let names = book.written().map(|pages| std::mem::take(&mut pages.names)).unwrap_or_default();
+        let names = book.written().map(|pages| core::mem::take(&mut pages.names)).unwrap_or_default();
         drop(book);
         run_all(names, gone);
     }
@@ -125,12 +126,12 @@ impl<S, H> Life<S, H> {
             book.acting = None;
         }
         let Some(pages) = book.written() else { return };
-        let sleepers = std::mem::take(&mut pages.watches[Kind::Gone as usize]);
+        let sleepers = core::mem::take(&mut pages.watches[Kind::Gone as usize]);
         let holders = match pages.policy {
-            Policy::Kill => std::mem::take(&mut pages.watches[Kind::Kill as usize]),
+            Policy::Kill => core::mem::take(&mut pages.watches[Kind::Kill as usize]),
             Policy::Detach | Policy::Drain => Default::default(),
         };
-        let parked = std::mem::take(&mut pages.parked);
+        let parked = core::mem::take(&mut pages.parked);
         // Nobody waits for what its driver keeps outside, so it is not left alone in any case.
         let alone = pages.policy == Policy::Drain;
         let cause = Cause::Gone(gone);

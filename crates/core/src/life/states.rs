@@ -20,9 +20,9 @@ impl<S, H> Life<S, H> {
         }
         book.state = to;
         let Some(pages) = book.written() else { return Ok(()) };
-        let parked = std::mem::take(&mut pages.parked);
+        let parked = core::mem::take(&mut pages.parked);
         let asked = match to {
-            State::Closing => std::mem::take(&mut pages.watches[Kind::Closing as usize]),
+            State::Closing => core::mem::take(&mut pages.watches[Kind::Closing as usize]),
             _ => Default::default(),
         };
         drop(book);
