@@ -1,6 +1,6 @@
 //! What a front sees of an open file, whatever its class.
 
-use crate::Errno;
+use crate::{Errno, Payload};
 use outlive::{Gone, HandleId};
 use std::{fmt, sync::Arc};
 
@@ -113,6 +113,19 @@ pub trait Completion: Send {
     /// `I2C_SMBUS read_byte_data 0x50 reg 0x1f`. Called exactly once for each call, also for one that turns out to be
     /// invalid, before anything reaches the driver. Whoever listens may unplug the device in here.
     fn arrived(&mut self, what: &dyn fmt::Display);
+
+    /// What the client sent with the call, right after its arrival, if the call is valid. `payload` is only made if
+    /// somebody wants to know; `None`: there is nothing but the words of [`arrived`](Completion::arrived).
+    fn sent(&mut self, payload: &dyn Fn() -> Option<Payload>) {
+        let _ = payload;
+    }
+
+    /// What the device gave for an ioctl, right before it is written to the client's memory. `payload` is only made if
+    /// somebody wants to know. If the client has no such memory, an error follows; else, or if nothing was given, the
+    /// answer. (For a read the answer itself is what the device gave.)
+    fn brought(&mut self, payload: &dyn Fn() -> Option<Payload>) {
+        let _ = payload;
+    }
 
     /// The answer. May be called on any thread.
     fn complete(self: Box<Self>, answer: Result<Answer, Errno>);

@@ -11,8 +11,10 @@
 pub mod dma;
 pub mod file;
 pub mod i2c;
+pub mod payload;
 pub mod plugged;
 
 pub use file::{Access, Answer, Call, Completion, Fault, File, Memory, OpenFlags, PollBits};
+pub use payload::Payload;
 pub use plugged::{Contract, Hardware, Node, Plugged, StillBusy};
 pub use rustix::io::Errno;

@@ -6,7 +6,7 @@ use super::{
     transfer::{BusHandle, submit},
     uapi::{flag, func},
 };
-use crate::{Access, Answer, Call, Completion, Errno, File, Memory, OpenFlags, PollBits};
+use crate::{Access, Answer, Call, Completion, Errno, File, Memory, OpenFlags, Payload, PollBits};
 use outlive::{Gone, HandleId};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering};
 
@@ -47,7 +47,7 @@ impl OpenFile {
 
     /// Everything that comes after the arrival. A zombie says ENODEV before it says anything else (I15). Nothing is
     /// completed from inside the gate: whoever hears of it may unplug the device.
-    fn carry_out(&self, decoded: Decoded, memory: Arc<dyn Memory>, completion: Box<dyn Completion>) -> Option<u64> {
+    fn carry_out(&self, decoded: Decoded, memory: Arc<dyn Memory>, mut completion: Box<dyn Completion>) -> Option<u64> {
         let Ok(guard) = self.handle.enter() else {
             completion.complete(Err(Errno::NODEV));
             return None;
@@ -60,8 +60,11 @@ impl OpenFile {
         let answer = match decoded.operation {
             Ok(Operation::Transfer { kind, messages, reply }) => {
                 drop(guard);
-                let finish = move |result: Result<_, _>| match result {
-                    Ok(messages) => completion.complete_with(Box::new(move || reply.deliver(messages, &*memory))),
+                let finish = move |result: Result<Vec<Message>, _>| match result {
+                    Ok(messages) => {
+                        completion.brought(&|| reply.brought(&messages));
+                        completion.complete_with(Box::new(move || reply.deliver(messages, &*memory)));
+                    }
                     Err(errno) => completion.complete(Err(errno)),
                 };
                 return submit(&self.handle, kind, messages, finish);
@@ -70,6 +73,7 @@ impl OpenFile {
                 // `unsigned long`
                 let functionality = u64::from(guard.functionality());
                 drop(guard);
+                completion.brought(&|| Some(Payload::Number { value: functionality, bytes: 4 }));
                 memory.write(to, &functionality.to_ne_bytes()).map(|()| Answer::Value(0)).map_err(Errno::from)
             }
             Ok(Operation::Set(setting)) => {
@@ -136,6 +140,7 @@ impl File for OpenFile {
         let client = *self.client();
         let decoded = decode(call, self.access, client, &*memory);
         completion.arrived(&decoded.what);
+        completion.sent(&|| decoded.sent());
         self.carry_out(decoded, memory, completion)
     }
 

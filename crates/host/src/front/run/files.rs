@@ -10,7 +10,7 @@ use crate::{
         channel::{Channel, Received, Reply, Room},
         wire::{self, Opcode},
     },
-    lab::Lab,
+    lab::{Detail, Lab},
     trial::Answered,
 };
 use outlive_classes::{Access, Errno, File, OpenFlags, Plugged};
@@ -225,6 +225,9 @@ impl Files {
         };
         let number = self.lab.arrived(&name, opener.unwrap_or(request.header.pid), "open", &"");
         let opened = device.ok_or(Errno::NODEV).and_then(|device| device.open(open_flags(flags as i32)));
+        if let Ok(file) = &opened {
+            self.lab.detail(|| Some(Detail::Opened { number, handle: file.id() }));
+        }
         self.lab
             .answered(number, opened.as_ref().map_or_else(|e| Answered::Errno(e.raw_os_error()), |_| Answered::Ok(0)));
         let file = OpenFile { file: opened?, device: name, watch: Mutex::new(None) };
@@ -243,6 +246,9 @@ impl Files {
     fn release(&self, request: &Received<'_>) -> Answer {
         let (wire::ReleaseIn { fh, .. }, _) = request.parse()?;
         let file = self.table().open.remove(&fh);
+        if let Some(file) = &file {
+            self.lab.detail(|| Some(Detail::Closed { device: &file.device, handle: file.file.id() }));
+        }
         // Outside the lock: it may be the last of its device.
         drop(file);
         Ok(Vec::new())
