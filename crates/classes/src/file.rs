@@ -160,6 +160,12 @@ impl PollBits {
     /// What a zombie says (I19).
     pub const ZOMBIE: PollBits = PollBits(0x0008 | 0x0010);
 
+    /// The names of the bits that are set, without the `POLL`.
+    pub fn names(self) -> Vec<&'static str> {
+        let names = [("IN", 1), ("OUT", 4), ("ERR", 8), ("HUP", 16), ("RDNORM", 64), ("WRNORM", 256)];
+        names.iter().filter(|(_, bit)| self.0 & bit != 0).map(|(name, _)| *name).collect()
+    }
+
     /// Whether all bits of `other` are set.
     pub fn contains(self, other: PollBits) -> bool {
         self.0 & other.0 == other.0
@@ -176,8 +182,7 @@ impl std::ops::BitOr for PollBits {
 
 impl fmt::Debug for PollBits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = [("IN", 1), ("OUT", 4), ("ERR", 8), ("HUP", 16), ("RDNORM", 64), ("WRNORM", 256)];
-        let set: Vec<_> = names.iter().filter(|(_, bit)| self.0 & bit != 0).map(|(name, _)| *name).collect();
+        let set = self.names();
         write!(f, "{}", if set.is_empty() { "0".to_owned() } else { set.join("|") })
     }
 }

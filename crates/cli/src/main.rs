@@ -6,6 +6,7 @@ mod demo;
 mod exploration;
 mod progress;
 mod terminal;
+mod trace;
 mod trials;
 mod worker;
 

@@ -6,11 +6,11 @@
 mod tally;
 mod tracer;
 
+pub use outlive_classes::{Payload, PollBits};
 pub use tally::{Tally, kind};
 pub use tracer::{Batch, Tracer, Wanted};
 
 use crate::{lab::DeviceChange, trial::Answered};
-use outlive_classes::{Payload, PollBits};
 use std::time::Duration;
 
 /// Something that happened.
