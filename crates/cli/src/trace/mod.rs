@@ -18,10 +18,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How long the last closes of a program that has ended are waited for. They are on their way; but a file may have been
-/// passed to somebody else, who keeps it.
-const CLOSING: Duration = Duration::from_millis(200);
-
 /// Where a trace goes.
 pub(crate) enum Output {
     /// Standard error.
@@ -82,7 +78,7 @@ impl Printer {
     /// Prints what is left, how CMD ended, and the summary if there is to be one. Gives the output, and whether all of
     /// the trace is in it.
     pub(crate) fn finish(self, end: Option<End>, summary: bool) -> (Output, io::Result<()>) {
-        self.tracer.finish(CLOSING);
+        self.tracer.finish();
         // It has not panicked: what could, is in the tests.
         let (mut output, printed) = self.thread.join().expect("the printer prints");
         let mut rest = || {

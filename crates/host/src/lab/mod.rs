@@ -324,6 +324,11 @@ impl Lab {
         self.operations.answered(number, answer);
     }
 
+    /// Whether whoever watches wants more than operations and their answers.
+    pub(crate) fn is_watched_closely(&self) -> bool {
+        self.operations.is_watched_closely()
+    }
+
     /// Tells whoever watches what `detail` makes; it is only made if somebody wants to know.
     pub(crate) fn detail<'a>(&self, detail: impl FnOnce() -> Option<Detail<'a>>) {
         self.operations.detail(detail);

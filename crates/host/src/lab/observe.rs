@@ -148,6 +148,10 @@ impl Operations {
         self.count.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    pub(super) fn is_watched_closely(&self) -> bool {
+        self.observer.get().is_some_and(|observer| observer.wants_detail())
+    }
+
     /// Tells what `detail` makes, if somebody wants to know.
     pub(super) fn detail<'a>(&self, detail: impl FnOnce() -> Option<Detail<'a>>) {
         let wanting = self.observer.get().filter(|observer| observer.wants_detail());

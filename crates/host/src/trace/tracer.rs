@@ -5,7 +5,7 @@ use crate::{
 };
 use outlive_classes::Payload;
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     mem,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -50,8 +50,6 @@ pub struct Batch {
 struct State {
     /// Operations that have no answer yet, by number.
     pending: BTreeMap<u64, Pending>,
-    /// The open files.
-    open: BTreeSet<u64>,
     queue: VecDeque<Record>,
     /// What is in the queue, in bytes.
     queued: usize,
@@ -111,13 +109,10 @@ impl Tracer {
         }
     }
 
-    /// The program has ended: what has no answer by now gets none, and nothing more is kept. For up to `patience` the
-    /// closes of the files that are still open are waited for: the kernel tells of them a moment later.
-    pub fn finish(&self, patience: Duration) {
-        let still_open = |state: &mut State| !state.open.is_empty();
-        let closed = self.changed.wait_timeout_while(self.state(), patience, still_open);
-        let mut state = closed.unwrap_or_else(PoisonError::into_inner).0;
+    /// The program has ended: what has no answer by now gets none, and nothing more is kept.
+    pub fn finish(&self) {
         let now = self.elapsed();
+        let mut state = self.state();
         if mem::replace(&mut state.finished, true) {
             return;
         }
@@ -266,17 +261,12 @@ impl Observer for Tracer {
 
     fn detail(&self, detail: Detail<'_>) {
         match detail {
-            Detail::On { number, handle } => self.on(number, |operation| operation.handle = Some(handle.0)),
-            Detail::Opened { number, handle } => {
+            Detail::On { number, handle } | Detail::Opened { number, handle } => {
                 self.on(number, |operation| operation.handle = Some(handle.0));
-                self.state().open.insert(handle.0);
             }
             Detail::Sent { number, payload } => self.on(number, |operation| operation.sent = Some(payload)),
             Detail::Brought { number, payload } => self.on(number, |operation| operation.brought = Some(payload)),
-            Detail::Closed { device, handle } => {
-                self.state().open.remove(&handle.0);
-                self.tell(device, Event::Closed { handle: handle.0 });
-            }
+            Detail::Closed { device, handle } => self.tell(device, Event::Closed { handle: handle.0 }),
             Detail::Polled { device, handle, pid, bits, waits } => {
                 self.tell(device, Event::Polled { handle: handle.0, caller: self.caller(pid), bits, waits });
             }

@@ -16,7 +16,10 @@ use crate::{
 use outlive_classes::{Access, Errno, File, OpenFlags, Plugged};
 use std::{
     collections::{HashMap, HashSet},
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    thread,
+    time::{Duration, Instant},
 };
 use zerocopy::IntoBytes;
 
@@ -121,6 +124,14 @@ impl Files {
         while let Some(request) = crew.wait(|| self.channel.receive(&mut room)) {
             let reply = Reply::to(&self.channel, &request.header);
             self.handle(&request, reply);
+        }
+    }
+
+    /// Waits until no client has a file open, for up to `limit`.
+    pub(super) fn wait_until_closed(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while !self.table().open.is_empty() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -245,13 +256,20 @@ impl Files {
 
     fn release(&self, request: &Received<'_>) -> Answer {
         let (wire::ReleaseIn { fh, .. }, _) = request.parse()?;
-        let file = self.table().open.remove(&fh);
+        let file = self.table().open.get(&fh).cloned();
         if let Some(file) = &file {
             self.lab.detail(|| Some(Detail::Closed { device: &file.device, handle: file.file.id() }));
         }
+        let last = self.table().open.remove(&fh);
         // Outside the lock: it may be the last of its device.
-        drop(file);
+        drop((file, last));
         Ok(Vec::new())
+    }
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Files").field("open", &self.table().open.len()).finish_non_exhaustive()
     }
 }
 

@@ -36,7 +36,7 @@ fn an_operation_is_told_with_all_that_belongs_to_it() {
     assert_eq!(operation.brought, Some(Payload::Number { value: 0x2a, bytes: 1 }));
     assert!(!operation.caller.comm.is_empty());
     assert_eq!(tracer.tallies()["I2C_SMBUS read_byte_data"].calls, 1);
-    tracer.finish(Duration::ZERO);
+    tracer.finish();
     assert_eq!(tracer.next(), None);
 }
 
@@ -95,7 +95,7 @@ fn what_takes_long_is_told_twice_and_what_never_ends_at_the_end() {
     tracer.answered(1, Answered::Ok(0));
     let batch = tracer.next().unwrap();
     assert_eq!(operations(&batch).iter().map(|slow| (slow.number, slow.resumed)).collect::<Vec<_>>(), [(1, true)]);
-    tracer.finish(Duration::ZERO);
+    tracer.finish();
     let batch = tracer.next().unwrap();
     let [never] = operations(&batch)[..] else { panic!("{batch:?}") };
     assert_eq!((never.number, never.answer), (2, None));
@@ -103,23 +103,4 @@ fn what_takes_long_is_told_twice_and_what_never_ends_at_the_end() {
     arrive(&tracer, 3, "too late");
     tracer.answered(3, Answered::Ok(0));
     assert_eq!(tracer.next(), None);
-}
-
-/// The kernel tells of a last close a moment after the program has ended.
-#[test]
-fn the_end_waits_for_closes_that_are_on_their_way() {
-    let tracer = Tracer::new(ALL);
-    let (device, handle) = ("i2c-7", HandleId(1));
-    arrive(&tracer, 1, "");
-    tracer.detail(Detail::Opened { number: 1, handle });
-    tracer.answered(1, Answered::Ok(0));
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            std::thread::sleep(Duration::from_millis(20));
-            tracer.detail(Detail::Closed { device, handle });
-        });
-        tracer.finish(Duration::from_secs(60));
-    });
-    let batch = tracer.next().unwrap();
-    assert_eq!(batch.records.last().unwrap().event, Event::Closed { handle: 1 });
 }
