@@ -4,6 +4,7 @@ mod command;
 mod copies;
 mod demo;
 mod exploration;
+mod manual;
 mod progress;
 mod terminal;
 mod trace;

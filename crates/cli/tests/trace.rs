@@ -170,8 +170,7 @@ fn json_has_an_object_a_line() {
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
     let objects = objects(&fs::read_to_string(&file).unwrap());
     let types: Vec<_> = objects.iter().map(|object| object["type"].as_str().unwrap()).collect();
-    let expected =
-        ["start", "operation", "operation", "operation", "operation", "close", "end", "summary"];
+    let expected = ["start", "operation", "operation", "operation", "operation", "close", "end", "summary"];
     assert_eq!(types, expected);
     assert_eq!((&objects[0]["lab"], &objects[0]["devices"]), (&"traced".into(), &vec!["i2c-7"].into()));
     assert!(objects[0]["unix_time"].as_f64().unwrap() > 1.7e9);
@@ -267,7 +266,10 @@ fn the_summary_counts_by_kind() {
     assert!(!table.contains("pid"), "{table}");
     let output = run(&["--device", EEPROM, "--summary"], &["i2cget", "-y", "7", "0x51", "0"]);
     let both = text(&output.stderr);
-    assert!(both.contains("+++ exited with 2 +++\n% time ") && both.contains("      1       1  I2C_SMBUS read_byte"), "{both}");
+    assert!(
+        both.contains("+++ exited with 2 +++\n% time ") && both.contains("      1       1  I2C_SMBUS read_byte"),
+        "{both}"
+    );
 }
 
 #[test]
@@ -293,7 +295,8 @@ fn the_exit_status_is_that_of_the_program() {
 fn a_trace_that_cannot_be_written_is_our_failure() {
     let output = run(&["--device", EEPROM, "-o", "/dev/full"], &["sh", "-c", "i2cget -y 7 0x50 0; exit 3"]);
     let said = text(&output.stderr);
-    let expected = "outlive: /dev/full: No space left on device (os error 28); not all of the trace is there. CMD exited with 3\n";
+    let expected =
+        "outlive: /dev/full: No space left on device (os error 28); not all of the trace is there. CMD exited with 3\n";
     assert_eq!((said.as_str(), text(&output.stdout).as_str()), (expected, "0xff\n"));
     assert_eq!(output.status.code(), Some(125));
 

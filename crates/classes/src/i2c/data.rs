@@ -28,7 +28,9 @@ impl Reply {
     pub(super) fn brought(&self, messages: &[Message]) -> Option<Payload> {
         match self {
             Reply::Read | Reply::Write(_) => None,
-            Reply::Rdwr(to) => pieces(messages.iter().zip(to).filter(|(_, to)| to.is_some()).map(|(message, _)| message)),
+            Reply::Rdwr(to) => {
+                pieces(messages.iter().zip(to).filter(|(_, to)| to.is_some()).map(|(message, _)| message))
+            }
             Reply::Smbus { transaction, to: Some(_) } if transaction.has_result() => {
                 data(transaction, &transaction.result(messages.to_vec()).ok()?)
             }

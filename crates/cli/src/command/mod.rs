@@ -31,7 +31,11 @@ Examples:
   outlive explore --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
   outlive unplug i2c-7                  (while a lab runs)
 
-Exit status: 0, 1 if it failed, 2 if it was called wrongly. run and trace exit as their program does."
+Exit status:
+  0  it did what it was asked for
+  1  it could not, and said why
+  2  it was called wrongly
+run and trace exit as their program does, and with 125 if we failed; explore and doctor say more."
 )]
 pub(crate) struct Outlive {
     /// Say nothing but what was asked for; show no progress

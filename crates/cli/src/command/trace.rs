@@ -23,7 +23,7 @@ Exits as CMD does; --help tells what stands in a line, and the fields of --json.
 
 const LONG: &str = "\
 A line:
-  0.001234 pid 4711 (i2cget) /dev/i2c-7 handle 3 ioctl I2C_SMBUS read_byte_data 0x50 reg 0x03 = 0x2a <0.000012>
+  0.001234 pid 4711 (i2cget) /dev/i2c-7 handle 3 ioctl I2C_SMBUS read_byte 0x50 = 0x2a <0.000012>
 
 When the call arrived, in seconds since the start; the thread and its name; the device; the open file, as in `outlive ls \
 --handles`; the call in the words of its class, with the data that was sent; what came of it: the value that the device \

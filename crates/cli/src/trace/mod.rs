@@ -83,7 +83,8 @@ impl Printer {
         let (mut output, printed) = self.thread.join().expect("the printer prints");
         let mut rest = || {
             let end = end.map_or_else(String::new, |end| self.form.end(self.tracer.elapsed(), end));
-            let summary = if summary { self.form.summary(self.tracer.elapsed(), &self.tracer.tallies()) } else { String::new() };
+            let summary =
+                if summary { self.form.summary(self.tracer.elapsed(), &self.tracer.tallies()) } else { String::new() };
             output.write(&(end + &summary))
         };
         let printed = printed.and_then(|()| rest());

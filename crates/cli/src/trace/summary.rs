@@ -14,7 +14,8 @@ pub(super) fn table(tallies: &BTreeMap<String, Tally>) -> String {
         time: whole,
         longest: kinds.iter().map(|(_, tally)| tally.longest).max().unwrap_or_default(),
     };
-    let mut rows = vec![["% time", "seconds", "usecs/call", "longest", "calls", "errors", "operation"].map(str::to_owned)];
+    let mut rows =
+        vec![["% time", "seconds", "usecs/call", "longest", "calls", "errors", "operation"].map(str::to_owned)];
     rows.extend(kinds.into_iter().map(|(name, tally)| row(tally, whole, name)));
     rows.push(row(&sum, whole, "total"));
     let widths: [usize; 6] = std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0));

@@ -159,10 +159,7 @@ mod tests {
             Event::Operation(Operation { resumed: true, ..slow }),
             "3.234567 pid 5 (a\\tb) /dev/i2c-7 handle 3 <... ioctl resumed> = 0 <2.000000>",
         );
-        check(
-            Event::Operation(begun),
-            "1.234567 pid 5 (a\\tb) /dev/i2c-7 handle 3 ioctl I2C_FUNCS = ? <2.000000>",
-        );
+        check(Event::Operation(begun), "1.234567 pid 5 (a\\tb) /dev/i2c-7 handle 3 ioctl I2C_FUNCS = ? <2.000000>");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod calls;
 mod chip;
 mod client;
+mod data;
 mod life;
 mod random;
 mod transactions;

@@ -146,10 +146,7 @@ fn serve(
 }
 
 fn said(step: &'static str) -> impl Fn(std::io::Error) -> StartError {
-    move |error| StartError::System {
-        step,
-        errno: Errno::from_raw_os_error(error.raw_os_error().unwrap_or(libc::EIO)),
-    }
+    move |error| StartError::System { step, errno: Errno::from_raw_os_error(error.raw_os_error().unwrap_or(libc::EIO)) }
 }
 
 /// CMD keeps the limit that it was started with, and has been forked by now; we need descriptors as its processes do.
