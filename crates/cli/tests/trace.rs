@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read},
+    os::unix::process::ExitStatusExt,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
@@ -376,6 +377,26 @@ os.close(f)";
     // Besides the reads, no more than the close can have been among them.
     assert!((4000..=4001).contains(&(told + lost)), "{told} told, {lost} lost");
     assert_eq!(objects.last().unwrap()["type"], "end");
+}
+
+/// Whoever reads the trace may never do so; then outlive can be ended as any program that waits for its reader.
+#[test]
+fn a_tracer_whose_reader_sleeps_ends_by_a_signal() {
+    let mut command = Command::new(OUTLIVE);
+    command.args(["trace", "--device", EEPROM, "--", "sh", "-c"]);
+    command.arg("for i in 1 2 3 4 5; do i2cdump -y 7 0x50 b >/dev/null; done; echo done");
+    let mut child = command.env_remove("OUTLIVE_LAB").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut done = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut done).unwrap();
+    assert_eq!(done, "done\n");
+    let deadline = Instant::now() + PATIENCE;
+    // The first may still be passed on to the shell, which is about to end.
+    while child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "it cannot be ended");
+        Command::new("kill").arg(child.id().to_string()).status().unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(child.wait().unwrap().signal(), Some(15));
 }
 
 /// Nothing of ours is open in CMD: a trace's file is not its business.

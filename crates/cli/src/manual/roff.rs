@@ -9,7 +9,9 @@ pub(super) fn escaped(text: &str) -> String {
 
 /// A heading.
 pub(super) fn heading(text: &str) -> String {
-    format!(".SH \"{}\"\n", escaped(&text.to_uppercase()))
+    let text = escaped(&text.to_uppercase());
+    // What has spaces is one argument only in quotes.
+    if text.contains(' ') { format!(".SH \"{text}\"\n") } else { format!(".SH {text}\n") }
 }
 
 /// A paragraph, which is filled.

@@ -66,8 +66,17 @@ pub struct Command {
 #[derive(Debug)]
 pub struct Running {
     tree: tree::Tree,
-    /// What tells whoever wants to know of the last closes: without it the connection to the kernel ends with the tree.
-    closing: Option<(OwnedFd, Arc<Files>)>,
+    /// If somebody watches closely.
+    closing: Option<Closing>,
+}
+
+/// What it takes to tell of the last closes, and to let go of who is told.
+#[derive(Debug)]
+struct Closing {
+    /// Of the mount: without it the connection to the kernel ends with the tree.
+    _root: OwnedFd,
+    files: Arc<Files>,
+    before: SignalState,
 }
 
 /// How long the last closes of a tree that has ended are waited for. They are on their way; but a file may have been
@@ -102,7 +111,7 @@ pub(crate) fn start_watched(
     drop(start);
     let root = lab.is_watched_closely().then(|| mount.root.try_clone()).transpose().map_err(said("dup"))?;
     let (files, mount) = serve(lab, mount, listener, on_thread)?;
-    let closing = root.map(|root| (root, files.clone()));
+    let closing = root.map(|root| Closing { _root: root, files: files.clone(), before });
     lab.set_holders(Arc::new(TreeHolders { root: tree.root().cast_unsigned(), mount, files: Arc::downgrade(&files) }));
     match execution.wait() {
         Ok(()) => Ok(Running { tree, closing }),
@@ -167,8 +176,10 @@ impl Running {
     /// Waits until the whole tree has ended, daemons too. The result is CMD's own end.
     pub fn wait(self) -> End {
         let end = self.tree.wait();
-        if let Some((_root, files)) = self.closing {
-            files.wait_until_closed(CLOSING);
+        if let Some(closing) = self.closing {
+            closing.files.wait_until_closed(CLOSING);
+            // There is nobody left to pass a signal on to, and who is told may take his time.
+            closing.before.unblock();
         }
         end
     }
