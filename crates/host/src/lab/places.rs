@@ -1,6 +1,9 @@
 //! Where the devices of a lab come and go: one place a name, kept for as long as the lab lives.
 
-use super::report::DeviceReport;
+use super::{
+    observe::{Detail, DeviceChange, Operations},
+    report::DeviceReport,
+};
 use outlive::{Change, Events, Generation, Gone, Policy, Reason};
 use outlive_classes::{Hardware, Plugged};
 use std::{
@@ -14,12 +17,13 @@ use std::{
 ///
 /// The table's lock is never held while a device is asked to do something: unplugging one comes back here to take its
 /// name away.
-#[derive(Default)]
 pub(super) struct Places {
     table: Mutex<BTreeMap<String, Place>>,
     /// Notified when hardware comes back.
     settled: Condvar,
     pub(super) events: Events,
+    /// Who watches the operations hears of the devices as well, in the order in which both come.
+    operations: Arc<Operations>,
 }
 
 /// What is, and was, under one name.
@@ -56,6 +60,19 @@ impl Place {
 }
 
 impl Places {
+    pub(super) fn new(operations: Arc<Operations>) -> Self {
+        Places { table: Mutex::default(), settled: Condvar::new(), events: Events::new(), operations }
+    }
+
+    /// Tells whoever watches the operations what became of `device`.
+    pub(super) fn changed(&self, device: &dyn Plugged, change: DeviceChange) {
+        self.tell_observer(&device.node().name, device.generation(), change);
+    }
+
+    fn tell_observer(&self, device: &str, generation: Generation, change: DeviceChange) {
+        self.operations.detail(|| Some(Detail::Changed { device, generation, change }));
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Place>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -76,6 +93,7 @@ impl Places {
             place.live = Some(device.clone());
             place.generation = generation;
             self.events.tell(&name, generation, Change::Plugged);
+            self.tell_observer(&name, generation, DeviceChange::Plugged);
             place.hardware.take()
         };
         drop(replaced);
@@ -94,6 +112,7 @@ impl Places {
         if let Some(device) = place.live.take_if(|live| live.generation() == generation) {
             place.former.push(Former { device, fenced: false });
             self.events.tell(name, generation, Change::Unplugged(gone.reason));
+            self.tell_observer(name, generation, DeviceChange::Unplugged(gone.reason));
         }
     }
 
