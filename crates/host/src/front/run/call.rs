@@ -76,8 +76,14 @@ impl Files {
         use wire::{IoctlIn, ReadIn, WriteIn};
         match request.opcode() {
             Some(wire::Opcode::Read) => {
-                let (ReadIn { fh, size, .. }, _) = request.parse()?;
-                Ok((self.file(fh)?, Call::Read { size: size as usize }))
+                let (ReadIn { fh, size, read_flags, .. }, _) = request.parse()?;
+                let file = self.file(fh)?;
+                if read_flags & wire::READ_LOCKOWNER == 0 {
+                    // For the page cache: splicing, which devices do not have (splice(2)). What was cached would still be
+                    // there when the device is gone (I16).
+                    return Err(if file.file.gone().is_some() { Errno::NODEV } else { Errno::INVAL });
+                }
+                Ok((file, Call::Read { size: size as usize }))
             }
             Some(wire::Opcode::Write) => {
                 let (WriteIn { fh, size, .. }, data) = request.parse()?;
@@ -118,6 +124,9 @@ impl Files {
     /// it and has not written it down yet. Not all are; so this thread gives way first.
     pub(super) fn interrupt(&self, request: &Received<'_>) -> Result<(), Errno> {
         let (wire::InterruptIn { unique }, _) = request.parse()?;
+        if self.locks.interrupt(unique) {
+            return Ok(());
+        }
         let known = self.table().flights.get_mut(&unique).map(|flight| flight.interrupted = true);
         if known.is_none() {
             thread::sleep(GIVE_WAY);

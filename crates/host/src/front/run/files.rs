@@ -4,7 +4,12 @@
 //! asks LOOKUP and OPEN), unlinks it, and gives the open file to the client. From then on the kernel keeps the rules of
 //! descriptors for us (dup, passing, inheriting), and tells of the last close by RELEASE.
 
-use super::{call::Flight, crew::Crew, deliveries::Deliveries};
+use super::{
+    call::Flight,
+    crew::Crew,
+    deliveries::Deliveries,
+    locks::{Key, Kind, Locks},
+};
 use crate::{
     fuse::{
         channel::{Channel, Received, Reply, Room},
@@ -22,6 +27,10 @@ use zerocopy::IntoBytes;
 
 /// How long the kernel may keep attributes, in seconds: they never change.
 const FOREVER: u64 = 1 << 30;
+/// What the kernel believes to be the size of our files, in bytes. Clients never see it. Beyond the end of a file an
+/// asynchronous read (io_uring, io_submit) is the end of file and not asked of us (`fuse_direct_IO` in fs/fuse/file.c),
+/// and writes wait for each other (`fuse_dio_wr_exclusive_lock`); so no transfer reaches the end.
+const SIZE: u64 = 1 << 20;
 
 /// The files of one run.
 pub(super) struct Files {
@@ -30,6 +39,7 @@ pub(super) struct Files {
     pub(super) this: Weak<Files>,
     table: Mutex<Table>,
     pub(super) deliveries: Deliveries,
+    pub(super) locks: Locks,
 }
 
 #[derive(Default)]
@@ -58,6 +68,7 @@ struct Node {
 pub(super) struct OpenFile {
     pub(super) file: Arc<dyn File>,
     pub(super) device: String,
+    generation: u64,
     /// Wakes its pollers when the device goes.
     pub(super) watch: Mutex<Option<Box<dyn Send + Sync>>>,
 }
@@ -73,6 +84,7 @@ impl Files {
             this: this.clone(),
             table: Mutex::default(),
             deliveries: Deliveries::default(),
+            locks: Locks::default(),
         })
     }
 
@@ -127,6 +139,7 @@ impl Files {
     fn handle(&self, request: &Received<'_>, reply: Reply) {
         let answer = match request.opcode() {
             Some(Opcode::Read | Opcode::Write | Opcode::Ioctl) => return self.call(request, reply),
+            Some(Opcode::Setlk | Opcode::Setlkw) => return self.flock(request, reply),
             Some(opcode @ (Opcode::Forget | Opcode::BatchForget)) => {
                 self.forget(request, opcode);
                 return reply.none();
@@ -224,10 +237,11 @@ impl Files {
             (node.device.upgrade(), node.name.clone(), node.positioned, node.opener.take())
         };
         let number = self.lab.arrived(&name, opener.unwrap_or(request.header.pid), "open", &"");
+        let generation = device.as_ref().map_or(0, |device| device.generation().0);
         let opened = device.ok_or(Errno::NODEV).and_then(|device| device.open(open_flags(flags as i32)));
         self.lab
             .answered(number, opened.as_ref().map_or_else(|e| Answered::Errno(e.raw_os_error()), |_| Answered::Ok(0)));
-        let file = OpenFile { file: opened?, device: name, watch: Mutex::new(None) };
+        let file = OpenFile { file: opened?, device: name, generation, watch: Mutex::new(None) };
         let fh = {
             let mut table = self.table();
             table.last = table.last.max(wire::ROOT) + 1;
@@ -236,16 +250,46 @@ impl Files {
             fh
         };
         let stream = if positioned { 0 } else { wire::FOPEN_STREAM };
-        let open_flags = wire::FOPEN_DIRECT_IO | wire::FOPEN_NOFLUSH | stream;
+        let parallel = wire::FOPEN_PARALLEL_DIRECT_WRITES;
+        let open_flags = wire::FOPEN_DIRECT_IO | wire::FOPEN_NOFLUSH | parallel | stream;
         Ok(wire::OpenOut { fh, open_flags, padding: 0 }.as_bytes().to_vec())
+    }
+
+    /// flock(2). Locks of fcntl(2) are not asked for: the kernel keeps them, for each open file apart.
+    fn flock(&self, request: &Received<'_>, reply: Reply) {
+        let parsed = request.parse().and_then(|(lock, _): (wire::LkIn, _)| Ok((self.file(lock.fh)?, lock)));
+        let (file, lock) = match parsed {
+            Ok((file, lock)) if lock.lk_flags & wire::LK_FLOCK != 0 => (file, lock),
+            Ok(_) => return reply.error(Errno::NOSYS),
+            Err(errno) => return reply.error(errno),
+        };
+        let wait = request.opcode() == Some(Opcode::Setlkw);
+        match lock.kind as i32 {
+            libc::F_RDLCK | libc::F_WRLCK => {
+                let kind = if lock.kind as i32 == libc::F_WRLCK { Kind::Exclusive } else { Kind::Shared };
+                self.locks.lock(file.key(), lock.fh, kind, wait, (request.header.unique, reply));
+            }
+            libc::F_UNLCK => {
+                self.locks.unlock(file.key(), lock.fh);
+                reply.bytes(&[]);
+            }
+            _ => reply.error(Errno::INVAL),
+        }
     }
 
     fn release(&self, request: &Received<'_>) -> Answer {
         let (wire::ReleaseIn { fh, .. }, _) = request.parse()?;
         let file = self.table().open.remove(&fh);
+        file.iter().for_each(|file| self.locks.unlock(file.key(), fh));
         // Outside the lock: it may be the last of its device.
         drop(file);
         Ok(Vec::new())
+    }
+}
+
+impl OpenFile {
+    fn key(&self) -> Key {
+        (self.device.clone(), self.generation)
     }
 }
 
@@ -268,7 +312,8 @@ fn init(request: &Received<'_>) -> Answer {
     let answer = wire::InitOut {
         major: wire::VERSION.0,
         minor: wire::VERSION.1,
-        flags: asked.flags & (wire::INIT_ATOMIC_O_TRUNC | wire::INIT_BIG_WRITES | wire::INIT_PARALLEL_DIROPS),
+        flags: asked.flags
+            & (wire::INIT_ATOMIC_O_TRUNC | wire::INIT_BIG_WRITES | wire::INIT_FLOCK_LOCKS | wire::INIT_PARALLEL_DIROPS),
         max_background: 64,
         congestion_threshold: 48,
         max_write: wire::MAX_WRITE,
@@ -295,9 +340,11 @@ fn statfs() -> Vec<u8> {
 /// What the kernel believes of an inode. It cannot be made to believe in a character device here, so the stat family
 /// is answered by the supervisor.
 fn attributes(id: u64) -> wire::Attributes {
-    let (kind, nlink) = if id == wire::ROOT { (libc::S_IFDIR | 0o700, 2) } else { (libc::S_IFREG | 0o600, 1) };
+    let (kind, nlink, size) =
+        if id == wire::ROOT { (libc::S_IFDIR | 0o700, 2, 0) } else { (libc::S_IFREG | 0o600, 1, SIZE) };
     wire::Attributes {
         ino: id,
+        size,
         mode: kind,
         nlink,
         uid: rustix::process::geteuid().as_raw(),

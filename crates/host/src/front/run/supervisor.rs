@@ -60,7 +60,7 @@ struct Shown {
 }
 
 /// What becomes of a call.
-enum Verdict {
+pub(super) enum Verdict {
     /// The kernel carries it out.
     Proceed,
     /// It gets this.
@@ -133,18 +133,12 @@ impl Supervisor {
             libc::SYS_listxattr | libc::SYS_llistxattr => {
                 attribute(&self.names.resolve(here(call.number == libc::SYS_listxattr), a[0]), Ok(0))
             }
-            // Of no length: EINVAL, whatever the file.
-            libc::SYS_mmap if a[1] != 0 => match self.names.descriptor(call.pid, a[4] as i32) {
-                // What Linux says of a device without an mmap operation.
-                Target::Descriptor(..) => Verdict::Answer(Err(Errno::NODEV)),
-                _ => Verdict::Proceed,
-            },
-            _ => Verdict::Proceed,
+            _ => self.refuse(call),
         }
     }
 
     /// For the calls that take a directory and a path, or with AT_EMPTY_PATH a descriptor.
-    fn target(&self, call: &Notification, directory: u64, path: u64, flags: u64, follow: bool) -> Target {
+    pub(super) fn target(&self, call: &Notification, directory: u64, path: u64, flags: u64, follow: bool) -> Target {
         if flags & !AT_FLAGS != 0 {
             // EINVAL, whatever the path.
             return Target::NotOurs;
