@@ -2,9 +2,13 @@
 
 mod bad_input;
 mod clients;
+mod descriptors;
 mod killed;
+mod languages;
 mod policies;
 mod removal;
+mod scale;
+mod signals;
 mod stage;
 mod status;
 mod ways;
