@@ -138,10 +138,16 @@ static int splice_from(int fd)
 static void everything(int fd, int gone)
 {
 	uint8_t bytes[5] = {0x10, 'r', 'i', 'n', 'g'}, got[4] = {0};
+	char path[32];
 	int dead = POLLERR | POLLHUP;
 
 	expect_value("write", carry_out(transfer_of(IORING_OP_WRITE, fd, bytes, 5)), gone ? -ENODEV : 5);
 	expect_value("write of the pointer", carry_out(transfer_of(IORING_OP_WRITE, fd, bytes, 1)), gone ? -ENODEV : 1);
+	/* As a shell does for > /dev/fd/N: a device has no end that this could change. */
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	int truncated = open(path, O_WRONLY | O_TRUNC);
+	expect_errno("open with O_TRUNC", failed_with(truncated), gone ? ENODEV : 0);
+	close(truncated);
 	expect_value("read", carry_out(transfer_of(IORING_OP_READ, fd, got, 4)), gone ? -ENODEV : 4);
 	if (!gone)
 		expect_value("  of what was written", memcmp(got, "ring", 4), 0);

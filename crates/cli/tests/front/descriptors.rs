@@ -160,3 +160,32 @@ fn a_lock_holds_among_all_who_open_the_device() {
         assert_eq!(text, "1\n0xff\nfree\nheld\ngiven back\nmine\n", "{who:?}");
     }
 }
+
+/// Differences (docs/differences.md): memory that an ordinary user's supervisor may not read, and a limit that Linux has
+/// for files alone.
+#[test]
+fn a_program_that_hides_or_limits_itself_gets_errors() {
+    const HIDES: &str = "
+import array, ctypes, errno, fcntl, os, stat
+def error_of(call, *arguments):
+    try: call(*arguments)
+    except OSError as error: return errno.errorcode[error.errno]
+    return 'OK'
+bus = os.open('/dev/i2c-7', os.O_RDWR)
+fcntl.ioctl(bus, 0x0703, 0x50)
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+print(error_of(fcntl.ioctl, bus, 0x0705, array.array('L', [0])), error_of(fcntl.ioctl, bus, 0x0703, 0x50),
+      error_of(os.write, bus, b'x'), error_of(os.read, bus, 1), error_of(os.open, '/dev/i2c-7', os.O_RDWR),
+      stat.S_ISCHR(os.fstat(bus).st_mode))
+";
+    for (who, said) in everybody().into_iter().zip(["OK OK OK OK OK True", "EFAULT OK OK OK ENOENT False"]) {
+        let text = Run::with(&[EEPROM]).by(who).expect(0, ["/usr/bin/python3", "-c", HIDES]);
+        assert_eq!(text.trim(), said, "{who:?}");
+        let script = "exec 3<>/dev/i2c-7; trap '' XFSZ; ulimit -f 0; printf x >&3";
+        let text = Run::with(&[EEPROM]).by(who).expect(1, ["bash", "-c", script]);
+        assert!(text.contains("File too large"), "{text}");
+        let script = "ulimit -n 4; exec 3<>/dev/i2c-7; exec 4<>/dev/i2c-7";
+        let text = Run::with(&[EEPROM]).by(who).expect(1, ["bash", "-c", script]);
+        assert!(text.contains("Too many open files"), "{text}");
+    }
+}

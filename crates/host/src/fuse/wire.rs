@@ -46,9 +46,7 @@ pub(crate) const FOPEN_NOFLUSH: u32 = 1 << 5;
 /// Writes to one open file may run side by side (7.38; older kernels let them wait for each other).
 pub(crate) const FOPEN_PARALLEL_DIRECT_WRITES: u32 = 1 << 6;
 
-/// `fuse_init_in.flags`: an open with O_TRUNC comes with that flag, and no change of the size after it.
-pub(crate) const INIT_ATOMIC_O_TRUNC: u32 = 1 << 3;
-/// Writes larger than a page.
+/// `fuse_init_in.flags`: writes larger than a page.
 pub(crate) const INIT_BIG_WRITES: u32 = 1 << 5;
 /// Locks of flock(2) are ours to give.
 pub(crate) const INIT_FLOCK_LOCKS: u32 = 1 << 10;
@@ -62,6 +60,8 @@ pub(crate) const SETATTR_SIZE: u32 = 1 << 3;
 pub(crate) const READ_LOCKOWNER: u32 = 1 << 1;
 /// `fuse_lk_in.lk_flags`: flock(2), not fcntl(2).
 pub(crate) const LK_FLOCK: u32 = 1 << 0;
+/// It comes by an open file: ftruncate(2), and not open(2) with O_TRUNC (`fuse_do_setattr` in fs/fuse/dir.c).
+pub(crate) const SETATTR_FH: u32 = 1 << 6;
 /// `fuse_ioctl_in.flags`: the caller is a 32-bit program.
 pub(crate) const IOCTL_COMPAT: u32 = 1 << 0;
 /// `fuse_poll_in.flags`: somebody is about to sleep; tell when there is news.

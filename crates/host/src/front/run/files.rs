@@ -312,8 +312,7 @@ fn init(request: &Received<'_>) -> Answer {
     let answer = wire::InitOut {
         major: wire::VERSION.0,
         minor: wire::VERSION.1,
-        flags: asked.flags
-            & (wire::INIT_ATOMIC_O_TRUNC | wire::INIT_BIG_WRITES | wire::INIT_FLOCK_LOCKS | wire::INIT_PARALLEL_DIROPS),
+        flags: asked.flags & (wire::INIT_BIG_WRITES | wire::INIT_FLOCK_LOCKS | wire::INIT_PARALLEL_DIROPS),
         max_background: 64,
         congestion_threshold: 48,
         max_write: wire::MAX_WRITE,
@@ -326,8 +325,17 @@ fn init(request: &Received<'_>) -> Answer {
 /// ftruncate, fchmod, fchown, futimens on an open file.
 fn setattr(request: &Received<'_>) -> Answer {
     let (wire::SetattrIn { valid, .. }, _) = request.parse()?;
-    // A character device has no size to be changed. Its owner and mode are those of whoever runs the lab.
-    Err(if valid & wire::SETATTR_SIZE != 0 { Errno::INVAL } else { Errno::PERM })
+    match valid & (wire::SETATTR_SIZE | wire::SETATTR_FH) {
+        // An open with O_TRUNC, by way of /proc: of a device it changes nothing, and the size stays what it is.
+        wire::SETATTR_SIZE => {
+            let attr = attributes(request.header.nodeid);
+            Ok(wire::AttrOut { attr_valid: FOREVER, attr, ..Default::default() }.as_bytes().to_vec())
+        }
+        // Its owner and mode are those of whoever runs the lab.
+        0 | wire::SETATTR_FH => Err(Errno::PERM),
+        // A character device has no size to be changed.
+        _ => Err(Errno::INVAL),
+    }
 }
 
 /// fstatfs(2): a file system without blocks.
