@@ -92,11 +92,13 @@ static void splices(int fd)
 static void sizes(int fd)
 {
 	int count = -1;
+	long long size = -1;
 	expect_errno("fsync", failed_with(fsync(fd)), EINVAL);
 	expect_errno("fdatasync", failed_with(fdatasync(fd)), EINVAL);
 	expect_errno("ftruncate", failed_with(ftruncate(fd, 0)), EINVAL);
 	expect_errno("fallocate", failed_with(fallocate(fd, 0, 0, 16)), ENODEV);
 	expect_errno("ioctl FIONREAD", failed_with(ioctl(fd, FIONREAD, &count)), gone ? gone : ENOTTY);
+	expect_errno("ioctl FIOQSIZE", failed_with(ioctl(fd, FIOQSIZE, &size)), gone ? gone : ENOTTY);
 	expect_errno("ioctl FIOASYNC", failed_with(ioctl(fd, FIOASYNC, &(int){1})), ENOTTY);
 	expect_errno("mmap, shared", failed_with((long)mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0)), ENODEV);
 	expect_errno("mmap, private", failed_with((long)mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0)), ENODEV);

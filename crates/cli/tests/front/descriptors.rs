@@ -154,10 +154,11 @@ fn a_program_that_has_become_another_user_keeps_its_device() {
 fn a_lock_holds_among_all_who_open_the_device() {
     let script = "flock -n /dev/i2c-7 sh -c 'flock -n /dev/i2c-7 true; echo $?; i2cget -y 7 0x50 0'; \
                   flock -n /dev/i2c-7 echo free; exec 5</dev/i2c-7; flock 5; echo held; \
-                  flock /dev/i2c-7 echo mine & sleep 0.2; echo given back; flock -u 5; wait";
+                  flock /dev/i2c-7 echo mine & sleep 0.2; echo given back; flock -u 5; wait; \
+                  flock 5; flock /dev/i2c-7 true & sleep 0.1; kill -9 $!; { wait $!; } 2>/dev/null; echo $?";
     for who in everybody() {
         let text = Run::with(&[EEPROM]).by(who).expect(0, ["sh", "-c", script]);
-        assert_eq!(text, "1\n0xff\nfree\nheld\ngiven back\nmine\n", "{who:?}");
+        assert_eq!(text, "1\n0xff\nfree\nheld\ngiven back\nmine\n137\n", "{who:?}");
     }
 }
 

@@ -16,6 +16,9 @@ pub(super) const OPENS_32: [u32; 4] = [5, 8, 295, 437]; // open, creat, openat, 
 
 pub(super) const MMAP: u32 = libc::SYS_mmap as u32;
 pub(super) const IOCTL: u32 = libc::SYS_ioctl as u32;
+/// The ioctls that the kernel answers by itself for what it takes for a regular file (`do_vfs_ioctl` in fs/ioctl.c):
+/// FIONREAD and FIOQSIZE of `asm-generic/ioctls.h`.
+pub(super) const IOCTLS: [u32; 2] = [0x541b, 0x5460];
 
 /// `fchmodat2` of `asm/unistd_64.h`, since Linux 6.6.
 pub(super) const SYS_FCHMODAT2: i64 = 452;

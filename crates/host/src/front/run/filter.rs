@@ -1,7 +1,7 @@
 //! The seccomp filter that CMD runs under: which calls come to us. Classic BPF over `struct seccomp_data`
 //! (`linux/seccomp.h`): number at 0, architecture at 4, arguments from 16 on, 8 bytes each.
 
-use super::arch::{ARCH, ARCH_32, IOCTL, MMAP, OPENS_32, WATCHED, X32_BIT};
+use super::arch::{ARCH, ARCH_32, IOCTL, IOCTLS, MMAP, OPENS_32, WATCHED, X32_BIT};
 use crate::sys::seccomp::Instruction;
 
 const NUMBER: u32 = 0;
@@ -31,12 +31,10 @@ fn native_calls() -> Vec<Instruction> {
     part.push(skip_unless_set(libc::MAP_ANONYMOUS as u32, 1));
     part.push(give(libc::SECCOMP_RET_ALLOW));
     part.push(give(libc::SECCOMP_RET_USER_NOTIF));
-    // Of ioctls only the one that the kernel answers by itself for what it takes for a regular file.
-    part.push(skip_unless_equal(IOCTL, 4));
+    let ioctls = notify_of(&IOCTLS);
+    part.push(skip_unless_equal(IOCTL, ioctls.len() + 1));
     part.push(load(argument(1)));
-    part.push(skip_unless_equal(libc::FIONREAD as u32, 1));
-    part.push(give(libc::SECCOMP_RET_USER_NOTIF));
-    part.push(give(libc::SECCOMP_RET_ALLOW));
+    part.extend(ioctls);
     part.extend(notify_of(&WATCHED));
     part
 }
@@ -133,7 +131,8 @@ mod tests {
         assert_eq!(map(libc::MAP_PRIVATE), NOTIFY);
         assert_eq!(map(libc::MAP_SHARED), NOTIFY);
         let ioctl = |request: u64| verdict(ARCH, IOCTL, [3, request, 0, 0, 0, 0]);
-        assert_eq!(ioctl(libc::FIONREAD), NOTIFY);
+        assert_eq!(IOCTLS.map(|request| ioctl(request.into())), [NOTIFY; 2]);
+        assert_eq!(u64::from(IOCTLS[0]), libc::FIONREAD);
         assert_eq!((ioctl(0x0720), ioctl(libc::TCGETS)), (ALLOW, ALLOW));
         assert_eq!(verdict(ARCH, X32_BIT | 2, [0; 6]), libc::SECCOMP_RET_ERRNO | 38);
         for number in OPENS_32 {
