@@ -13,6 +13,7 @@ import fcntl
 import os
 import select
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 I2C_SLAVE, I2C_FUNCS = 0x0703, 0x0705  # linux/i2c-dev.h
 failures = 0
@@ -76,8 +77,6 @@ async def pulled(bus):
     gone = loop.create_future()
     loop.add_reader(watch.fileno(), lambda: gone.done() or gone.set_result(watch.poll(0)))
     slow = [open_chip(int(os.environ["OUTLIVE_CLIENT_SLOW"], 0)) for _ in range(8)]
-    from concurrent.futures import ThreadPoolExecutor
-
     threads = ThreadPoolExecutor(8)
     reads = [loop.run_in_executor(threads, error_of, os.read, one, 2) for one in slow]
     print("ready", flush=True)

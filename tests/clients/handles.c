@@ -5,12 +5,12 @@
  *   handles pulled                 the same, then says "ready", is to be unplugged and told so by a line
  */
 #define _GNU_SOURCE
+#include "passing.h"
 #include "pull.h"
 
 #include <poll.h>
 #include <spawn.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -68,32 +68,6 @@ static void expect_status(const char *what, pid_t child)
 }
 
 /* ---- ways to children ---- */
-
-static int send_descriptor(int socket, int fd)
-{
-	char byte = 0, control[CMSG_SPACE(sizeof fd)] = {0};
-	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(header), &fd, sizeof fd);
-	return sendmsg(socket, &message, 0) == 1 ? 0 : errno;
-}
-
-static int receive_descriptor(int socket)
-{
-	char byte, control[CMSG_SPACE(sizeof(int))];
-	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-	struct cmsghdr *header;
-	int fd;
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1 || !(header = CMSG_FIRSTHDR(&message)))
-		return -1;
-	memcpy(&fd, CMSG_DATA(header), sizeof fd);
-	return fd;
-}
 
 static void until_up(void)
 {

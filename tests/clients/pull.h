@@ -38,15 +38,6 @@ static inline int is_pulled(int argc, char **argv)
 	return 0;
 }
 
-/* Opens the device and chooses the chip. */
-static inline int open_chip(int flags)
-{
-	int fd = open_device(flags), error = select_chip(fd, chip_address());
-	if (error)
-		give_up("I2C_SLAVE 0x%x: %s", chip_address(), errno_name(error));
-	return fd;
-}
-
 /* What a call says that differs between systems, for the test to judge. */
 static inline void tell(const char *what, int error)
 {
