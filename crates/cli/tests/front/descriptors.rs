@@ -1,6 +1,6 @@
 //! What programs do with descriptors, with a device that is there and with one that is pulled in the middle.
 
-use crate::stage::{EEPROM, Run, client, everybody};
+use crate::stage::{EEPROM, Run, client, everybody, outlive};
 
 const SLOW: &str = "i2c:lm75@0x48,bus=7,slow=1h";
 
@@ -136,6 +136,22 @@ fn names_cannot_be_changed() {
     for who in everybody() {
         assert_eq!(Run::with(&[EEPROM]).by(who).expect(0, ["sh", "-c", script]), "0xff\n600\n", "{who:?}");
     }
+}
+
+/// I26: the machine may have a node of the same name, in a /dev that only this test sees.
+#[test]
+fn the_machines_own_node_stays_as_it_is() {
+    let inside = "chmod 777 /dev/i2c-7; rm -f /dev/i2c-7; mv -f /dev/i2c-7 /dev/gone; touch /dev/i2c-7; \
+                  truncate -s 9 /dev/i2c-7; echo x >/dev/i2c-7; i2cget -y 7 0x50 0";
+    let outside = format!(
+        "mount -t tmpfs none /mnt && cp -a /dev/fuse /dev/null /mnt && echo own >/mnt/i2c-7 && chmod 640 /mnt/i2c-7 && \
+         mount --bind /mnt /dev && {} run --device {EEPROM} -- sh -c '{inside}' 2>/dev/null; \
+         stat -c '%a %F' /dev/i2c-7; cat /dev/i2c-7; ls /dev",
+        outlive().display()
+    );
+    let output = std::process::Command::new("unshare").args(["-m", "sh", "-c", &outside]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said, "0xff\n640 regular file\nown\nfuse\ni2c-7\nnull\n", "{output:?}");
 }
 
 /// A lab of root's serves other users as well: by a descriptor, as on Linux, and by name, where Linux would ask for the
