@@ -70,4 +70,13 @@ static inline int transfer(int fd, struct i2c_msg *messages, uint32_t count)
 	return failed_with(ioctl(fd, I2C_RDWR, &request));
 }
 
+/* Opens the device and chooses the chip. */
+static inline int open_chip(int flags)
+{
+	int fd = open_device(flags), error = select_chip(fd, chip_address());
+	if (error)
+		give_up("I2C_SLAVE 0x%x: %s", chip_address(), errno_name(error));
+	return fd;
+}
+
 #endif

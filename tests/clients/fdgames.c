@@ -6,21 +6,12 @@
  *   fdgames closed FD              expects that it was not started with that one
  */
 #define _GNU_SOURCE
-#include "bus.h"
+#include "passing.h"
 
 #include <pthread.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 static const char *self;
-
-static int open_chip(int flags)
-{
-	int fd = open_device(flags), error = select_chip(fd, chip_address());
-	if (error)
-		give_up("I2C_SLAVE 0x%x: %s", chip_address(), errno_name(error));
-	return fd;
-}
 
 /* An errno if the descriptor does not reach the chip at the address that its open file has. */
 static int reaches(int fd)
@@ -125,32 +116,6 @@ static void execs(void)
 	expect_value("one with O_CLOEXEC it does not", run_self("closed", closing), 0);
 	close(fd);
 	close(closing);
-}
-
-static int send_descriptor(int socket, int fd)
-{
-	char byte = 0, control[CMSG_SPACE(sizeof fd)] = {0};
-	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(header), &fd, sizeof fd);
-	return failed_with(sendmsg(socket, &message, 0));
-}
-
-static int receive_descriptor(int socket)
-{
-	char byte, control[CMSG_SPACE(sizeof(int))];
-	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-	struct cmsghdr *header;
-	int fd;
-	if (recvmsg(socket, &message, 0) != 1 || !(header = CMSG_FIRSTHDR(&message)))
-		return -1;
-	memcpy(&fd, CMSG_DATA(header), sizeof fd);
-	return fd;
 }
 
 static void passing(void)

@@ -7,25 +7,11 @@
  *                                  an I2C_FUNCS on each and expects ERRNO, else ENODEV
  */
 #define _GNU_SOURCE
-#include "bus.h"
+#include "pull.h"
 
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
-#include <time.h>
-
-static long long milliseconds(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000ll + time.tv_nsec / 1000000;
-}
-
-static void ready(void)
-{
-	printf("ready\n");
-	fflush(stdout);
-}
 
 static int expected_errno(const char *name)
 {

@@ -1,8 +1,11 @@
 use crate::{command::LabArgs, terminal};
-use clap::ValueHint;
+use clap::{
+    ValueHint,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use outlive_host::{
     control::{Server, Socket},
-    front::run::{self, Command, Running, StartError},
+    front::run::{self, Command, Road, Running, StartError},
     lab::Lab,
     trial::End,
 };
@@ -79,6 +82,7 @@ Exit status:
 Environment:
   OUTLIVE_LAB     set for CMD: the name of its lab, for `outlive ls` and its like
   OUTLIVE_STATUS  set for CMD: a file that says how the devices are, as `outlive ls --json` does
+  OUTLIVE_ROAD    which way calls take, where --road does not say it; for explore as well
   OUTLIVE_MOUNT   the one way to mount that is tried, of those that `outlive doctor` lists";
 
 /// Run an unmodified program on virtual devices
@@ -90,6 +94,9 @@ Environment:
 pub(crate) struct Args {
     #[command(flatten)]
     lab: LabArgs,
+
+    #[command(flatten)]
+    road: RoadArg,
 
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
@@ -103,8 +110,16 @@ impl Args {
 
     fn carry_out(self) -> anyhow::Result<End> {
         let lab = Lab::start(&self.lab.config()?)?;
-        Ok(Program::start(&lab, self.command)?.wait())
+        Ok(Program::start(&lab, self.command, self.road)?.wait())
     }
+}
+
+/// Which way calls take.
+#[derive(clap::Args, Clone, Copy)]
+pub(super) struct RoadArg {
+    /// Let calls on devices take this way: auto (the fastest there is), fuse, or trap (descriptors get high numbers)
+    #[arg(long, value_name = "ROAD", default_value_t, value_parser = PossibleValuesParser::new(Road::ALL.map(Road::name)).map(|name| name.parse::<Road>().expect("one of them")))]
+    road: Road,
 }
 
 /// How `run` and its like say how CMD ended, or why it did not begin.
@@ -128,11 +143,11 @@ pub(super) struct Program {
 
 impl Program {
     /// To be called while the process has one thread; it has some afterwards.
-    pub(super) fn start(lab: &Arc<Lab>, words: Vec<OsString>) -> anyhow::Result<Program> {
+    pub(super) fn start(lab: &Arc<Lab>, words: Vec<OsString>, road: RoadArg) -> anyhow::Result<Program> {
         // The name must be ours before CMD runs; the thread that serves it must come after the fork.
         let socket = Socket::bind(lab)?;
         let environment = vec![("OUTLIVE_LAB".into(), lab.name().into())];
-        let running = run::start(lab, Command { words, environment, ..Command::default() })?;
+        let running = run::start(lab, Command { words, environment, road: road.road, ..Command::default() })?;
         Ok(Program { running, control: socket.serve(lab.clone())? })
     }
 

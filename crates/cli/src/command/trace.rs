@@ -1,4 +1,4 @@
-use super::run::{Program, exit_code};
+use super::run::{Program, RoadArg, exit_code};
 use crate::{
     command::LabArgs,
     terminal,
@@ -89,6 +89,9 @@ pub(crate) struct Args {
     #[arg(short = 'c', long, conflicts_with = "summary")]
     summary_only: bool,
 
+    #[command(flatten)]
+    road: RoadArg,
+
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
@@ -118,7 +121,7 @@ impl Args {
             command: self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         };
         let form = Form { json: terminal::json(), limit: self.string_limit };
-        let program = Program::start(&lab, self.command)?;
+        let program = Program::start(&lab, self.command, self.road)?;
         let printer = Printer::start(&tracer, output, form, subject).context("cannot start a thread")?;
         let end = program.wait();
         let (output, printed) = printer.finish((!self.summary_only).then_some(end), summary);

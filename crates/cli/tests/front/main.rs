@@ -3,9 +3,13 @@
 mod bad_input;
 mod clients;
 mod contracts;
+mod descriptors;
 mod killed;
+mod languages;
 mod policies;
 mod removal;
+mod scale;
+mod signals;
 mod stage;
 mod status;
 mod ways;

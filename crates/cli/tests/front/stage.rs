@@ -21,6 +21,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// An ordinary user: Debian's `nobody`.
 const NOBODY: u32 = 65534;
 
+/// Whether ioctls are trapped: on the road that the tests take unless `OUTLIVE_ROAD` says otherwise.
+pub(crate) fn is_trapped() -> bool {
+    std::env::var("OUTLIVE_ROAD").map_or(true, |road| ["auto", "trap"].contains(&road.as_str()))
+}
+
 /// Who runs something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Who {
@@ -80,6 +85,22 @@ pub(crate) fn client(name: &str, linked: &str) -> PathBuf {
         built.push(program.clone());
     }
     program
+}
+
+/// A client in Go, static and without the C library.
+pub(crate) fn go_client(name: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT
+        .get_or_init(|| {
+            let program = folder().join(name);
+            let mut go = Command::new("go");
+            go.args(["build", "-o"]).arg(&program).arg(source(&format!("{name}.go")));
+            go.env("CGO_ENABLED", "0").env("GO111MODULE", "off").env("GOCACHE", folder().join("go"));
+            let output = go.output().expect("go (Debian's package golang-go)");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            program
+        })
+        .clone()
 }
 
 /// `outlive run`, about to be called.
@@ -236,6 +257,37 @@ impl Live {
             }
             assert!(Instant::now() < deadline, "no '{text}' in:\n{said}");
         }
+    }
+
+    /// What `ls --json` says of the one device.
+    pub(crate) fn report(&self) -> serde_json::Value {
+        let (_, text) = self.command(&["ls", "--handles", "--json"]);
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()[0].clone()
+    }
+
+    /// Waits until so many operations are inside.
+    pub(crate) fn until_inside(&self, count: u64) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let report = self.report();
+            if report["inside"] == count {
+                return;
+            }
+            assert!(Instant::now() < deadline, "not {count} inside: {report}");
+        }
+    }
+
+    /// When it is ready and `inside` operations are under way: pulls `i2c-7`, tells it so, and expects it to have found
+    /// everything as it should be. Gives what it noted.
+    pub(crate) fn pulled(mut self, inside: u64) -> Vec<String> {
+        self.line("ready");
+        self.until_inside(inside);
+        let (code, text) = self.command(&["unplug", "i2c-7"]);
+        assert_eq!(code, 0, "{text}");
+        self.end_of_input();
+        let lines = self.rest();
+        assert_eq!(self.exit_code(), 0, "{lines:#?}");
+        lines
     }
 
     /// Its exit code, once it ends: 128+N for a signal, as a shell says it.

@@ -11,7 +11,7 @@ use std::{
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
     thread::{Builder, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use thiserror::Error;
 
@@ -20,6 +20,9 @@ const MOST: usize = 64;
 
 /// How long a client may take to read what it asked for.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a lab that ends waits until its clients have been told: some rounds of theirs (`session::LOOK`).
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Why a lab cannot be controlled.
 #[derive(Debug, Error)]
@@ -136,9 +139,15 @@ impl Drop for Server {
             let _ = thread.join();
         }
         let connections = std::mem::take(&mut *self.shared.connections());
-        for connection in &connections {
-            let _ = connection.stream.shutdown(std::net::Shutdown::Both);
+        let hang_up = |how| connections.iter().for_each(|connection| _ = connection.stream.shutdown(how));
+        // No more requests; but who has asked for something is told what became of it. A program may end for the very
+        // removal that was asked for, and its lab with it.
+        hang_up(std::net::Shutdown::Read);
+        let end = Instant::now() + LAST_WORDS;
+        while connections.iter().any(|connection| !connection.thread.is_finished()) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
         }
+        hang_up(std::net::Shutdown::Both);
         for connection in connections {
             let _ = connection.thread.join();
         }

@@ -33,8 +33,8 @@ macro_rules! opcodes {
 
 opcodes! {
     Lookup = 1, Forget = 2, Getattr = 3, Setattr = 4, Unlink = 10, Open = 14, Read = 15, Write = 16, Statfs = 17,
-    Release = 18, Fsync = 20, Flush = 25, Init = 26, Interrupt = 36, Destroy = 38, Ioctl = 39, Poll = 40,
-    BatchForget = 42, Fallocate = 43,
+    Release = 18, Fsync = 20, Flush = 25, Init = 26, Setlk = 32, Setlkw = 33, Interrupt = 36, Destroy = 38, Ioctl = 39,
+    Poll = 40, BatchForget = 42, Fallocate = 43,
 }
 
 /// `fuse_open_out.open_flags`: every read and write comes to us, nothing is answered from a cache.
@@ -43,16 +43,25 @@ pub(crate) const FOPEN_DIRECT_IO: u32 = 1 << 0;
 pub(crate) const FOPEN_STREAM: u32 = 1 << 4;
 /// close(2) sends no FLUSH.
 pub(crate) const FOPEN_NOFLUSH: u32 = 1 << 5;
+/// Writes to one open file may run side by side (7.38; older kernels let them wait for each other).
+pub(crate) const FOPEN_PARALLEL_DIRECT_WRITES: u32 = 1 << 6;
 
-/// `fuse_init_in.flags`: an open with O_TRUNC comes with that flag, and no change of the size after it.
-pub(crate) const INIT_ATOMIC_O_TRUNC: u32 = 1 << 3;
-/// Writes larger than a page.
+/// `fuse_init_in.flags`: writes larger than a page.
 pub(crate) const INIT_BIG_WRITES: u32 = 1 << 5;
+/// Locks of flock(2) are ours to give.
+pub(crate) const INIT_FLOCK_LOCKS: u32 = 1 << 10;
 /// Lookups in one directory may run side by side.
 pub(crate) const INIT_PARALLEL_DIROPS: u32 = 1 << 18;
 
 /// `fuse_setattr_in.valid`: the size is to be changed.
 pub(crate) const SETATTR_SIZE: u32 = 1 << 3;
+/// `fuse_read_in.read_flags`: it says who reads, as a client's own read does, and one for the page cache does not
+/// (`fuse_direct_io` and `fuse_read_folio` in fs/fuse/file.c).
+pub(crate) const READ_LOCKOWNER: u32 = 1 << 1;
+/// `fuse_lk_in.lk_flags`: flock(2), not fcntl(2).
+pub(crate) const LK_FLOCK: u32 = 1 << 0;
+/// It comes by an open file: ftruncate(2), and not open(2) with O_TRUNC (`fuse_do_setattr` in fs/fuse/dir.c).
+pub(crate) const SETATTR_FH: u32 = 1 << 6;
 /// `fuse_ioctl_in.flags`: the caller is a 32-bit program.
 pub(crate) const IOCTL_COMPAT: u32 = 1 << 0;
 /// `fuse_poll_in.flags`: somebody is about to sleep; tell when there is news.
@@ -98,6 +107,7 @@ wire! {
     }
     OpenIn [8] { flags: u32, open_flags: u32 }
     OpenOut [16] { fh: u64, open_flags: u32, padding: u32 }
+    FlushIn [24] { fh: u64, unused: u32, padding: u32, lock_owner: u64 }
     ReleaseIn [24] { fh: u64, flags: u32, release_flags: u32, lock_owner: u64 }
     ReadIn [40] {
         fh: u64, offset: u64, size: u32, read_flags: u32, lock_owner: u64, flags: u32, padding: u32,
@@ -106,6 +116,9 @@ wire! {
         fh: u64, offset: u64, size: u32, write_flags: u32, lock_owner: u64, flags: u32, padding: u32,
     }
     WriteOut [8] { size: u32, padding: u32 }
+    LkIn [48] {
+        fh: u64, owner: u64, start: u64, end: u64, kind: u32, pid: u32, lk_flags: u32, padding: u32,
+    }
     IoctlIn [32] { fh: u64, flags: u32, command: u32, argument: u64, in_size: u32, out_size: u32 }
     IoctlOut [16] { result: i32, flags: u32, in_iovs: u32, out_iovs: u32 }
     PollIn [24] { fh: u64, kh: u64, flags: u32, events: u32 }

@@ -1,11 +1,16 @@
 //! seccomp user notification: `linux/seccomp.h`, seccomp_unotify(2).
 
-use super::process::last_error;
+use super::{memory::ClientMemory, process::last_error};
+use outlive_classes::{Fault, Memory};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io,
 };
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 pub(crate) use libc::sock_filter as Instruction;
 
@@ -19,12 +24,17 @@ const SYNC_WAKE_UP: u64 = 1;
 /// EBUSY if a filter above has a listener already: Linux allows one for each tree of filters.
 pub(crate) fn install(program: &[Instruction]) -> io::Result<OwnedFd> {
     rustix::thread::set_no_new_privs(true)?;
-    // A notification that has been received is then interrupted by fatal signals only, so that an operation happens
-    // once (5.19). Without it we do without.
-    match install_with(program, libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) {
-        Err(io::Errno::INVAL) => install_with(program, 0),
-        result => result,
-    }
+    install_with(program, 0)
+}
+
+/// As [`install`], and a notification that has been received is interrupted by fatal signals only, so that an operation
+/// happens once.
+///
+/// # Errors
+/// As above, and EINVAL before Linux 5.19.
+pub(crate) fn install_killable(program: &[Instruction]) -> io::Result<OwnedFd> {
+    rustix::thread::set_no_new_privs(true)?;
+    install_with(program, libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
 }
 
 /// Which of a listener's abilities the kernel has, as bits: 1 descriptors (ADDFD), 2 WAIT_KILLABLE_RECV, 4 SYNC_WAKE_UP.
@@ -72,6 +82,43 @@ pub(crate) struct Notification {
     pub(crate) arch: u32,
     pub(crate) number: i64,
     pub(crate) arguments: [u64; 6],
+    /// When it was received.
+    pub(crate) since: Instant,
+}
+
+/// The memory of a client whose call was trapped. It is written only while that client waits, as its number may be
+/// another's afterwards: between that look and the write there is a moment, in which its number would have to come round
+/// through all that there are.
+#[derive(Clone, Debug)]
+pub(crate) struct TrappedMemory {
+    listener: Arc<Listener>,
+    id: u64,
+    since: Instant,
+    memory: ClientMemory,
+}
+
+/// How long a client is taken to be the one that it was: no machine begins so many processes in that time that their
+/// numbers come round.
+const SAME: Duration = Duration::from_millis(1);
+
+impl TrappedMemory {
+    pub(crate) fn of(listener: &Arc<Listener>, call: &Notification) -> Self {
+        TrappedMemory { listener: listener.clone(), id: call.id, since: call.since, memory: ClientMemory::of(call.pid) }
+    }
+}
+
+impl Memory for TrappedMemory {
+    fn read(&self, address: u64, into: &mut [u8]) -> Result<(), Fault> {
+        self.memory.read(address, into)
+    }
+
+    fn write(&self, address: u64, from: &[u8]) -> Result<(), Fault> {
+        if self.since.elapsed() < SAME || self.listener.is_valid(self.id) {
+            self.memory.write(address, from)
+        } else {
+            Err(Fault)
+        }
+    }
 }
 
 /// Where notifications arrive. Several threads may receive.
@@ -108,6 +155,7 @@ impl Listener {
             arch: notification.data.arch,
             number: notification.data.nr.into(),
             arguments: notification.data.args,
+            since: Instant::now(),
         })
     }
 
@@ -142,11 +190,26 @@ impl Listener {
     /// # Errors
     /// EMFILE if the caller's table is full; ENOENT if the caller does not wait any more. The call is then unanswered.
     pub(crate) fn answer_with_descriptor(&self, id: u64, fd: BorrowedFd<'_>, close_on_exec: bool) -> io::Result<()> {
+        self.answer_with_descriptor_at(id, fd, close_on_exec, None)
+    }
+
+    /// As above, at number `at`, whatever the caller had there.
+    ///
+    /// # Errors
+    /// As above, and EBADF if its limit does not allow that number.
+    pub(crate) fn answer_with_descriptor_at(
+        &self,
+        id: u64,
+        fd: BorrowedFd<'_>,
+        close_on_exec: bool,
+        at: Option<u32>,
+    ) -> io::Result<()> {
+        let set = if at.is_some() { libc::SECCOMP_ADDFD_FLAG_SETFD } else { 0 };
         let mut request = libc::seccomp_notif_addfd {
             id,
-            flags: libc::SECCOMP_ADDFD_FLAG_SEND as u32,
+            flags: (libc::SECCOMP_ADDFD_FLAG_SEND | set) as u32,
             srcfd: fd.as_raw_fd() as u32,
-            newfd: 0,
+            newfd: at.unwrap_or(0),
             newfd_flags: if close_on_exec { libc::O_CLOEXEC as u32 } else { 0 },
         };
         self.request(libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw mut request)?;

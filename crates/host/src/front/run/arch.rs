@@ -15,9 +15,16 @@ pub(super) const X32_BIT: u32 = 0x4000_0000;
 pub(super) const OPENS_32: [u32; 4] = [5, 8, 295, 437]; // open, creat, openat, openat2
 
 pub(super) const MMAP: u32 = libc::SYS_mmap as u32;
+pub(super) const IOCTL: u32 = libc::SYS_ioctl as u32;
+/// The ioctls that the kernel answers by itself for what it takes for a regular file (`do_vfs_ioctl` in fs/ioctl.c):
+/// FIONREAD and FIOQSIZE of `asm-generic/ioctls.h`.
+pub(super) const IOCTLS: [u32; 2] = [0x541b, 0x5460];
 
-/// Every 64-bit call that we look at, besides mmap.
-pub(super) const WATCHED: [u32; 18] = [
+/// `fchmodat2` of `asm/unistd_64.h`, since Linux 6.6.
+pub(super) const SYS_FCHMODAT2: i64 = 452;
+
+/// Every 64-bit call that we look at whatever its arguments.
+pub(super) const WATCHED: [u32; 45] = [
     libc::SYS_open as u32,
     libc::SYS_openat as u32,
     libc::SYS_openat2 as u32,
@@ -36,6 +43,33 @@ pub(super) const WATCHED: [u32; 18] = [
     libc::SYS_lgetxattr as u32,
     libc::SYS_listxattr as u32,
     libc::SYS_llistxattr as u32,
+    libc::SYS_sendfile as u32,
+    libc::SYS_splice as u32,
+    libc::SYS_copy_file_range as u32,
+    libc::SYS_truncate as u32,
+    libc::SYS_chmod as u32,
+    libc::SYS_fchmodat as u32,
+    SYS_FCHMODAT2 as u32,
+    libc::SYS_chown as u32,
+    libc::SYS_lchown as u32,
+    libc::SYS_fchownat as u32,
+    libc::SYS_utime as u32,
+    libc::SYS_utimes as u32,
+    libc::SYS_futimesat as u32,
+    libc::SYS_utimensat as u32,
+    libc::SYS_setxattr as u32,
+    libc::SYS_lsetxattr as u32,
+    libc::SYS_removexattr as u32,
+    libc::SYS_lremovexattr as u32,
+    libc::SYS_unlink as u32,
+    libc::SYS_unlinkat as u32,
+    libc::SYS_rename as u32,
+    libc::SYS_renameat as u32,
+    libc::SYS_renameat2 as u32,
+    libc::SYS_link as u32,
+    libc::SYS_linkat as u32,
+    libc::SYS_mknod as u32,
+    libc::SYS_mknodat as u32,
 ];
 
 /// `struct stat` of `asm/stat.h`.

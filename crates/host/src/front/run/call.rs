@@ -1,6 +1,9 @@
 //! Calls on open files: from the kernel's request to the class, and the answer back.
 
-use super::files::{Files, OpenFile};
+use super::{
+    files::{Files, OpenFile},
+    flight::{FlightId, Owed},
+};
 use crate::{
     fuse::{
         channel::{Received, Reply},
@@ -8,40 +11,20 @@ use crate::{
     },
     lab::Detail,
     sys::memory::ClientMemory,
-    trial::Answered,
 };
-use outlive::HandleId;
-use outlive_classes::{Answer, Call, Completion, Errno, Payload, PollBits};
+use outlive_classes::{Call, Errno, PollBits};
 use std::{
-    fmt,
     sync::{Arc, PoisonError},
-    thread::{self, ThreadId},
+    thread,
     time::Duration,
 };
 use zerocopy::IntoBytes;
-
-/// How often a call whose client got a signal is looked at again: one that is being killed must not wait for a slow
-/// device.
-const KILL_CHECK: Duration = Duration::from_millis(50);
 
 /// How long a thread gives way to one that has a call and has not written it down.
 const GIVE_WAY: Duration = Duration::from_micros(100);
 
 /// What every poller hears of, asked or not: ERR and HUP (poll(2)).
 const POLL_ALWAYS: u32 = PollBits::ERR.0 | PollBits::HUP.0;
-
-/// A call that has not been answered. Whoever takes it out of the table answers it.
-pub(super) struct Flight {
-    reply: Reply,
-    file: Arc<OpenFile>,
-    pid: u32,
-    /// Its number on its device, once it is inside.
-    number: Option<u64>,
-    /// The kernel has told us that its client got a signal.
-    interrupted: bool,
-    /// How often it has been looked at since its client was found being killed.
-    stalled: u32,
-}
 
 impl Files {
     /// Carries out a read, write or ioctl.
@@ -50,40 +33,22 @@ impl Files {
             Ok(decoded) => decoded,
             Err(errno) => return reply.error(errno),
         };
-        let (unique, pid) = (request.header.unique, request.header.pid);
-        let flight = Flight { reply, file: file.clone(), pid, number: None, interrupted: false, stalled: 0 };
-        self.table().flights.insert(unique, flight);
-        let completion = CallCompletion {
-            files: self.this.upgrade().expect("whoever serves holds the files"),
-            unique,
-            pid,
-            name: call.name(),
-            room: if let Call::Read { size } = call { size } else { 0 },
-            caller: thread::current().id(),
-            device: file.device.clone(),
-            handle: file.file.id(),
-            arrived: None,
-        };
-        let memory = Arc::new(ClientMemory::of(pid));
-        let number = file.file.call(call, memory, Box::new(completion));
-        let interrupted = match self.table().flights.get_mut(&unique) {
-            Some(flight) => {
-                flight.number = number;
-                flight.interrupted
-            }
-            None => return,
-        };
-        if interrupted {
-            self.look_after(unique);
-        }
+        let (id, pid) = (FlightId::Fuse(request.header.unique), request.header.pid);
+        self.begin(id, Owed::Fuse(reply), pid, file, call, Arc::new(ClientMemory::of(pid)));
     }
 
     fn decode(&self, request: &Received<'_>) -> Result<(Arc<OpenFile>, Call), Errno> {
         use wire::{IoctlIn, ReadIn, WriteIn};
         match request.opcode() {
             Some(wire::Opcode::Read) => {
-                let (ReadIn { fh, size, .. }, _) = request.parse()?;
-                Ok((self.file(fh)?, Call::Read { size: size as usize }))
+                let (ReadIn { fh, size, read_flags, .. }, _) = request.parse()?;
+                let file = self.file(fh)?;
+                if read_flags & wire::READ_LOCKOWNER == 0 {
+                    // For the page cache: splicing, which devices do not have (splice(2)). What was cached would still be
+                    // there when the device is gone (I16).
+                    return Err(if file.file.gone().is_some() { Errno::NODEV } else { Errno::INVAL });
+                }
+                Ok((file, Call::Read { size: size as usize }))
             }
             Some(wire::Opcode::Write) => {
                 let (WriteIn { fh, size, .. }, data) = request.parse()?;
@@ -130,180 +95,10 @@ impl Files {
     /// it and has not written it down yet. Not all are; so this thread gives way first.
     pub(super) fn interrupt(&self, request: &Received<'_>) -> Result<(), Errno> {
         let (wire::InterruptIn { unique }, _) = request.parse()?;
-        let known = self.table().flights.get_mut(&unique).map(|flight| flight.interrupted = true);
-        if known.is_none() {
-            thread::sleep(GIVE_WAY);
-            return Err(Errno::AGAIN);
+        if self.locks.interrupt(unique) || self.signalled(FlightId::Fuse(unique)) {
+            return Ok(());
         }
-        self.look_after(unique);
-        Ok(())
-    }
-
-    /// Ends call `unique` if its client is being killed, else looks again later: of a second signal the kernel does not
-    /// tell.
-    fn look_after(&self, unique: u64) {
-        let Some(pid) = self.table().flights.get(&unique).map(|flight| flight.pid) else { return };
-        if is_being_killed(pid) && self.end(unique) {
-            return;
-        }
-        let files = self.this.clone();
-        let again = move || {
-            if let Some(files) = files.upgrade() {
-                files.look_after(unique);
-            }
-        };
-        self.lab.clock().after(KILL_CHECK, Box::new(again));
-    }
-
-    /// Ends a call whose client is being killed; `false` if it must be looked at again.
-    fn end(&self, unique: u64) -> bool {
-        let mut table = self.table();
-        let Some(flight) = table.flights.get_mut(&unique) else { return true };
-        flight.stalled += 1;
-        if flight.stalled < 3 {
-            let inside = flight.number.map(|number| (flight.file.clone(), number));
-            drop(table);
-            if let Some((file, number)) = inside {
-                file.file.cancel(number);
-            }
-            return false;
-        }
-        // On its way in or out, stalled by the client's memory, which ends with the client only, which ends with our
-        // answer only.
-        let flight = table.flights.remove(&unique);
-        drop(table);
-        if let Some(flight) = flight {
-            flight.reply.error(Errno::INTR);
-        }
-        true
-    }
-}
-
-/// Whether a signal is pending for a thread that will end it. proc(5), signal(7).
-fn is_being_killed(pid: u32) -> bool {
-    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return true };
-    let mask = |key: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(key));
-        line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
-    };
-    let pending = mask("SigPnd:") | mask("ShdPnd:");
-    is_deadly(pending, mask("SigBlk:"), mask("SigIgn:") | mask("SigCgt:"))
-}
-
-/// Whether one of the `pending` signals ends a process that blocks some and has made provisions for others. The kernel
-/// makes every deadly signal SIGKILL, unless the thread was about to look at another signal anyway.
-fn is_deadly(pending: u64, blocked: u64, provided: u64) -> bool {
-    let bits = |signals: &[i32]| signals.iter().fold(0, |bits, signal| bits | 1_u64 << (signal - 1));
-    // Those whose default is not to end the process.
-    let harmless = bits(&[libc::SIGCHLD, libc::SIGURG, libc::SIGWINCH, libc::SIGCONT])
-        | bits(&[libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU]);
-    pending & (bits(&[libc::SIGKILL]) | !(blocked | provided | harmless)) != 0
-}
-
-/// The answer to one call.
-struct CallCompletion {
-    files: Arc<Files>,
-    unique: u64,
-    pid: u32,
-    name: &'static str,
-    /// How much a read may give.
-    room: usize,
-    device: String,
-    handle: HandleId,
-    /// The thread that carries it out.
-    caller: ThreadId,
-    arrived: Option<u64>,
-}
-
-impl CallCompletion {
-    fn finish(&mut self, answer: Result<Answer, Errno>) {
-        if let Some(number) = self.arrived.take() {
-            if let Ok(Answer::Data(data)) = &answer {
-                let given = |data: &[u8]| Payload::Pieces(vec![data[..data.len().min(self.room)].to_vec()]);
-                self.files.lab.detail(|| Some(Detail::Brought { number, payload: given(data) }));
-            }
-            self.files.lab.answered(number, answered(&answer));
-        }
-        let flight = self.files.table().flights.remove(&self.unique);
-        let Some(Flight { reply, .. }) = flight else { return };
-        match answer {
-            Err(errno) => reply.error(errno),
-            Ok(Answer::Data(data)) => reply.bytes(&data[..data.len().min(self.room)]),
-            Ok(Answer::Value(value)) if self.name == "write" => {
-                reply.body(&wire::WriteOut { size: value as u32, padding: 0 });
-            }
-            Ok(Answer::Value(value)) => reply.body(&wire::IoctlOut { result: value, ..Default::default() }),
-        }
-    }
-}
-
-fn answered(answer: &Result<Answer, Errno>) -> Answered {
-    match answer {
-        Ok(Answer::Value(value)) => Answered::Ok((*value).into()),
-        Ok(Answer::Data(data)) => Answered::Ok(data.len() as i64),
-        Err(errno) => Answered::Errno(errno.raw_os_error()),
-    }
-}
-
-impl Completion for CallCompletion {
-    fn arrived(&mut self, what: &dyn fmt::Display) {
-        let number = self.files.lab.arrived(&self.device, self.pid, self.name, what);
-        self.files.lab.detail(|| Some(Detail::On { number, handle: self.handle }));
-        self.arrived = Some(number);
-    }
-
-    fn sent(&mut self, payload: &dyn Fn() -> Option<Payload>) {
-        if let Some(number) = self.arrived {
-            self.files.lab.detail(|| payload().map(|payload| Detail::Sent { number, payload }));
-        }
-    }
-
-    fn brought(&mut self, payload: &dyn Fn() -> Option<Payload>) {
-        if let Some(number) = self.arrived {
-            self.files.lab.detail(|| payload().map(|payload| Detail::Brought { number, payload }));
-        }
-    }
-
-    fn complete(mut self: Box<Self>, answer: Result<Answer, Errno>) {
-        self.finish(answer);
-    }
-
-    fn complete_with(self: Box<Self>, deliver: Box<dyn FnOnce() -> Result<Answer, Errno> + Send>) {
-        if thread::current().id() == self.caller {
-            self.complete(deliver());
-        } else {
-            // That is the driver's thread, or the clock's: others need it.
-            let files = self.files.clone();
-            files.deliveries.send(Box::new(move || self.complete(deliver())));
-        }
-    }
-}
-
-impl Drop for CallCompletion {
-    fn drop(&mut self) {
-        self.finish(Err(Errno::IO));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_deadly;
-    use libc::{SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGUSR1};
-
-    #[test]
-    fn deadly_is_what_ends_the_process() {
-        let bit = |signal: i32| 1_u64 << (signal - 1);
-        for (pending, blocked, provided, deadly) in [
-            (0, 0, 0, false),
-            (bit(SIGKILL), 0, 0, true),
-            (bit(SIGKILL), u64::MAX, u64::MAX, true),
-            (bit(SIGTERM), 0, 0, true),
-            (bit(SIGTERM), bit(SIGTERM), 0, false),
-            (bit(SIGTERM), 0, bit(SIGTERM), false),
-            (bit(SIGUSR1) | bit(SIGTERM), 0, bit(SIGUSR1), true),
-            (bit(SIGSTOP) | bit(SIGCONT) | bit(SIGCHLD), 0, 0, false),
-        ] {
-            assert_eq!(is_deadly(pending, blocked, provided), deadly, "{pending:#x} {blocked:#x} {provided:#x}");
-        }
+        thread::sleep(GIVE_WAY);
+        Err(Errno::AGAIN)
     }
 }

@@ -4,7 +4,13 @@
 //! asks LOOKUP and OPEN), unlinks it, and gives the open file to the client. From then on the kernel keeps the rules of
 //! descriptors for us (dup, passing, inheriting), and tells of the last close by RELEASE.
 
-use super::{call::Flight, crew::Crew, deliveries::Deliveries};
+use super::{
+    clients::Clients,
+    crew::Crew,
+    deliveries::Deliveries,
+    flight::{Flight, FlightId},
+    locks::{Key, Kind, Locks},
+};
 use crate::{
     fuse::{
         channel::{Channel, Received, Reply, Room},
@@ -14,6 +20,10 @@ use crate::{
     trial::Answered,
 };
 use outlive_classes::{Access, Errno, File, OpenFlags, Plugged};
+use rustix::{
+    fs::readlink,
+    rand::{GetRandomFlags, getrandom},
+};
 use std::{
     collections::{HashMap, HashSet},
     fmt,
@@ -25,6 +35,10 @@ use zerocopy::IntoBytes;
 
 /// How long the kernel may keep attributes, in seconds: they never change.
 const FOREVER: u64 = 1 << 30;
+/// What the kernel believes to be the size of our files, in bytes. Clients never see it. Beyond the end of a file an
+/// asynchronous read (io_uring, io_submit) is the end of file and not asked of us (`fuse_direct_IO` in fs/fuse/file.c),
+/// and writes wait for each other (`fuse_dio_wr_exclusive_lock`); so no transfer reaches the end.
+const SIZE: u64 = 1 << 20;
 
 /// The files of one run.
 pub(super) struct Files {
@@ -33,16 +47,23 @@ pub(super) struct Files {
     pub(super) this: Weak<Files>,
     table: Mutex<Table>,
     pub(super) deliveries: Deliveries,
+    pub(super) clients: Clients,
+    /// Whether the kernel tells of every close of a descriptor, and waits for our answer.
+    hears_of_closes: bool,
+    pub(super) locks: Locks,
 }
 
 #[derive(Default)]
 pub(super) struct Table {
     last: u64,
     names: HashMap<Vec<u8>, u64>,
+    /// What a link of /proc to a descriptor says, by which calls that are trapped find their file: inode and file, as
+    /// long as there is one.
+    links: HashMap<Vec<u8>, u64>,
     nodes: HashMap<u64, Node>,
     pub(super) open: HashMap<u64, Arc<OpenFile>>,
-    /// Calls that have not been answered, by the kernel's number.
-    pub(super) flights: HashMap<u64, Flight>,
+    /// Calls that have not been answered.
+    pub(super) flights: HashMap<FlightId, Flight>,
 }
 
 /// An inode. It stands for a device, not for an open file: opening it again by /proc/self/fd/N makes another file.
@@ -55,12 +76,18 @@ struct Node {
     lookups: u64,
     /// The thread on whose behalf the supervisor is opening it.
     opener: Option<u32>,
+    /// What a link of /proc to a descriptor of it says.
+    link: Vec<u8>,
+    /// Its open files.
+    open: Vec<u64>,
 }
 
 /// An open file of a device.
 pub(super) struct OpenFile {
     pub(super) file: Arc<dyn File>,
     pub(super) device: String,
+    node: u64,
+    generation: u64,
     /// Wakes its pollers when the device goes.
     pub(super) watch: Mutex<Option<Box<dyn Send + Sync>>>,
 }
@@ -68,7 +95,8 @@ pub(super) struct OpenFile {
 type Answer = Result<Vec<u8>, Errno>;
 
 impl Files {
-    pub(super) fn new(lab: Arc<Lab>, channel: Channel) -> Arc<Self> {
+    /// `hears_of_closes`: of those of every single descriptor, which trapped calls need to know of.
+    pub(super) fn new(lab: Arc<Lab>, channel: Channel, hears_of_closes: bool) -> Arc<Self> {
         let channel = Arc::new(channel);
         Arc::new_cyclic(|this| Files {
             lab,
@@ -76,6 +104,9 @@ impl Files {
             this: this.clone(),
             table: Mutex::default(),
             deliveries: Deliveries::default(),
+            clients: Clients::default(),
+            hears_of_closes,
+            locks: Locks::default(),
         })
     }
 
@@ -84,14 +115,19 @@ impl Files {
         let mut table = self.table();
         table.last = table.last.max(wire::ROOT) + 1;
         let id = table.last;
-        let name = format!("{}.{id}", device.node().name);
+        // Nobody shall be able to make a file of that name, and have it taken for ours.
+        let name = format!("{}.{id}.{:016x}", device.node().name, random());
+        let link = format!("/{name} (deleted)").into_bytes();
         let node = Node {
             device: Arc::downgrade(device),
             name: device.node().name.clone(),
             positioned: device.node().positioned,
             lookups: 0,
             opener: Some(opener),
+            link: link.clone(),
+            open: Vec::new(),
         };
+        table.links.insert(link, id);
         table.nodes.insert(id, node);
         table.names.insert(name.clone().into_bytes(), id);
         name
@@ -103,8 +139,24 @@ impl Files {
         if let Some(id) = table.names.remove(name.as_bytes())
             && table.nodes.get(&id).is_some_and(|node| node.lookups == 0)
         {
-            table.nodes.remove(&id);
+            table.remove_node(id);
         }
+    }
+
+    /// The file behind descriptor `number` of a client, if it is one of ours, and the only one that is open on its inode:
+    /// /proc tells inodes apart, and files by those alone.
+    pub(super) fn file_at(&self, pid: u32, number: u32) -> Option<Arc<OpenFile>> {
+        let link = readlink(format!("/proc/{pid}/fd/{number}"), Vec::with_capacity(128)).ok()?;
+        let table = self.table();
+        match *table.nodes.get(table.links.get(link.as_bytes())?)?.open {
+            [fh] => table.open.get(&fh).cloned(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is still open, and the only one on its inode.
+    pub(super) fn is_sole(&self, file: &OpenFile) -> bool {
+        self.table().nodes.get(&file.node).is_some_and(|node| node.open.len() == 1)
     }
 
     /// The device that inode `id` stands for: its name, and the device itself while the lab knows it.
@@ -138,6 +190,7 @@ impl Files {
     fn handle(&self, request: &Received<'_>, reply: Reply) {
         let answer = match request.opcode() {
             Some(Opcode::Read | Opcode::Write | Opcode::Ioctl) => return self.call(request, reply),
+            Some(Opcode::Setlk | Opcode::Setlkw) => return self.flock(request, reply),
             Some(opcode @ (Opcode::Forget | Opcode::BatchForget)) => {
                 self.forget(request, opcode);
                 return reply.none();
@@ -161,8 +214,8 @@ impl Files {
             Some(Opcode::Fsync) => Err(Errno::INVAL),
             Some(Opcode::Fallocate) => Err(Errno::NODEV),
             Some(Opcode::Destroy) => Ok(Vec::new()),
-            // FLUSH is never answered otherwise: one that waits would keep a killed supervisor, which holds files of
-            // its own mount, from exiting.
+            // Otherwise nobody asks for it.
+            Some(Opcode::Flush) if self.hears_of_closes => self.flush(request),
             Some(Opcode::Flush) | None => Err(Errno::NOSYS),
         };
         match answer {
@@ -235,32 +288,75 @@ impl Files {
             (node.device.upgrade(), node.name.clone(), node.positioned, node.opener.take())
         };
         let number = self.lab.arrived(&name, opener.unwrap_or(request.header.pid), "open", &"");
+        let generation = device.as_ref().map_or(0, |device| device.generation().0);
         let opened = device.ok_or(Errno::NODEV).and_then(|device| device.open(open_flags(flags as i32)));
         if let Ok(file) = &opened {
             self.lab.detail(|| Some(Detail::Opened { number, handle: file.id() }));
         }
         self.lab
             .answered(number, opened.as_ref().map_or_else(|e| Answered::Errno(e.raw_os_error()), |_| Answered::Ok(0)));
-        let file = OpenFile { file: opened?, device: name, watch: Mutex::new(None) };
+        let node = request.header.nodeid;
+        let file = OpenFile { file: opened?, device: name, generation, node, watch: Mutex::new(None) };
         let fh = {
             let mut table = self.table();
             table.last = table.last.max(wire::ROOT) + 1;
             let fh = table.last;
             table.open.insert(fh, Arc::new(file));
+            table.nodes.get_mut(&node).into_iter().for_each(|node| node.open.push(fh));
             fh
         };
         let stream = if positioned { 0 } else { wire::FOPEN_STREAM };
-        let open_flags = wire::FOPEN_DIRECT_IO | wire::FOPEN_NOFLUSH | stream;
+        let parallel = wire::FOPEN_PARALLEL_DIRECT_WRITES;
+        let flush = if self.hears_of_closes { 0 } else { wire::FOPEN_NOFLUSH };
+        let open_flags = wire::FOPEN_DIRECT_IO | flush | parallel | stream;
         Ok(wire::OpenOut { fh, open_flags, padding: 0 }.as_bytes().to_vec())
+    }
+
+    /// flock(2). Locks of fcntl(2) are not asked for: the kernel keeps them, for each open file apart.
+    fn flock(&self, request: &Received<'_>, reply: Reply) {
+        let parsed = request.parse().and_then(|(lock, _): (wire::LkIn, _)| Ok((self.file(lock.fh)?, lock)));
+        let (file, lock) = match parsed {
+            Ok((file, lock)) if lock.lk_flags & wire::LK_FLOCK != 0 => (file, lock),
+            Ok(_) => return reply.error(Errno::NOSYS),
+            Err(errno) => return reply.error(errno),
+        };
+        let wait = request.opcode() == Some(Opcode::Setlkw);
+        match lock.kind as i32 {
+            libc::F_RDLCK | libc::F_WRLCK => {
+                let kind = if lock.kind as i32 == libc::F_WRLCK { Kind::Exclusive } else { Kind::Shared };
+                self.locks.lock(file.key(), lock.fh, kind, wait, (request.header.unique, reply));
+            }
+            libc::F_UNLCK => {
+                self.locks.unlock(file.key(), lock.fh);
+                reply.bytes(&[]);
+            }
+            _ => reply.error(Errno::INVAL),
+        }
+    }
+
+    /// A descriptor is being closed, which need not be the last.
+    fn flush(&self, request: &Received<'_>) -> Answer {
+        let (wire::FlushIn { fh, .. }, _) = request.parse()?;
+        if let Ok(file) = self.file(fh) {
+            self.clients.forget(&file);
+        }
+        Ok(Vec::new())
     }
 
     fn release(&self, request: &Received<'_>) -> Answer {
         let (wire::ReleaseIn { fh, .. }, _) = request.parse()?;
         let file = self.table().open.get(&fh).cloned();
         if let Some(file) = &file {
+            self.locks.unlock(file.key(), fh);
             self.lab.detail(|| Some(Detail::Closed { device: &file.device, handle: file.file.id() }));
         }
-        let last = self.table().open.remove(&fh);
+        let last = {
+            let mut table = self.table();
+            let last = table.open.remove(&fh);
+            let node = last.as_ref().and_then(|file| table.nodes.get_mut(&file.node));
+            node.into_iter().for_each(|node| node.open.retain(|open| *open != fh));
+            last
+        };
         // Outside the lock: it may be the last of its device.
         drop((file, last));
         Ok(Vec::new())
@@ -273,13 +369,25 @@ impl fmt::Debug for Files {
     }
 }
 
+impl OpenFile {
+    fn key(&self) -> Key {
+        (self.device.clone(), self.generation)
+    }
+}
+
 impl Table {
     fn forget(&mut self, id: u64, lookups: u64) {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.lookups = node.lookups.saturating_sub(lookups);
             if node.lookups == 0 {
-                self.nodes.remove(&id);
+                self.remove_node(id);
             }
+        }
+    }
+
+    fn remove_node(&mut self, id: u64) {
+        if let Some(node) = self.nodes.remove(&id) {
+            self.links.remove(&node.link);
         }
     }
 }
@@ -292,7 +400,7 @@ fn init(request: &Received<'_>) -> Answer {
     let answer = wire::InitOut {
         major: wire::VERSION.0,
         minor: wire::VERSION.1,
-        flags: asked.flags & (wire::INIT_ATOMIC_O_TRUNC | wire::INIT_BIG_WRITES | wire::INIT_PARALLEL_DIROPS),
+        flags: asked.flags & (wire::INIT_BIG_WRITES | wire::INIT_FLOCK_LOCKS | wire::INIT_PARALLEL_DIROPS),
         max_background: 64,
         congestion_threshold: 48,
         max_write: wire::MAX_WRITE,
@@ -305,8 +413,17 @@ fn init(request: &Received<'_>) -> Answer {
 /// ftruncate, fchmod, fchown, futimens on an open file.
 fn setattr(request: &Received<'_>) -> Answer {
     let (wire::SetattrIn { valid, .. }, _) = request.parse()?;
-    // A character device has no size to be changed. Its owner and mode are those of whoever runs the lab.
-    Err(if valid & wire::SETATTR_SIZE != 0 { Errno::INVAL } else { Errno::PERM })
+    match valid & (wire::SETATTR_SIZE | wire::SETATTR_FH) {
+        // An open with O_TRUNC, by way of /proc: of a device it changes nothing, and the size stays what it is.
+        wire::SETATTR_SIZE => {
+            let attr = attributes(request.header.nodeid);
+            Ok(wire::AttrOut { attr_valid: FOREVER, attr, ..Default::default() }.as_bytes().to_vec())
+        }
+        // Its owner and mode are those of whoever runs the lab.
+        0 | wire::SETATTR_FH => Err(Errno::PERM),
+        // A character device has no size to be changed.
+        _ => Err(Errno::INVAL),
+    }
 }
 
 /// fstatfs(2): a file system without blocks.
@@ -319,9 +436,11 @@ fn statfs() -> Vec<u8> {
 /// What the kernel believes of an inode. It cannot be made to believe in a character device here, so the stat family
 /// is answered by the supervisor.
 fn attributes(id: u64) -> wire::Attributes {
-    let (kind, nlink) = if id == wire::ROOT { (libc::S_IFDIR | 0o700, 2) } else { (libc::S_IFREG | 0o600, 1) };
+    let (kind, nlink, size) =
+        if id == wire::ROOT { (libc::S_IFDIR | 0o700, 2, 0) } else { (libc::S_IFREG | 0o600, 1, SIZE) };
     wire::Attributes {
         ino: id,
+        size,
         mode: kind,
         nlink,
         uid: rustix::process::geteuid().as_raw(),
@@ -329,6 +448,14 @@ fn attributes(id: u64) -> wire::Attributes {
         blksize: 4096,
         ..Default::default()
     }
+}
+
+/// A number that nobody can guess.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    // It fails on kernels only that are older than what the front needs.
+    let _ = getrandom(&mut bytes, GetRandomFlags::empty());
+    u64::from_ne_bytes(bytes)
 }
 
 fn open_flags(flags: i32) -> OpenFlags {

@@ -1,8 +1,9 @@
 //! The seccomp filter that CMD runs under: which calls come to us. Classic BPF over `struct seccomp_data`
 //! (`linux/seccomp.h`): number at 0, architecture at 4, arguments from 16 on, 8 bytes each.
 
-use super::arch::{ARCH, ARCH_32, MMAP, OPENS_32, WATCHED, X32_BIT};
+use super::arch::{ARCH, ARCH_32, IOCTL, IOCTLS, MMAP, OPENS_32, WATCHED, X32_BIT};
 use crate::sys::seccomp::Instruction;
+use std::ops::Range;
 
 const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
@@ -11,10 +12,13 @@ const fn argument(n: u32) -> u32 {
     16 + 8 * n
 }
 
-/// The calls that go by path (open, stat, access, readlink), fstat, which must say "character device" of our
-/// descriptors, mmap of a file, which our devices refuse, and moving no bytes. All others run at full speed.
-pub(crate) fn program() -> Vec<Instruction> {
-    let native = native_calls();
+/// The calls that go by path, fstat, which must say "character device" of our descriptors, and what the kernel would
+/// carry out on them as on any file, which our devices refuse: mmap of a file, splicing, FIONREAD, moving no bytes. All
+/// others run at full speed.
+///
+/// Ioctls on descriptors in `trapped` come to us, too. Reads and writes do not: copying to and from the client costs more than the detour through FUSE, where the kernel does it.
+pub(crate) fn program(trapped: Option<&Range<u32>>) -> Vec<Instruction> {
+    let native = native_calls(trapped);
     let foreign = foreign_calls();
     let mut program = vec![load(ARCHITECTURE), skip_unless_equal(ARCH, native.len())];
     program.extend(native);
@@ -22,7 +26,7 @@ pub(crate) fn program() -> Vec<Instruction> {
     program
 }
 
-fn native_calls() -> Vec<Instruction> {
+fn native_calls(trapped: Option<&Range<u32>>) -> Vec<Instruction> {
     // x32 calls have numbers of their own that would slip through.
     let mut part = vec![load(NUMBER), skip_if_below(X32_BIT, 1), give(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32)];
     part.push(skip_unless_equal(MMAP, 4));
@@ -31,6 +35,9 @@ fn native_calls() -> Vec<Instruction> {
     part.push(give(libc::SECCOMP_RET_ALLOW));
     part.push(give(libc::SECCOMP_RET_USER_NOTIF));
     part.extend(notify_of_nothing_to_move());
+    let ioctls = notify_of_ioctls(trapped);
+    part.push(skip_unless_equal(IOCTL, ioctls.len()));
+    part.extend(ioctls);
     part.extend(notify_of(&WATCHED));
     part
 }
@@ -48,6 +55,24 @@ fn notify_of_nothing_to_move() -> [Instruction; 8] {
         give(libc::SECCOMP_RET_USER_NOTIF),
         give(libc::SECCOMP_RET_ALLOW),
     ]
+}
+
+/// Of an ioctl: notify of what the kernel would answer by itself, and of any on a descriptor in `trapped`.
+fn notify_of_ioctls(trapped: Option<&Range<u32>>) -> Vec<Instruction> {
+    let checks = if trapped.is_some() { 3 } else { 0 };
+    let mut part = vec![load(argument(1))];
+    for (i, command) in IOCTLS.iter().enumerate() {
+        // Past the remaining comparisons and the allow.
+        part.push(jump(libc::BPF_JEQ, *command, (IOCTLS.len() - i + checks) as u8, 0));
+    }
+    if let Some(range) = trapped {
+        part.push(load(argument(0)));
+        part.push(jump(libc::BPF_JGE, range.start, 0, 1));
+        part.push(jump(libc::BPF_JGE, range.end, 0, 1));
+    }
+    part.push(give(libc::SECCOMP_RET_ALLOW));
+    part.push(give(libc::SECCOMP_RET_USER_NOTIF));
+    part
 }
 
 fn foreign_calls() -> Vec<Instruction> {
@@ -103,11 +128,15 @@ mod tests {
 
     /// Runs the program as the kernel would.
     fn verdict(arch: u32, number: u32, arguments: [u64; 6]) -> u32 {
+        verdict_of(program(None), arch, number, arguments)
+    }
+
+    fn verdict_of(program: Vec<Instruction>, arch: u32, number: u32, arguments: [u64; 6]) -> u32 {
         let mut data = Vec::from(number.to_ne_bytes());
         data.extend(arch.to_ne_bytes());
         data.extend([0; 8]);
         arguments.iter().for_each(|a| data.extend(a.to_ne_bytes()));
-        let (program, mut accumulator, mut at) = (program(), 0, 0);
+        let (mut accumulator, mut at) = (0, 0);
         loop {
             let Instruction { code, jt, jf, k } = program[at];
             at += 1;
@@ -129,6 +158,29 @@ mod tests {
     }
 
     #[test]
+    fn descriptors_in_the_range_are_trapped() {
+        use libc::{SECCOMP_RET_ALLOW as ALLOW, SECCOMP_RET_USER_NOTIF as NOTIFY};
+        let on = |number: libc::c_long, fd: u64| {
+            verdict_of(program(Some(&(512..1024))), ARCH, number as u32, [fd, 0x0720, 7, 0, 0, 0])
+        };
+        for number in [libc::SYS_ioctl] {
+            for (fd, wanted) in
+                [(0, ALLOW), (511, ALLOW), (512, NOTIFY), (1023, NOTIFY), (1024, ALLOW), (u64::MAX, ALLOW)]
+            {
+                assert_eq!(on(number, fd), wanted, "{number} on {fd}");
+            }
+        }
+        for number in [libc::SYS_read, libc::SYS_write, libc::SYS_close, libc::SYS_dup2, libc::SYS_poll] {
+            assert_eq!(on(number, 512), ALLOW);
+        }
+        // FIONREAD, which the kernel would answer.
+        let fionread = verdict_of(program(Some(&(512..1024))), ARCH, libc::SYS_ioctl as u32, [3, 0x541b, 0, 0, 0, 0]);
+        assert_eq!(fionread, NOTIFY);
+        let of_nothing = verdict_of(program(Some(&(512..1024))), ARCH, libc::SYS_read as u32, [3, 0, 0, 0, 0, 0]);
+        assert_eq!(of_nothing, NOTIFY);
+    }
+
+    #[test]
     fn each_call_gets_its_verdict() {
         use libc::{SECCOMP_RET_ALLOW as ALLOW, SECCOMP_RET_USER_NOTIF as NOTIFY};
         for number in WATCHED {
@@ -146,6 +198,10 @@ mod tests {
         assert_eq!(map(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS), ALLOW);
         assert_eq!(map(libc::MAP_PRIVATE), NOTIFY);
         assert_eq!(map(libc::MAP_SHARED), NOTIFY);
+        let ioctl = |request: u64| verdict(ARCH, IOCTL, [3, request, 0, 0, 0, 0]);
+        assert_eq!(IOCTLS.map(|request| ioctl(request.into())), [NOTIFY; 2]);
+        assert_eq!(u64::from(IOCTLS[0]), libc::FIONREAD);
+        assert_eq!((ioctl(0x0720), ioctl(libc::TCGETS)), (ALLOW, ALLOW));
         assert_eq!(verdict(ARCH, X32_BIT | 2, [0; 6]), libc::SECCOMP_RET_ERRNO | 38);
         for number in OPENS_32 {
             assert_eq!(verdict(ARCH_32, number, [0; 6]), NOTIFY, "{number}");

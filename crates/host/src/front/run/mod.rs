@@ -6,16 +6,22 @@
 
 mod arch;
 mod call;
+mod clients;
 mod crew;
 mod deliveries;
 mod files;
 pub(crate) mod filter;
+mod flight;
 mod holders;
+mod locks;
 mod names;
 mod open_how;
 mod opener;
+mod refusals;
+mod road;
 mod status;
 mod supervisor;
+mod trap;
 mod tree;
 
 use crate::{
@@ -39,11 +45,15 @@ use rustix::{
 use std::{
     ffi::OsString,
     fmt,
+    ops::Range,
     os::fd::OwnedFd,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 use supervisor::Supervisor;
+use trap::Places;
+
+pub use road::{Road, UnknownRoad};
 
 pub(crate) use arch::call_name;
 pub(crate) use tree::{Stopper, descendants};
@@ -60,6 +70,8 @@ pub struct Command {
     pub environment: Vec<(OsString, OsString)>,
     /// In the places of its standard input, output and error; `None`: those of this process.
     pub standard: [Option<OwnedFd>; 3],
+    /// Which way its calls take.
+    pub road: Road,
 }
 
 /// CMD, running.
@@ -105,12 +117,19 @@ pub(crate) fn start_watched(
     let name = command.words.first().cloned().unwrap_or_default();
     let mut environment = command.environment;
     environment.push((status::VARIABLE.into(), status::path(lab).into()));
-    let start = tree::Start { command: command.words, environment, standard: command.standard };
-    let (tree, listener, execution) = tree::Tree::start(&start, &before)?;
+    let road = road_asked_for(command.road)?;
+    let trapped = if road == Road::Fuse { None } else { trap::range() };
+    let start = tree::Start { command: command.words, environment, standard: command.standard, trapped };
+    let tree::Started { tree, listener, trapped, killable, execution } = tree::Tree::start(&start, &before)?;
+    if road == Road::Trap && trapped.is_none() {
+        drop(start);
+        drop(listener);
+        return Err(StartError::NoTraps);
+    }
     // CMD's end of pipes is CMD's alone from here on.
     drop(start);
     let root = lab.is_watched_closely().then(|| mount.root.try_clone()).transpose().map_err(said("dup"))?;
-    let (files, mount) = serve(lab, mount, listener, on_thread)?;
+    let (files, mount) = serve(lab, mount, (listener, trapped, killable), on_thread)?;
     let closing = root.map(|root| Closing { _root: root, files: files.clone(), before });
     lab.set_holders(Arc::new(TreeHolders { root: tree.root().cast_unsigned(), mount, files: Arc::downgrade(&files) }));
     match execution.wait() {
@@ -125,23 +144,26 @@ pub(crate) fn start_watched(
 fn serve(
     lab: &Arc<Lab>,
     mount: Mount,
-    listener: OwnedFd,
+    (listener, trapped, killable): (OwnedFd, Option<Range<u32>>, bool),
     on_thread: Option<ThreadHook>,
 ) -> Result<(Arc<Files>, u64), StartError> {
     raise_descriptor_limit();
     // The clock's thread starts when it is first needed; by then CMD may have left no room for one (RLIMIT_NPROC).
     lab.clock().after(Duration::ZERO, Box::new(|| {}));
     let Mount { root, channel, .. } = mount;
-    let files = Files::new(lab.clone(), channel);
+    let files = Files::new(lab.clone(), channel, trapped.is_some());
     let served = files.clone();
     Crew::start("files", move |crew| served.serve(crew)).map_err(said("starting a thread"))?;
     let names = Names::new(lab.clone(), files.clone(), &root).map_err(said("looking at the mount"))?;
-    let listener = Listener::new(listener);
+    let listener = Arc::new(Listener::new(listener));
     let opener =
         Opener::start(root, &listener).map_err(StartError::system("starting a thread with a table of its own"))?;
     let (kept, mount) = (files.clone(), names.mount());
     let supervisor = Supervisor {
         listener,
+        trapped,
+        killable,
+        waiting: Places::default(),
         opener,
         names,
         files,
@@ -170,6 +192,16 @@ fn way_asked_for() -> Result<Option<Way>, StartError> {
     let Some(asked) = std::env::var_os("OUTLIVE_MOUNT") else { return Ok(None) };
     let way = Way::ALL.into_iter().find(|way| asked == way.name());
     way.map(Some).ok_or_else(|| StartError::UnknownWay(asked.to_string_lossy().into_owned()))
+}
+
+/// `OUTLIVE_ROAD` says which way calls take where nothing else does.
+fn road_asked_for(road: Road) -> Result<Road, StartError> {
+    match std::env::var_os("OUTLIVE_ROAD") {
+        Some(asked) if road == Road::Auto => {
+            asked.to_string_lossy().parse().map_err(|UnknownRoad(name)| StartError::UnknownRoad(name))
+        }
+        _ => Ok(road),
+    }
 }
 
 impl Running {
@@ -202,8 +234,12 @@ pub enum StartError {
     Mount(Vec<Failure>),
     /// `OUTLIVE_MOUNT` names no way.
     UnknownWay(String),
+    /// `OUTLIVE_ROAD` names no road.
+    UnknownRoad(String),
     /// The seccomp filter could not be installed.
     Filter(Errno),
+    /// [`Road::Trap`] was asked for and cannot be.
+    NoTraps,
     /// CMD could not be executed.
     Execute {
         /// Its name.
@@ -248,6 +284,7 @@ impl fmt::Display for StartError {
                 let ways = Way::ALL.map(Way::name).join(", ");
                 write!(f, "OUTLIVE_MOUNT={asked}: no such way to mount; there are {ways}")
             }
+            StartError::UnknownRoad(asked) => write!(f, "OUTLIVE_ROAD: {}", UnknownRoad(asked.clone())),
             StartError::Filter(Errno::BUSY) => f.write_str(
                 "this process runs under a seccomp supervisor already, and Linux allows one: \
                  start `outlive run` from outside the other `outlive run` (or container) that it is in",
@@ -257,6 +294,10 @@ impl fmt::Display for StartError {
                  seccomp profile forbids it; `outlive doctor` says what this machine can do",
             ),
             StartError::Filter(errno) => write!(f, "installing the seccomp filter: {errno}"),
+            StartError::NoTraps => f.write_str(
+                "the road `trap` needs Linux 5.19 and a limit of 128 open files or more (ulimit -n); `--road auto` takes \
+                 what there is",
+            ),
             StartError::Execute { name, errno } => {
                 let name = name.to_string_lossy();
                 match *errno {

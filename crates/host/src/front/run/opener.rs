@@ -13,6 +13,8 @@ use crate::sys::{
 use outlive_classes::Errno;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
 use std::{
+    collections::HashSet,
+    ops::Range,
     os::fd::{AsFd, OwnedFd},
     sync::mpsc,
 };
@@ -24,12 +26,15 @@ pub(super) struct Opener {
 
 /// An open for a caller that waits.
 pub(super) struct Job {
-    /// The caller's notification.
+    /// The caller's notification, and its thread.
     pub(super) id: u64,
+    pub(super) pid: u32,
     /// The name on the mount.
     pub(super) name: String,
     pub(super) flags: OFlags,
     pub(super) close_on_exec: bool,
+    /// Where the descriptor is to be, if there is a number free.
+    pub(super) range: Option<Range<u32>>,
 }
 
 struct Errand {
@@ -69,10 +74,26 @@ fn carry_out(root: &OwnedFd, listener: &Listener, job: &Job) -> Result<(), Errno
     let opened = openat(root, job.name.as_str(), job.flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty());
     // From here on the inode lives by its users alone: the kernel forgets the name of one that could not be opened, too.
     let _ = unlinkat(root, job.name.as_str(), AtFlags::empty());
-    match listener.answer_with_descriptor(job.id, opened?.as_fd(), job.close_on_exec) {
+    let opened = opened?;
+    let at = job.range.as_ref().and_then(|range| free_number(job.pid, range));
+    let answered = match listener.answer_with_descriptor_at(job.id, opened.as_fd(), job.close_on_exec, at) {
+        // The caller has lowered its limit.
+        Err(Errno::BADF) if at.is_some() => listener.answer_with_descriptor(job.id, opened.as_fd(), job.close_on_exec),
+        answered => answered,
+    };
+    match answered {
         // The caller does not wait any more.
         Err(Errno::NOENT) | Ok(()) => Ok(()),
         // Its table is full, most likely.
         Err(errno) => Err(errno),
     }
+}
+
+/// The lowest number in `range` that a thread's table has free. All opens go one after the other, so no other open of
+/// ours takes it; and nobody else gives out such numbers, but a client that asks for one by name (dup2(2), `F_DUPFD`) at
+/// this very moment from another thread.
+fn free_number(pid: u32, range: &Range<u32>) -> Option<u32> {
+    let table = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let taken: HashSet<u32> = table.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    range.clone().find(|number| !taken.contains(number))
 }

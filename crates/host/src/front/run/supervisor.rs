@@ -9,6 +9,7 @@ use super::{
     open_how::{OpenHow, RESOLVE_IN_ROOT},
     opener::{Job, Opener},
     status,
+    trap::Places,
 };
 use crate::{
     lab::Lab,
@@ -21,6 +22,7 @@ use crate::{
 use outlive_classes::{Contract, Errno, Memory, Plugged};
 use rustix::fs::OFlags;
 use std::{
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -36,7 +38,12 @@ const STATX_BASIC: u32 = 0x7ff;
 
 /// The supervisor of one tree.
 pub(super) struct Supervisor {
-    pub(super) listener: Listener,
+    pub(super) listener: Arc<Listener>,
+    /// The numbers of descriptors whose calls are trapped.
+    pub(super) trapped: Option<Range<u32>>,
+    pub(super) waiting: Places,
+    /// Whether a call that waits for us is interrupted by fatal signals only.
+    pub(super) killable: bool,
     pub(super) names: Names,
     pub(super) files: Arc<Files>,
     pub(super) lab: Arc<Lab>,
@@ -60,12 +67,12 @@ struct Shown {
 }
 
 /// What becomes of a call.
-enum Verdict {
+pub(super) enum Verdict {
     /// The kernel carries it out.
     Proceed,
     /// It gets this.
     Answer(Result<i64, Errno>),
-    /// It has got a descriptor.
+    /// It has got its answer, or will.
     Answered,
 }
 
@@ -133,25 +140,18 @@ impl Supervisor {
             libc::SYS_listxattr | libc::SYS_llistxattr => {
                 attribute(&self.names.resolve(here(call.number == libc::SYS_listxattr), a[0]), Ok(0))
             }
-            // Of no bytes, or it would not be here.
-            libc::SYS_read | libc::SYS_write => match self.names.descriptor(call.pid, a[0] as i32) {
-                Target::Descriptor(_, device) if device.as_deref().is_none_or(is_strict_zombie) => {
-                    Verdict::Answer(Err(Errno::NODEV))
-                }
-                _ => Verdict::Proceed,
+            libc::SYS_ioctl if !arch::IOCTLS.contains(&(a[1] as u32)) => self.trapped(call),
+            // Of no bytes, or they would not be here.
+            libc::SYS_read | libc::SYS_write => match self.trapped(call) {
+                Verdict::Proceed => self.nothing_of_a_zombie(call),
+                verdict => verdict,
             },
-            // Of no length: EINVAL, whatever the file.
-            libc::SYS_mmap if a[1] != 0 => match self.names.descriptor(call.pid, a[4] as i32) {
-                // What Linux says of a device without an mmap operation.
-                Target::Descriptor(..) => Verdict::Answer(Err(Errno::NODEV)),
-                _ => Verdict::Proceed,
-            },
-            _ => Verdict::Proceed,
+            _ => self.refuse(call),
         }
     }
 
     /// For the calls that take a directory and a path, or with AT_EMPTY_PATH a descriptor.
-    fn target(&self, call: &Notification, directory: u64, path: u64, flags: u64, follow: bool) -> Target {
+    pub(super) fn target(&self, call: &Notification, directory: u64, path: u64, flags: u64, follow: bool) -> Target {
         if flags & !AT_FLAGS != 0 {
             // EINVAL, whatever the path.
             return Target::NotOurs;
@@ -221,10 +221,21 @@ impl Supervisor {
         let kept = OFlags::from_bits_retain((flags & kept) as u32);
         let name = self.files.announce(device, call.pid);
         let close_on_exec = flags & libc::O_CLOEXEC != 0;
-        let opened = self.opener.open(Job { id: call.id, name: name.clone(), flags: kept, close_on_exec });
+        let (id, pid, range) = (call.id, call.pid, self.trapped.clone());
+        let opened = self.opener.open(Job { id, pid, name: name.clone(), flags: kept, close_on_exec, range });
         // What could not be opened, or not be unlinked, leaves no name behind.
         self.files.withdraw(&name);
         opened.map(|()| Verdict::Answered)
+    }
+
+    /// A read or write of no bytes that the kernel would carry out: it would succeed, whatever became of the device.
+    fn nothing_of_a_zombie(&self, call: &Notification) -> Verdict {
+        match self.names.descriptor(call.pid, call.arguments[0] as i32) {
+            Target::Descriptor(_, device) if device.as_deref().is_none_or(is_strict_zombie) => {
+                Verdict::Answer(Err(Errno::NODEV))
+            }
+            _ => Verdict::Proceed,
+        }
     }
 
     /// A 32-bit program that opens one of our nodes: its structures have another layout, so it is refused, and never
@@ -375,7 +386,7 @@ fn attribute(target: &Target, none: Result<i64, Errno>) -> Verdict {
 }
 
 /// Whether it is gone and says so of every call.
-fn is_strict_zombie(device: &dyn Plugged) -> bool {
+pub(super) fn is_strict_zombie(device: &dyn Plugged) -> bool {
     device.gone().is_some() && device.contract() == Contract::Strict
 }
 

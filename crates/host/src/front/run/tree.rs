@@ -26,6 +26,7 @@ use rustix::{
 };
 use std::{
     ffi::OsString,
+    ops::Range,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     time::Duration,
 };
@@ -37,6 +38,8 @@ pub(super) struct Start {
     pub(super) environment: Vec<(OsString, OsString)>,
     /// In the places of standard input, output and error; `None`: the supervisor's own.
     pub(super) standard: [Option<OwnedFd>; 3],
+    /// The numbers of descriptors whose calls are to be trapped.
+    pub(super) trapped: Option<Range<u32>>,
 }
 
 /// A tree that has been started.
@@ -50,10 +53,14 @@ pub(super) struct Tree {
     command: i32,
 }
 
+/// What comes with the listener: whether who waits for us is interrupted by fatal signals only.
+const KILLABLE: u8 = b'K';
+const INTERRUPTIBLE: u8 = b'I';
+
 /// How the guardian's line speaks: one byte says what, four more say which.
 const STARTED: u8 = b'S';
 const EXITED: u8 = b'E';
-const KILLED: u8 = b'K';
+const KILLED: u8 = b'D';
 const KILL_ALL: u8 = b'X';
 
 /// Signals that the supervisor passes on to CMD. INT and QUIT only if a process sent them: the terminal has sent them to
@@ -61,9 +68,8 @@ const KILL_ALL: u8 = b'X';
 const PASSED_ON: [i32; 6] = [libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
 
 impl Tree {
-    /// Starts CMD under the filter, with the signals as they were `before` us. Gives the descriptor of the filter's
-    /// notifications as well.
-    pub(super) fn start(start: &Start, before: &SignalState) -> Result<(Tree, OwnedFd, Execution), StartError> {
+    /// Starts CMD under the filter, with the signals as they were `before` us.
+    pub(super) fn start(start: &Start, before: &SignalState) -> Result<Started, StartError> {
         set_child_subreaper(Some(rustix::process::getpid())).map_err(StartError::system("becoming a subreaper"))?;
         let (ours, theirs) = pair()?;
         let (listener_end, command_end) = pair()?;
@@ -83,7 +89,9 @@ impl Tree {
             return Err(StartError::Filter(errno));
         };
         let tree = Tree { guardian, line: ours, signals, command: 0 };
-        Ok((tree, listener, Execution { line: listener_end }))
+        let killable = message.first() == Some(&KILLABLE);
+        let trapped = start.trapped.clone().filter(|_| killable);
+        Ok(Started { tree, listener, trapped, killable, execution: Execution { line: listener_end } })
     }
 
     /// Something that makes the guardian kill the tree.
@@ -144,6 +152,18 @@ impl Tree {
             }
         }
     }
+}
+
+/// What a start brings.
+pub(super) struct Started {
+    pub(super) tree: Tree,
+    /// Where the filter's notifications arrive.
+    pub(super) listener: OwnedFd,
+    /// The numbers of descriptors whose calls are trapped.
+    pub(super) trapped: Option<Range<u32>>,
+    /// Whether a call that waits for us is interrupted by fatal signals only.
+    pub(super) killable: bool,
+    pub(super) execution: Execution,
 }
 
 /// Whether CMD could be executed.
@@ -244,14 +264,19 @@ fn tell(line: &OwnedFd, what: u8, which: i32) {
 
 /// The last steps of the process that becomes CMD.
 fn become_command(line: &OwnedFd, start: &Start, before: &SignalState) -> i32 {
-    let listener = match seccomp::install(&filter::program()) {
-        Ok(listener) => listener,
+    let installed = match seccomp::install_killable(&filter::program(start.trapped.as_ref())) {
+        // An old kernel: without that, nothing is trapped that must happen once.
+        Err(Errno::INVAL) => seccomp::install(&filter::program(None)).map(|listener| (listener, INTERRUPTIBLE)),
+        installed => installed.map(|listener| (listener, KILLABLE)),
+    };
+    let (listener, kind) = match installed {
+        Ok(installed) => installed,
         Err(errno) => {
             let _ = send_descriptors(line.as_fd(), &errno.raw_os_error().to_ne_bytes(), &[]);
             return 125;
         }
     };
-    if send_descriptors(line.as_fd(), b"L", &[listener.as_fd()]).is_err() {
+    if send_descriptors(line.as_fd(), &[kind], &[listener.as_fd()]).is_err() {
         return 125;
     }
     drop(listener);
@@ -280,7 +305,7 @@ pub(super) fn exit_code_of(errno: Errno) -> i32 {
 
 impl Start {
     fn nothing() -> Start {
-        Start { command: Vec::new(), environment: Vec::new(), standard: [None, None, None] }
+        Start { command: Vec::new(), environment: Vec::new(), standard: [None, None, None], trapped: None }
     }
 }
 

@@ -1,0 +1,56 @@
+//! Which way calls on devices take.
+
+use std::{fmt, str::FromStr};
+
+/// The way that a client's calls on its descriptors take to us. Names come by seccomp on each of them.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Road {
+    /// The fastest that there is here.
+    #[default]
+    Auto,
+    /// All by FUSE.
+    Fuse,
+    /// Descriptors get numbers in a high range, and what is done with those is trapped; the rest goes by FUSE. Needs
+    /// Linux 5.19 (`SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`): otherwise a signal could have an operation done twice.
+    Trap,
+}
+
+impl Road {
+    /// All of them.
+    pub const ALL: [Road; 3] = [Road::Auto, Road::Fuse, Road::Trap];
+
+    /// As on the command line: `trap`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Road::Auto => "auto",
+            Road::Fuse => "fuse",
+            Road::Trap => "trap",
+        }
+    }
+}
+
+impl fmt::Display for Road {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// There is no road of that name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnknownRoad(pub String);
+
+impl fmt::Display for UnknownRoad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown road `{}`; there are {}", self.0, Road::ALL.map(Road::name).join(", "))
+    }
+}
+
+impl std::error::Error for UnknownRoad {}
+
+impl FromStr for Road {
+    type Err = UnknownRoad;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRoad> {
+        Road::ALL.into_iter().find(|road| road.name() == text).ok_or_else(|| UnknownRoad(text.to_owned()))
+    }
+}
