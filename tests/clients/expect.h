@@ -15,6 +15,12 @@
 
 static int checks_ok, checks_failed;
 
+/* What poll says of a zombie to who asked for these bits: HUP and ERR; on the road without FUSE IN and OUT besides. */
+static inline int zombie_bits(int asked)
+{
+	return 0x18 | (getenv("OUTLIVE_CLIENT_PLAIN") ? asked & 0x5 : 0);
+}
+
 /* The name of an errno as strerrorname_np gives it; "OK" for 0. */
 static inline const char *errno_name(int number)
 {

@@ -22,7 +22,7 @@ static int stand_in = -1; /* standard input, where that has been replaced */
 
 static int expected_bits(void)
 {
-	return gone ? POLLERR | POLLHUP : POLLIN | POLLOUT;
+	return gone ? zombie_bits(POLLIN | POLLOUT) : POLLIN | POLLOUT;
 }
 
 /* 0 if a descriptor answers as it should, alive or not; else what is wrong, as an errno. */

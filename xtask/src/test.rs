@@ -27,6 +27,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     report.run(&Step::cargo("tests and doc tests", "test --workspace --no-fail-fast").tests());
     report.run(&without_std());
+    for road in ["fuse", "plain"] {
+        report.run(&on_road(road));
+    }
     report.run(&fences());
     report.run(&models("models, each with its bound on preemptions"));
     report.run_here("benches of the core, short forms that only have to work", bench::core_short);
@@ -39,6 +42,15 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 /// The core without std. By itself: any package beside it that wants std would turn it on for this one, too.
 fn without_std() -> Step {
     Step::cargo("the core without std", "test -p outlive --no-default-features --no-fail-fast").tests()
+}
+
+/// The run front on another road than the one that it takes by itself.
+fn on_road(road: &str) -> Step {
+    let tests = "test -p outlive-cli -p outlive-conformance --test front --test i2c_on_run --no-fail-fast";
+    Step::cargo(&format!("the run front on the road {road}"), tests)
+        .env("OUTLIVE_ROAD", road)
+        .limit(Duration::from_secs(10 * 60))
+        .tests()
 }
 
 /// The gate on real processors, also with a fence that is too weak, which they have to find.

@@ -204,9 +204,10 @@ impl User for OpenBus {
         let bits = self.agent.ask(format_args!("poll {}", self.file)).number().expect("poll works");
         let both = bits & (POLLHUP | POLLERR);
         assert!(both == 0 || both == POLLHUP | POLLERR, "HUP and ERR go together, not {bits:#x}");
-        // Alive, a bus says that it can be read, although it has nothing by itself (I19).
+        // Alive, a bus says that it can be read, although it has nothing by itself (I19). So do dead sockets.
         let alive = both == 0;
-        assert_eq!(bits & POLLIN != 0, alive, "a bus is ready as long as it lives: {bits:#x}");
+        let sockets = std::env::var("OUTLIVE_ROAD").is_ok_and(|road| road == "plain");
+        assert_eq!(bits & POLLIN != 0, alive || sockets, "a bus is ready as long as it lives: {bits:#x}");
         Poll { readable: false, hung_up: !alive }
     }
 

@@ -1,7 +1,7 @@
 //! What this machine can do, and what is lost where it cannot.
 
 use crate::{
-    front::run::filter,
+    front::run::{Traps, filter},
     fuse::mount::{Way, mount_by},
     sys::{
         memory::ClientMemory,
@@ -82,7 +82,7 @@ fn in_child(look: impl FnOnce() -> u8) -> Result<u8, String> {
 }
 
 fn listener() -> Finding {
-    let errno = in_child(|| match seccomp::install(&filter::program(None)) {
+    let errno = in_child(|| match seccomp::install(&filter::program(&Traps::Nothing)) {
         Ok(_) => 0,
         Err(errno) => errno.raw_os_error() as u8,
     });
@@ -104,7 +104,7 @@ fn listener() -> Finding {
 }
 
 fn listener_flags(there: bool) -> Vec<Finding> {
-    let bits = if there { in_child(|| seccomp::abilities(&filter::program(None))).unwrap_or(0) } else { 0 };
+    let bits = if there { in_child(|| seccomp::abilities(&filter::program(&Traps::Nothing))).unwrap_or(0) } else { 0 };
     let has = |bit: u8, kernel: &str| {
         if bits & bit != 0 {
             Ok(())

@@ -8,6 +8,7 @@ mod killed;
 mod languages;
 mod policies;
 mod removal;
+mod roads;
 mod scale;
 mod signals;
 mod stage;

@@ -1,6 +1,6 @@
 //! Many clients, and many removals.
 
-use crate::stage::{EEPROM, Live, PATIENCE, Run, client, everybody, expect_no_mounts};
+use crate::stage::{EEPROM, Live, PATIENCE, Run, client, everybody, expect_no_mounts, not_on_plain};
 use std::{
     fs,
     time::{Duration, Instant},
@@ -20,6 +20,9 @@ fn entries(live: &Live, folder: &str) -> usize {
 /// I1, I2, I19. That they wake within a second is for the eye: how fast the machine is, is not for a test to say.
 #[test]
 fn ten_thousand_sleepers_wake_at_once() {
+    if not_on_plain("each descriptor takes two of the supervisor's") {
+        return;
+    }
     let crowd = client("crowd", "static");
     for who in everybody() {
         let mut live = Run::with(&[EEPROM]).by(who).start([crowd.to_str().unwrap(), "poll", "10000", "100"]);

@@ -26,6 +26,19 @@ pub(crate) fn is_trapped() -> bool {
     std::env::var("OUTLIVE_ROAD").map_or(true, |road| ["auto", "trap"].contains(&road.as_str()))
 }
 
+/// Whether there is no FUSE: on the road `plain`.
+pub(crate) fn is_plain() -> bool {
+    std::env::var("OUTLIVE_ROAD").is_ok_and(|road| road == "plain")
+}
+
+/// Whether a test is for the other roads; says why. What it shows is in docs/roads.md among the differences.
+pub(crate) fn not_on_plain(why: &str) -> bool {
+    if is_plain() {
+        println!("not for the road `plain`: {why}");
+    }
+    is_plain()
+}
+
 /// Who runs something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Who {
@@ -122,6 +135,9 @@ impl Run {
         }
         // By this the processes of a run are found, whatever becomes of them.
         command.env("OUTLIVE_TEST", &name).env_remove("OUTLIVE_LAB");
+        if is_plain() {
+            command.env("OUTLIVE_CLIENT_PLAIN", "1");
+        }
         Run { command, name, who: Who::Root }
     }
 

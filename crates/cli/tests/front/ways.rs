@@ -1,8 +1,11 @@
-use crate::stage::{EEPROM, Run, Who, everybody, expect_no_mounts, outlive};
+use crate::stage::{EEPROM, Run, Who, everybody, expect_no_mounts, not_on_plain, outlive};
 use std::process::Command;
 
 #[test]
 fn each_way_to_mount_works_for_those_who_may() {
+    if not_on_plain("it is about FUSE") {
+        return;
+    }
     for who in everybody() {
         for way in ["root", "namespace", "fusermount"] {
             let run = Run::with(&[EEPROM]).by(who).env("OUTLIVE_MOUNT", way);
@@ -20,6 +23,9 @@ fn each_way_to_mount_works_for_those_who_may() {
 /// Where there is no /dev/fuse, every way says why, and doctor says the same.
 #[test]
 fn without_fuse_the_reason_is_given() {
+    if not_on_plain("it is about FUSE") {
+        return;
+    }
     let outlive = outlive();
     let hidden = |words: &str| {
         let script = format!("mount -t tmpfs none /dev && exec {} {words}", outlive.display());

@@ -72,6 +72,21 @@ pub(super) const WATCHED: [u32; 45] = [
     libc::SYS_mknodat as u32,
 ];
 
+/// The calls that move data to or from a descriptor or tell its driver something: trapped where there is no FUSE.
+pub(super) const TRANSFERS: [u32; 11] = [
+    libc::SYS_read as u32,
+    libc::SYS_write as u32,
+    libc::SYS_ioctl as u32,
+    libc::SYS_readv as u32,
+    libc::SYS_writev as u32,
+    libc::SYS_pread64 as u32,
+    libc::SYS_pwrite64 as u32,
+    libc::SYS_preadv as u32,
+    libc::SYS_pwritev as u32,
+    libc::SYS_preadv2 as u32,
+    libc::SYS_pwritev2 as u32,
+];
+
 /// `struct stat` of `asm/stat.h`.
 #[derive(Default, IntoBytes, Immutable)]
 #[repr(C)]
@@ -168,4 +183,30 @@ pub(crate) fn call_name(number: i64) -> Option<&'static str> {
         (libc::SYS_restart_syscall, "restart_syscall"),
     ];
     NAMES.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What docs/roads.md says becomes of each call that we look at, and no word of it is missing.
+    #[test]
+    fn the_table_of_roads_names_every_call() {
+        let page = include_str!("../../../../../docs/roads.md");
+        let header = "/usr/include/x86_64-linux-gnu/asm/unistd_64.h";
+        let header = std::fs::read_to_string(header).unwrap_or_else(|error| panic!("{header}: {error} (libc6-dev)"));
+        let name_of = |number: u32| {
+            let defines = header.lines().filter_map(|line| line.strip_prefix("#define __NR_")?.split_once(' '));
+            let name = defines.into_iter().find(|(_, value)| value.trim().parse() == Ok(number)).map(|(name, _)| name);
+            // Newer than the header.
+            name.or((number == SYS_FCHMODAT2 as u32).then_some("fchmodat2")).unwrap_or_else(|| panic!("{number}"))
+        };
+        let table =
+            page.split("| system calls |").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("the table");
+        let words: Vec<_> = table.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+        for number in WATCHED.iter().chain(&TRANSFERS).chain(&[MMAP, IOCTL, libc::SYS_io_uring_setup as u32]) {
+            let name = name_of(*number);
+            assert!(words.contains(&name), "docs/roads.md does not say what becomes of {name}");
+        }
+    }
 }

@@ -75,7 +75,8 @@ impl Files {
             if watch.is_none() {
                 let channel = self.channel.clone();
                 // Before the state is looked at, so that a device that goes in between wakes the sleeper.
-                *watch = Some(file.file.on_gone(Box::new(move |_| channel.notify_poll(kh))));
+                let wake = move |_| channel.into_iter().for_each(|channel| channel.notify_poll(kh));
+                *watch = Some(file.file.on_gone(Box::new(wake)));
             }
         }
         let bits = file.file.poll();

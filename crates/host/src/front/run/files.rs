@@ -10,6 +10,7 @@ use super::{
     deliveries::Deliveries,
     flight::{Flight, FlightId},
     locks::{Key, Kind, Locks},
+    plain::{Line, Sockets},
 };
 use crate::{
     fuse::{
@@ -27,6 +28,7 @@ use rustix::{
 use std::{
     collections::{HashMap, HashSet},
     fmt,
+    os::fd::OwnedFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread,
     time::{Duration, Instant},
@@ -43,7 +45,10 @@ const SIZE: u64 = 1 << 20;
 /// The files of one run.
 pub(super) struct Files {
     pub(super) lab: Arc<Lab>,
-    pub(super) channel: Arc<Channel>,
+    /// To the kernel's FUSE; `None` where there is none.
+    pub(super) channel: Option<Arc<Channel>>,
+    /// What takes its place.
+    pub(super) sockets: Option<Sockets>,
     pub(super) this: Weak<Files>,
     table: Mutex<Table>,
     pub(super) deliveries: Deliveries,
@@ -80,27 +85,38 @@ struct Node {
     link: Vec<u8>,
     /// Its open files.
     open: Vec<u64>,
+    /// Of a socket: what tells of its last close.
+    witness: Option<OwnedFd>,
 }
 
 /// An open file of a device.
 pub(super) struct OpenFile {
     pub(super) file: Arc<dyn File>,
     pub(super) device: String,
-    node: u64,
-    generation: u64,
+    pub(super) node: u64,
+    pub(super) generation: u64,
     /// Wakes its pollers when the device goes.
     pub(super) watch: Mutex<Option<Box<dyn Send + Sync>>>,
+    /// Our end of it, where it is a socket.
+    #[expect(dead_code, reason = "dropped with the file")]
+    pub(super) line: Option<Line>,
 }
 
 type Answer = Result<Vec<u8>, Errno>;
 
 impl Files {
     /// `hears_of_closes`: of those of every single descriptor, which trapped calls need to know of.
-    pub(super) fn new(lab: Arc<Lab>, channel: Channel, hears_of_closes: bool) -> Arc<Self> {
-        let channel = Arc::new(channel);
+    pub(super) fn new(
+        lab: Arc<Lab>,
+        channel: Option<Channel>,
+        sockets: Option<Sockets>,
+        hears_of_closes: bool,
+    ) -> Arc<Self> {
+        let channel = channel.map(Arc::new);
         Arc::new_cyclic(|this| Files {
             lab,
             channel,
+            sockets,
             this: this.clone(),
             table: Mutex::default(),
             deliveries: Deliveries::default(),
@@ -126,6 +142,7 @@ impl Files {
             opener: Some(opener),
             link: link.clone(),
             open: Vec::new(),
+            witness: None,
         };
         table.links.insert(link, id);
         table.nodes.insert(id, node);
@@ -139,7 +156,7 @@ impl Files {
         if let Some(id) = table.names.remove(name.as_bytes())
             && table.nodes.get(&id).is_some_and(|node| node.lookups == 0)
         {
-            table.remove_node(id);
+            let _ = table.remove_node(id);
         }
     }
 
@@ -173,8 +190,9 @@ impl Files {
     /// Serves requests until the connection ends: what a crew's thread does.
     pub(super) fn serve(&self, crew: &Crew) {
         let mut room = Room::new();
-        while let Some(request) = crew.wait(|| self.channel.receive(&mut room)) {
-            let reply = Reply::to(&self.channel, &request.header);
+        let Some(channel) = &self.channel else { return };
+        while let Some(request) = crew.wait(|| channel.receive(&mut room)) {
+            let reply = Reply::to(channel, &request.header);
             self.handle(&request, reply);
         }
     }
@@ -287,29 +305,81 @@ impl Files {
             let node = table.nodes.get_mut(&request.header.nodeid).ok_or(Errno::NOENT)?;
             (node.device.upgrade(), node.name.clone(), node.positioned, node.opener.take())
         };
-        let number = self.lab.arrived(&name, opener.unwrap_or(request.header.pid), "open", &"");
         let generation = device.as_ref().map_or(0, |device| device.generation().0);
-        let opened = device.ok_or(Errno::NODEV).and_then(|device| device.open(open_flags(flags as i32)));
-        if let Ok(file) = &opened {
-            self.lab.detail(|| Some(Detail::Opened { number, handle: file.id() }));
-        }
-        self.lab
-            .answered(number, opened.as_ref().map_or_else(|e| Answered::Errno(e.raw_os_error()), |_| Answered::Ok(0)));
+        let file = self.open_device(device, &name, opener.unwrap_or(request.header.pid), flags as i32)?;
         let node = request.header.nodeid;
-        let file = OpenFile { file: opened?, device: name, generation, node, watch: Mutex::new(None) };
-        let fh = {
-            let mut table = self.table();
-            table.last = table.last.max(wire::ROOT) + 1;
-            let fh = table.last;
-            table.open.insert(fh, Arc::new(file));
-            table.nodes.get_mut(&node).into_iter().for_each(|node| node.open.push(fh));
-            fh
-        };
+        let fh = self.add(OpenFile { file, device: name, generation, node, watch: Mutex::new(None), line: None });
         let stream = if positioned { 0 } else { wire::FOPEN_STREAM };
         let parallel = wire::FOPEN_PARALLEL_DIRECT_WRITES;
         let flush = if self.hears_of_closes { 0 } else { wire::FOPEN_NOFLUSH };
         let open_flags = wire::FOPEN_DIRECT_IO | flush | parallel | stream;
         Ok(wire::OpenOut { fh, open_flags, padding: 0 }.as_bytes().to_vec())
+    }
+
+    /// Opens `device`, called `name`, for thread `pid`: an operation on it, that may find it gone.
+    pub(super) fn open_device(
+        &self,
+        device: Option<Arc<dyn Plugged>>,
+        name: &str,
+        pid: u32,
+        flags: i32,
+    ) -> Result<Arc<dyn File>, Errno> {
+        let number = self.lab.arrived(name, pid, "open", &"");
+        let opened = device.ok_or(Errno::NODEV).and_then(|device| device.open(open_flags(flags)));
+        if let Ok(file) = &opened {
+            self.lab.detail(|| Some(Detail::Opened { number, handle: file.id() }));
+        }
+        self.lab
+            .answered(number, opened.as_ref().map_or_else(|e| Answered::Errno(e.raw_os_error()), |_| Answered::Ok(0)));
+        opened
+    }
+
+    /// Keeps a file that has been opened; its number.
+    fn add(&self, file: OpenFile) -> u64 {
+        let mut table = self.table();
+        table.last = table.last.max(wire::ROOT) + 1;
+        let (fh, node) = (table.last, file.node);
+        table.open.insert(fh, Arc::new(file));
+        table.nodes.get_mut(&node).into_iter().for_each(|node| node.open.push(fh));
+        fh
+    }
+
+    /// Keeps a file that has been opened, and is a socket with that inode; its number.
+    pub(super) fn adopt(&self, device: &Arc<dyn Plugged>, file: OpenFile, witness: OwnedFd) -> u64 {
+        let (inode, link) = (file.node, format!("socket:[{}]", file.node).into_bytes());
+        let node = Node {
+            device: Arc::downgrade(device),
+            name: device.node().name.clone(),
+            positioned: device.node().positioned,
+            lookups: 0,
+            opener: None,
+            link: link.clone(),
+            open: Vec::new(),
+            witness: Some(witness),
+        };
+        {
+            let mut table = self.table();
+            table.links.insert(link, inode);
+            table.nodes.insert(inode, node);
+        }
+        self.add(file)
+    }
+
+    /// Forgets a file that nobody has open any more.
+    pub(super) fn close(&self, fh: u64) {
+        let (last, node) = {
+            let mut table = self.table();
+            let last = table.open.remove(&fh);
+            let id = last.as_ref().map(|file| file.node);
+            if let Some(node) = id.and_then(|id| table.nodes.get_mut(&id)) {
+                node.open.retain(|open| *open != fh);
+            }
+            // A socket's inode goes with its file; others the kernel forgets when it likes.
+            let gone = id.filter(|id| table.nodes.get(id).is_some_and(|node| node.witness.is_some()));
+            (last, gone.and_then(|id| table.remove_node(id)))
+        };
+        // Outside the lock: it may be the last of its device.
+        drop((last, node));
     }
 
     /// flock(2). Locks of fcntl(2) are not asked for: the kernel keeps them, for each open file apart.
@@ -350,15 +420,8 @@ impl Files {
             self.locks.unlock(file.key(), fh);
             self.lab.detail(|| Some(Detail::Closed { device: &file.device, handle: file.file.id() }));
         }
-        let last = {
-            let mut table = self.table();
-            let last = table.open.remove(&fh);
-            let node = last.as_ref().and_then(|file| table.nodes.get_mut(&file.node));
-            node.into_iter().for_each(|node| node.open.retain(|open| *open != fh));
-            last
-        };
-        // Outside the lock: it may be the last of its device.
-        drop((file, last));
+        drop(file);
+        self.close(fh);
         Ok(Vec::new())
     }
 }
@@ -380,15 +443,15 @@ impl Table {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.lookups = node.lookups.saturating_sub(lookups);
             if node.lookups == 0 {
-                self.remove_node(id);
+                let _ = self.remove_node(id);
             }
         }
     }
 
-    fn remove_node(&mut self, id: u64) {
-        if let Some(node) = self.nodes.remove(&id) {
-            self.links.remove(&node.link);
-        }
+    fn remove_node(&mut self, id: u64) -> Option<Node> {
+        let node = self.nodes.remove(&id)?;
+        self.links.remove(&node.link);
+        Some(node)
     }
 }
 

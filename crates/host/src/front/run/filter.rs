@@ -1,9 +1,11 @@
 //! The seccomp filter that CMD runs under: which calls come to us. Classic BPF over `struct seccomp_data`
 //! (`linux/seccomp.h`): number at 0, architecture at 4, arguments from 16 on, 8 bytes each.
 
-use super::arch::{ARCH, ARCH_32, IOCTL, IOCTLS, MMAP, OPENS_32, WATCHED, X32_BIT};
+use super::{
+    arch::{ARCH, ARCH_32, IOCTL, IOCTLS, MMAP, OPENS_32, TRANSFERS, WATCHED, X32_BIT},
+    road::Traps,
+};
 use crate::sys::seccomp::Instruction;
-use std::ops::Range;
 
 const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
@@ -17,8 +19,8 @@ const fn argument(n: u32) -> u32 {
 /// others run at full speed.
 ///
 /// Ioctls on descriptors in `trapped` come to us, too. Reads and writes do not: copying to and from the client costs more than the detour through FUSE, where the kernel does it.
-pub(crate) fn program(trapped: Option<&Range<u32>>) -> Vec<Instruction> {
-    let native = native_calls(trapped);
+pub(crate) fn program(traps: &Traps) -> Vec<Instruction> {
+    let native = native_calls(traps);
     let foreign = foreign_calls();
     let mut program = vec![load(ARCHITECTURE), skip_unless_equal(ARCH, native.len())];
     program.extend(native);
@@ -26,7 +28,7 @@ pub(crate) fn program(trapped: Option<&Range<u32>>) -> Vec<Instruction> {
     program
 }
 
-fn native_calls(trapped: Option<&Range<u32>>) -> Vec<Instruction> {
+fn native_calls(traps: &Traps) -> Vec<Instruction> {
     // x32 calls have numbers of their own that would slip through.
     let mut part = vec![load(NUMBER), skip_if_below(X32_BIT, 1), give(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32)];
     part.push(skip_unless_equal(MMAP, 4));
@@ -34,10 +36,20 @@ fn native_calls(trapped: Option<&Range<u32>>) -> Vec<Instruction> {
     part.push(skip_unless_set(libc::MAP_ANONYMOUS as u32, 1));
     part.push(give(libc::SECCOMP_RET_ALLOW));
     part.push(give(libc::SECCOMP_RET_USER_NOTIF));
-    part.extend(notify_of_nothing_to_move());
-    let ioctls = notify_of_ioctls(trapped);
-    part.push(skip_unless_equal(IOCTL, ioctls.len()));
-    part.extend(ioctls);
+    if *traps == Traps::All {
+        for number in TRANSFERS {
+            part.push(skip_unless_equal(number, 1));
+            part.push(give(libc::SECCOMP_RET_USER_NOTIF));
+        }
+        // It would do by itself what is trapped here.
+        part.push(skip_unless_equal(libc::SYS_io_uring_setup as u32, 1));
+        part.push(give(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32));
+    } else {
+        part.extend(notify_of_nothing_to_move());
+        let ioctls = notify_of_ioctls(traps);
+        part.push(skip_unless_equal(IOCTL, ioctls.len()));
+        part.extend(ioctls);
+    }
     part.extend(notify_of(&WATCHED));
     part
 }
@@ -57,15 +69,15 @@ fn notify_of_nothing_to_move() -> [Instruction; 8] {
     ]
 }
 
-/// Of an ioctl: notify of what the kernel would answer by itself, and of any on a descriptor in `trapped`.
-fn notify_of_ioctls(trapped: Option<&Range<u32>>) -> Vec<Instruction> {
-    let checks = if trapped.is_some() { 3 } else { 0 };
+/// Of an ioctl: notify of what the kernel would answer by itself, and of any on a descriptor that is trapped.
+fn notify_of_ioctls(traps: &Traps) -> Vec<Instruction> {
+    let checks = if matches!(traps, Traps::Range(_)) { 3 } else { 0 };
     let mut part = vec![load(argument(1))];
     for (i, command) in IOCTLS.iter().enumerate() {
         // Past the remaining comparisons and the allow.
         part.push(jump(libc::BPF_JEQ, *command, (IOCTLS.len() - i + checks) as u8, 0));
     }
-    if let Some(range) = trapped {
+    if let Traps::Range(range) = traps {
         part.push(load(argument(0)));
         part.push(jump(libc::BPF_JGE, range.start, 0, 1));
         part.push(jump(libc::BPF_JGE, range.end, 0, 1));
@@ -128,7 +140,7 @@ mod tests {
 
     /// Runs the program as the kernel would.
     fn verdict(arch: u32, number: u32, arguments: [u64; 6]) -> u32 {
-        verdict_of(program(None), arch, number, arguments)
+        verdict_of(program(&Traps::Nothing), arch, number, arguments)
     }
 
     fn verdict_of(program: Vec<Instruction>, arch: u32, number: u32, arguments: [u64; 6]) -> u32 {
@@ -161,7 +173,7 @@ mod tests {
     fn descriptors_in_the_range_are_trapped() {
         use libc::{SECCOMP_RET_ALLOW as ALLOW, SECCOMP_RET_USER_NOTIF as NOTIFY};
         let on = |number: libc::c_long, fd: u64| {
-            verdict_of(program(Some(&(512..1024))), ARCH, number as u32, [fd, 0x0720, 7, 0, 0, 0])
+            verdict_of(program(&Traps::Range(512..1024)), ARCH, number as u32, [fd, 0x0720, 7, 0, 0, 0])
         };
         for number in [libc::SYS_ioctl] {
             for (fd, wanted) in
@@ -174,9 +186,10 @@ mod tests {
             assert_eq!(on(number, 512), ALLOW);
         }
         // FIONREAD, which the kernel would answer.
-        let fionread = verdict_of(program(Some(&(512..1024))), ARCH, libc::SYS_ioctl as u32, [3, 0x541b, 0, 0, 0, 0]);
+        let fionread =
+            verdict_of(program(&Traps::Range(512..1024)), ARCH, libc::SYS_ioctl as u32, [3, 0x541b, 0, 0, 0, 0]);
         assert_eq!(fionread, NOTIFY);
-        let of_nothing = verdict_of(program(Some(&(512..1024))), ARCH, libc::SYS_read as u32, [3, 0, 0, 0, 0, 0]);
+        let of_nothing = verdict_of(program(&Traps::Range(512..1024)), ARCH, libc::SYS_read as u32, [3, 0, 0, 0, 0, 0]);
         assert_eq!(of_nothing, NOTIFY);
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     files::{Files, OpenFile},
-    trap::Place,
+    trap::{Buffer, Place},
 };
 use crate::{
     fuse::{channel::Reply, wire},
@@ -45,12 +45,24 @@ pub(super) struct Trapped {
     pub(super) id: u64,
     pub(super) memory: TrappedMemory,
     /// Where a read puts its data.
-    pub(super) buffer: u64,
+    pub(super) buffers: Vec<Buffer>,
     pub(super) answered: bool,
-    pub(super) _place: Place,
+    pub(super) _place: Option<Place>,
 }
 
 impl Trapped {
+    fn scatter(&self, data: &[u8]) -> Result<(), Errno> {
+        let mut rest = data;
+        for buffer in &self.buffers {
+            let (part, more) = rest.split_at(buffer.size.min(rest.len()));
+            if !part.is_empty() {
+                self.memory.write(buffer.address, part)?;
+            }
+            rest = more;
+        }
+        Ok(())
+    }
+
     fn answer(&mut self, result: Result<i64, Errno>) {
         if !std::mem::replace(&mut self.answered, true) {
             // ENOENT: its client does not wait any more.
@@ -82,7 +94,7 @@ impl Owed {
                     Answer::Value(value) => Ok(value.into()),
                     Answer::Data(data) => {
                         let data = &data[..data.len().min(room)];
-                        trapped.memory.write(trapped.buffer, data).map_err(Errno::from)?;
+                        trapped.scatter(data)?;
                         Ok(data.len() as i64)
                     }
                 });

@@ -17,6 +17,7 @@ mod locks;
 mod names;
 mod open_how;
 mod opener;
+mod plain;
 mod refusals;
 mod road;
 mod status;
@@ -38,6 +39,7 @@ use files::Files;
 use holders::TreeHolders;
 use names::Names;
 use opener::Opener;
+use plain::Sockets;
 use rustix::{
     io::Errno,
     process::{Resource, Rlimit, getrlimit, setrlimit},
@@ -45,7 +47,6 @@ use rustix::{
 use std::{
     ffi::OsString,
     fmt,
-    ops::Range,
     os::fd::OwnedFd,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -53,6 +54,7 @@ use std::{
 use supervisor::Supervisor;
 use trap::Places;
 
+pub(crate) use road::Traps;
 pub use road::{Road, UnknownRoad};
 
 pub(crate) use arch::call_name;
@@ -113,23 +115,21 @@ pub(crate) fn start_watched(
 ) -> Result<Running, StartError> {
     let before = SignalState::current();
     hear_of_children();
-    let mount = mount(way_asked_for()?).map_err(StartError::Mount)?;
+    let road = road_asked_for(command.road)?;
+    let (mount, traps) = choose(road)?;
     let name = command.words.first().cloned().unwrap_or_default();
     let mut environment = command.environment;
     environment.push((status::VARIABLE.into(), status::path(lab).into()));
-    let road = road_asked_for(command.road)?;
-    let trapped = if road == Road::Fuse { None } else { trap::range() };
-    let start = tree::Start { command: command.words, environment, standard: command.standard, trapped };
-    let tree::Started { tree, listener, trapped, killable, execution } = tree::Tree::start(&start, &before)?;
-    if road == Road::Trap && trapped.is_none() {
-        drop(start);
-        drop(listener);
+    let start = tree::Start { command: command.words, environment, standard: command.standard, traps };
+    let tree::Started { tree, listener, traps, killable, execution } = tree::Tree::start(&start, &before)?;
+    if traps == Traps::Nothing && (road == Road::Trap || mount.is_none()) {
         return Err(StartError::NoTraps);
     }
     // CMD's end of pipes is CMD's alone from here on.
     drop(start);
-    let root = lab.is_watched_closely().then(|| mount.root.try_clone()).transpose().map_err(said("dup"))?;
-    let (files, mount) = serve(lab, mount, (listener, trapped, killable), on_thread)?;
+    let root = mount.as_ref().filter(|_| lab.is_watched_closely()).map(|mount| mount.root.try_clone());
+    let root = root.transpose().map_err(said("dup"))?;
+    let (files, mount) = serve(lab, mount, (listener, traps, killable), on_thread)?;
     let closing = root.map(|root| Closing { _root: root, files: files.clone(), before });
     lab.set_holders(Arc::new(TreeHolders { root: tree.root().cast_unsigned(), mount, files: Arc::downgrade(&files) }));
     match execution.wait() {
@@ -141,27 +141,60 @@ pub(crate) fn start_watched(
     }
 }
 
+/// The mount, if there is to be one, and what is to be trapped.
+fn choose(road: Road) -> Result<(Option<Mount>, Traps), StartError> {
+    let fast = || trap::range().map_or(Traps::Nothing, Traps::Range);
+    let mounted = match road {
+        Road::Plain => return Ok((None, Traps::All)),
+        _ => mount(way_asked_for()?),
+    };
+    match (mounted, road) {
+        (Ok(mount), Road::Fuse) => Ok((Some(mount), Traps::Nothing)),
+        (Ok(mount), _) => Ok((Some(mount), fast())),
+        (Err(_), Road::Auto) if std::env::var_os("OUTLIVE_MOUNT").is_none() => {
+            eprintln!(
+                "outlive: there is no way to mount FUSE here: taking the road `plain`, which is slow (see outlive doctor)"
+            );
+            Ok((None, Traps::All))
+        }
+        (Err(failures), _) => Err(StartError::Mount(failures)),
+    }
+}
+
 fn serve(
     lab: &Arc<Lab>,
-    mount: Mount,
-    (listener, trapped, killable): (OwnedFd, Option<Range<u32>>, bool),
+    mount: Option<Mount>,
+    (listener, traps, killable): (OwnedFd, Traps, bool),
     on_thread: Option<ThreadHook>,
 ) -> Result<(Arc<Files>, u64), StartError> {
     raise_descriptor_limit();
     // The clock's thread starts when it is first needed; by then CMD may have left no room for one (RLIMIT_NPROC).
     lab.clock().after(Duration::ZERO, Box::new(|| {}));
-    let Mount { root, channel, .. } = mount;
-    let files = Files::new(lab.clone(), channel, trapped.is_some());
-    let served = files.clone();
-    Crew::start("files", move |crew| served.serve(crew)).map_err(said("starting a thread"))?;
-    let names = Names::new(lab.clone(), files.clone(), &root).map_err(said("looking at the mount"))?;
     let listener = Arc::new(Listener::new(listener));
-    let opener =
-        Opener::start(root, &listener).map_err(StartError::system("starting a thread with a table of its own"))?;
+    let (files, names, opener) = match mount {
+        Some(Mount { root, channel, .. }) => {
+            let files = Files::new(lab.clone(), Some(channel), None, matches!(traps, Traps::Range(_)));
+            let served = files.clone();
+            Crew::start("files", move |crew| served.serve(crew)).map_err(said("starting a thread"))?;
+            let names = Names::new(lab.clone(), files.clone(), &root).map_err(said("looking at the mount"))?;
+            let opener = Opener::start(root, &listener);
+            (files, names, Some(opener.map_err(StartError::system("starting a thread with a table of its own"))?))
+        }
+        None => {
+            let sockets = Sockets::new().map_err(StartError::system("epoll_create"))?;
+            let files = Files::new(lab.clone(), None, Some(sockets), false);
+            let serving = files.sockets.iter().try_for_each(|sockets| sockets.serve(Arc::downgrade(&files)));
+            serving.map_err(said("starting a thread"))?;
+            // All sockets of the machine are on one mount of the kernel's.
+            let socket = plain::some_socket().map_err(StartError::system("socketpair"))?;
+            let names = Names::new(lab.clone(), files.clone(), &socket).map_err(said("looking at a socket"))?;
+            (files, names, None)
+        }
+    };
     let (kept, mount) = (files.clone(), names.mount());
     let supervisor = Supervisor {
         listener,
-        trapped,
+        traps,
         killable,
         waiting: Places::default(),
         opener,
@@ -238,7 +271,7 @@ pub enum StartError {
     UnknownRoad(String),
     /// The seccomp filter could not be installed.
     Filter(Errno),
-    /// [`Road::Trap`] was asked for and cannot be.
+    /// [`Road::Trap`] or [`Road::Plain`] is needed and cannot be.
     NoTraps,
     /// CMD could not be executed.
     Execute {
@@ -295,8 +328,7 @@ impl fmt::Display for StartError {
             ),
             StartError::Filter(errno) => write!(f, "installing the seccomp filter: {errno}"),
             StartError::NoTraps => f.write_str(
-                "the road `trap` needs Linux 5.19 and a limit of 128 open files or more (ulimit -n); `--road auto` takes \
-                 what there is",
+                "the roads `trap` and `plain` need Linux 5.19, and `trap` a limit of 128 open files or more (ulimit -n)",
             ),
             StartError::Execute { name, errno } => {
                 let name = name.to_string_lossy();

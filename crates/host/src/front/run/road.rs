@@ -1,6 +1,18 @@
 //! Which way calls on devices take.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::Range, str::FromStr};
+
+/// Which calls on descriptors the filter sends to us.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Traps {
+    /// None but those that FUSE would not tell us of.
+    Nothing,
+    /// Ioctls on descriptors with these numbers as well. Reads and writes are not worth it: copying to and from the
+    /// client costs more than the detour through FUSE, where the kernel does it.
+    Range(Range<u32>),
+    /// All that move data, on any descriptor: there is no FUSE.
+    All,
+}
 
 /// The way that a client's calls on its descriptors take to us. Names come by seccomp on each of them.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -13,11 +25,14 @@ pub enum Road {
     /// Descriptors get numbers in a high range, and what is done with those is trapped; the rest goes by FUSE. Needs
     /// Linux 5.19 (`SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`): otherwise a signal could have an operation done twice.
     Trap,
+    /// Without FUSE, for where there is none: descriptors are sockets, and every read, write and ioctl of the tree is
+    /// trapped, which is slow. What else is lost, docs/roads.md says. Needs Linux 5.19 as well.
+    Plain,
 }
 
 impl Road {
     /// All of them.
-    pub const ALL: [Road; 3] = [Road::Auto, Road::Fuse, Road::Trap];
+    pub const ALL: [Road; 4] = [Road::Auto, Road::Fuse, Road::Trap, Road::Plain];
 
     /// As on the command line: `trap`.
     pub const fn name(self) -> &'static str {
@@ -25,6 +40,7 @@ impl Road {
             Road::Auto => "auto",
             Road::Fuse => "fuse",
             Road::Trap => "trap",
+            Road::Plain => "plain",
         }
     }
 }

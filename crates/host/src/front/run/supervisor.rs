@@ -8,6 +8,7 @@ use super::{
     names::{Names, Start, Target, read_path},
     open_how::{OpenHow, RESOLVE_IN_ROOT},
     opener::{Job, Opener},
+    road::Traps,
     status,
     trap::Places,
 };
@@ -22,7 +23,7 @@ use crate::{
 use outlive_classes::{Contract, Errno, Memory, Plugged};
 use rustix::fs::OFlags;
 use std::{
-    ops::Range,
+    os::fd::AsFd,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -39,15 +40,16 @@ const STATX_BASIC: u32 = 0x7ff;
 /// The supervisor of one tree.
 pub(super) struct Supervisor {
     pub(super) listener: Arc<Listener>,
-    /// The numbers of descriptors whose calls are trapped.
-    pub(super) trapped: Option<Range<u32>>,
+    /// Which calls on descriptors are trapped.
+    pub(super) traps: Traps,
     pub(super) waiting: Places,
     /// Whether a call that waits for us is interrupted by fatal signals only.
     pub(super) killable: bool,
     pub(super) names: Names,
     pub(super) files: Arc<Files>,
     pub(super) lab: Arc<Lab>,
-    pub(super) opener: Opener,
+    /// Who opens files on FUSE; `None` where there is none.
+    pub(super) opener: Option<Opener>,
     pub(super) started: SystemTime,
     pub(super) told_32: AtomicBool,
     pub(super) on_thread: Option<ThreadHook>,
@@ -140,7 +142,11 @@ impl Supervisor {
             libc::SYS_listxattr | libc::SYS_llistxattr => {
                 attribute(&self.names.resolve(here(call.number == libc::SYS_listxattr), a[0]), Ok(0))
             }
-            libc::SYS_ioctl if !arch::IOCTLS.contains(&(a[1] as u32)) => self.trapped(call),
+            // Where there is no FUSE all ioctls come here, and a socket would answer this one.
+            libc::SYS_ioctl if a[1] == libc::FIOASYNC => self.refuse(call),
+            libc::SYS_ioctl if arch::IOCTLS.contains(&(a[1] as u32)) => self.refuse(call),
+            number if self.traps == Traps::All && arch::TRANSFERS.contains(&(number as u32)) => self.trapped(call),
+            libc::SYS_ioctl => self.trapped(call),
             // Of no bytes, or they would not be here.
             libc::SYS_read | libc::SYS_write => match self.trapped(call) {
                 Verdict::Proceed => self.nothing_of_a_zombie(call),
@@ -201,6 +207,12 @@ impl Supervisor {
                 Ok(()) => Verdict::Answered,
                 Err(errno) => Verdict::Answer(Err(errno)),
             },
+            Target::Descriptor(_, device) if self.opener.is_none() => match device {
+                Some(device) if device.gone().is_none() => {
+                    self.open_device(call, &device, flags).unwrap_or_else(|errno| Verdict::Answer(Err(errno)))
+                }
+                _ => Verdict::Answer(Err(Errno::NODEV)),
+            },
             // By /proc/self/fd/N the kernel opens the inode again, and asks us there.
             Target::Device(_) | Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
         }
@@ -217,12 +229,22 @@ impl Supervisor {
         if flags & libc::O_DIRECT != 0 && flags & libc::O_PATH == 0 {
             return Err(Errno::INVAL);
         }
+        let close_on_exec = flags & libc::O_CLOEXEC != 0;
+        let Some(opener) = &self.opener else {
+            // As on FUSE: such a descriptor cannot be passed on.
+            if flags & libc::O_PATH != 0 {
+                return Err(Errno::BADF);
+            }
+            let socket = self.files.open_plain(device, call.pid, flags)?;
+            self.listener.answer_with_descriptor(call.id, socket.as_fd(), close_on_exec).or_else(still_waits)?;
+            return Ok(Verdict::Answered);
+        };
         let kept = libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND | libc::O_PATH;
         let kept = OFlags::from_bits_retain((flags & kept) as u32);
         let name = self.files.announce(device, call.pid);
-        let close_on_exec = flags & libc::O_CLOEXEC != 0;
-        let (id, pid, range) = (call.id, call.pid, self.trapped.clone());
-        let opened = self.opener.open(Job { id, pid, name: name.clone(), flags: kept, close_on_exec, range });
+        let (id, pid) = (call.id, call.pid);
+        let range = if let Traps::Range(range) = &self.traps { Some(range.clone()) } else { None };
+        let opened = opener.open(Job { id, pid, name: name.clone(), flags: kept, close_on_exec, range });
         // What could not be opened, or not be unlinked, leaves no name behind.
         self.files.withdraw(&name);
         opened.map(|()| Verdict::Answered)
@@ -383,6 +405,11 @@ fn attribute(target: &Target, none: Result<i64, Errno>) -> Verdict {
         Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
         Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
     }
+}
+
+/// That its caller does not wait any more is no failure of an answer.
+fn still_waits(errno: Errno) -> Result<(), Errno> {
+    if errno == Errno::NOENT { Ok(()) } else { Err(errno) }
 }
 
 /// Whether it is gone and says so of every call.

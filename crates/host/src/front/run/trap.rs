@@ -2,14 +2,19 @@
 //! detour through FUSE. The descriptors are the same files on FUSE as ever; so a call that is not trapped (after dup2 to
 //! a low number, by io_uring, in a process that got the descriptor at another number) goes there and does the same.
 //!
-//! Reads and writes of no bytes take this way on every road: FUSE would not tell us of them.
+//! Reads and writes of no bytes take this way on every road: FUSE would not tell us of them. And where there is no FUSE
+//! (`plain.rs`), all take it.
 
 use super::{
     flight::{FlightId, Owed, Trapped},
+    road::Traps,
     supervisor::{Supervisor, Verdict},
 };
-use crate::sys::seccomp::{Notification, TrappedMemory};
-use outlive_classes::Call;
+use crate::{
+    fuse::wire,
+    sys::seccomp::{Notification, TrappedMemory},
+};
+use outlive_classes::{Call, Errno, Memory};
 use rustix::process::{Resource, getrlimit};
 use std::{
     ops::Range,
@@ -40,41 +45,93 @@ fn is_the_kernels(command: u32) -> bool {
 }
 
 impl Supervisor {
-    /// An ioctl on a descriptor in the range, or a read or write of no bytes on any.
+    /// A call that moves data on a descriptor of ours, or tells its driver something. The kernel carries it out if it is
+    /// not ours, or goes on by FUSE.
     pub(super) fn trapped(&self, notification: &Notification) -> Verdict {
-        let [descriptor, second, third, ..] = notification.arguments;
+        let [descriptor, second, ..] = notification.arguments;
         let number = descriptor as u32;
-        let ioctl = notification.number == libc::SYS_ioctl;
-        if !self.killable || ioctl && is_the_kernels(second as u32) {
+        if !self.killable || notification.number == libc::SYS_ioctl && is_the_kernels(second as u32) {
             return Verdict::Proceed;
         }
-        let Some(place) = self.waiting.take() else { return Verdict::Proceed };
-        // Others are rare, and not worth remembering.
-        let file = match self.trapped.as_ref().is_some_and(|range| range.contains(&number)) {
-            true => self.files.clients.file(&self.files, notification.pid, number),
-            false => self.files.file_at(notification.pid, number),
+        let file = match &self.traps {
+            Traps::Range(range) if range.contains(&number) => {
+                self.files.clients.file(&self.files, notification.pid, number)
+            }
+            // Others are rare, and not worth remembering.
+            _ => self.files.file_at(notification.pid, number),
         };
         let Some(file) = file else { return Verdict::Proceed };
-        let memory = TrappedMemory::of(&self.listener, notification);
-        let call = match notification.number {
-            libc::SYS_ioctl => Call::Ioctl { command: second as u32, argument: third },
-            libc::SYS_read => Call::Read { size: 0 },
-            _ => Call::Write { data: Vec::new() },
+        let place = match (self.waiting.take(), &self.traps) {
+            (None, Traps::Nothing | Traps::Range(_)) => return Verdict::Proceed,
+            (place, _) => place,
         };
-        let id = FlightId::Trap(notification.id);
-        let listener = self.listener.clone();
-        let owed = Owed::Trap(Trapped {
-            listener,
-            id: notification.id,
-            memory: memory.clone(),
-            buffer: second,
-            answered: false,
-            _place: place,
-        });
-        self.files.begin(id, owed, notification.pid, file, call, Arc::new(memory));
+        let memory = TrappedMemory::of(&self.listener, notification);
+        let (call, buffers) = match transfer(notification, &memory) {
+            Ok(decoded) => decoded,
+            Err(errno) => return Verdict::Answer(Err(errno)),
+        };
+        let (id, listener) = (notification.id, self.listener.clone());
+        let owed = Trapped { listener, id, memory: memory.clone(), buffers, answered: false, _place: place };
+        self.files.begin(FlightId::Trap(id), Owed::Trap(owed), notification.pid, file, call, Arc::new(memory));
         Verdict::Answered
     }
 }
+
+/// What is asked for, and where a read puts its data.
+fn transfer(notification: &Notification, memory: &TrappedMemory) -> Result<(Call, Vec<Buffer>), Errno> {
+    let [_, second, third, position, ..] = notification.arguments;
+    // At no position (preadv2(2)); on 64-bit machines it is in one argument.
+    let onward = position as i64 == -1;
+    let one = Buffer { address: second, size: (third as usize).min(LARGEST) };
+    match notification.number {
+        libc::SYS_ioctl => Ok((Call::Ioctl { command: second as u32, argument: third }, Vec::new())),
+        libc::SYS_read => Ok((Call::Read { size: one.size }, vec![one])),
+        libc::SYS_write => Ok((Call::Write { data: gather(&[one], memory)? }, Vec::new())),
+        libc::SYS_readv | libc::SYS_preadv2 if notification.number == libc::SYS_readv || onward => {
+            let buffers = vector(second, third, memory)?;
+            let size = buffers.iter().map(|buffer| buffer.size).sum::<usize>().min(LARGEST);
+            Ok((Call::Read { size }, buffers))
+        }
+        libc::SYS_writev | libc::SYS_pwritev2 if notification.number == libc::SYS_writev || onward => {
+            Ok((Call::Write { data: gather(&vector(second, third, memory)?, memory)? }, Vec::new()))
+        }
+        // At a position: no class has one yet (pread(2)).
+        _ => Err(Errno::SPIPE),
+    }
+}
+
+/// `struct iovec` of `linux/uio.h`, so many of them.
+fn vector(address: u64, count: u64, memory: &TrappedMemory) -> Result<Vec<Buffer>, Errno> {
+    if count > UIO_MAXIOV {
+        return Err(Errno::INVAL);
+    }
+    let mut bytes = vec![0; count as usize * 16];
+    memory.read(address, &mut bytes)?;
+    let word = |bytes: &[u8]| u64::from_ne_bytes(bytes.try_into().expect("eight bytes"));
+    Ok(bytes.chunks_exact(16).map(|it| Buffer { address: word(&it[..8]), size: word(&it[8..]) as usize }).collect())
+}
+
+fn gather(buffers: &[Buffer], memory: &TrappedMemory) -> Result<Vec<u8>, Errno> {
+    let mut data = Vec::new();
+    for buffer in buffers {
+        let start = data.len();
+        data.resize(start + buffer.size.min(LARGEST - start), 0);
+        memory.read(buffer.address, &mut data[start..])?;
+    }
+    Ok(data)
+}
+
+/// A part of a client's memory.
+#[derive(Clone, Copy)]
+pub(super) struct Buffer {
+    pub(super) address: u64,
+    pub(super) size: usize,
+}
+
+/// No call moves more, in bytes; as on FUSE.
+const LARGEST: usize = wire::MAX_WRITE as usize;
+/// `linux/uio.h`
+const UIO_MAXIOV: u64 = 1024;
 
 /// How many trapped calls may wait for their answers: the kernel looks through all of them for each answer, and beside
 /// thousands one takes milliseconds. What comes beyond that waits in FUSE.

@@ -9,7 +9,7 @@
 //! guardian is killed, its tree becomes the supervisor's (a subreaper as well), which does the same. Neither needs
 //! privileges, nor a namespace that the programs would see.
 
-use super::{StartError, filter};
+use super::{StartError, filter, road::Traps};
 use crate::{
     fuse::mount::{receive_descriptors, send_descriptors},
     sys::{
@@ -26,7 +26,6 @@ use rustix::{
 };
 use std::{
     ffi::OsString,
-    ops::Range,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     time::Duration,
 };
@@ -38,8 +37,8 @@ pub(super) struct Start {
     pub(super) environment: Vec<(OsString, OsString)>,
     /// In the places of standard input, output and error; `None`: the supervisor's own.
     pub(super) standard: [Option<OwnedFd>; 3],
-    /// The numbers of descriptors whose calls are to be trapped.
-    pub(super) trapped: Option<Range<u32>>,
+    /// What is to be trapped.
+    pub(super) traps: Traps,
 }
 
 /// A tree that has been started.
@@ -90,8 +89,8 @@ impl Tree {
         };
         let tree = Tree { guardian, line: ours, signals, command: 0 };
         let killable = message.first() == Some(&KILLABLE);
-        let trapped = start.trapped.clone().filter(|_| killable);
-        Ok(Started { tree, listener, trapped, killable, execution: Execution { line: listener_end } })
+        let traps = if killable { start.traps.clone() } else { Traps::Nothing };
+        Ok(Started { tree, listener, traps, killable, execution: Execution { line: listener_end } })
     }
 
     /// Something that makes the guardian kill the tree.
@@ -159,8 +158,8 @@ pub(super) struct Started {
     pub(super) tree: Tree,
     /// Where the filter's notifications arrive.
     pub(super) listener: OwnedFd,
-    /// The numbers of descriptors whose calls are trapped.
-    pub(super) trapped: Option<Range<u32>>,
+    /// What is trapped.
+    pub(super) traps: Traps,
     /// Whether a call that waits for us is interrupted by fatal signals only.
     pub(super) killable: bool,
     pub(super) execution: Execution,
@@ -264,9 +263,11 @@ fn tell(line: &OwnedFd, what: u8, which: i32) {
 
 /// The last steps of the process that becomes CMD.
 fn become_command(line: &OwnedFd, start: &Start, before: &SignalState) -> i32 {
-    let installed = match seccomp::install_killable(&filter::program(start.trapped.as_ref())) {
+    let installed = match seccomp::install_killable(&filter::program(&start.traps)) {
         // An old kernel: without that, nothing is trapped that must happen once.
-        Err(Errno::INVAL) => seccomp::install(&filter::program(None)).map(|listener| (listener, INTERRUPTIBLE)),
+        Err(Errno::INVAL) => {
+            seccomp::install(&filter::program(&Traps::Nothing)).map(|listener| (listener, INTERRUPTIBLE))
+        }
         installed => installed.map(|listener| (listener, KILLABLE)),
     };
     let (listener, kind) = match installed {
@@ -305,7 +306,7 @@ pub(super) fn exit_code_of(errno: Errno) -> i32 {
 
 impl Start {
     fn nothing() -> Start {
-        Start { command: Vec::new(), environment: Vec::new(), standard: [None, None, None], trapped: None }
+        Start { command: Vec::new(), environment: Vec::new(), standard: [None, None, None], traps: Traps::Nothing }
     }
 }
 
