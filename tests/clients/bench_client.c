@@ -1,15 +1,22 @@
 /* How long one call on a device takes, seen from its client.
  *
  *   bench_client CALLS             on OUTLIVE_CLIENT_DEVICE, a chip at OUTLIVE_CLIENT_ADDRESS (see bus.h)
+ *   bench_client CALLS strange     calls that have nothing to do with a device: the last three kinds alone
  *
  * Prints a line a kind of call, in nanoseconds:
+ *   bench value MEDIAN P99         ioctl I2C_SLAVE
  *   bench funcs MEDIAN P99         ioctl I2C_FUNCS
  *   bench smbus MEDIAN P99         ioctl I2C_SMBUS, read byte data
  *   bench read MEDIAN P99          read of one byte
+ *   bench open MEDIAN P99          open and close; a tenth of the calls
+ *   bench getppid MEDIAN P99
+ *   bench zero MEDIAN P99          read of one byte of /dev/zero
+ *   bench null MEDIAN P99          an ioctl on /dev/null
  * or "bench KIND n/a ERRNO" if the device cannot do that. A call that fails later on ends the program with 1.
  */
 #include "bus.h"
 
+#include <sys/syscall.h>
 #include <time.h>
 
 static int call_funcs(int fd)
@@ -29,6 +36,29 @@ static int call_read(int fd)
 	uint8_t byte;
 	ssize_t got = read(fd, &byte, 1);
 	return got == 1 ? 0 : got == 0 ? EIO : errno;
+}
+
+static int call_value(int fd)
+{
+	return select_chip(fd, chip_address());
+}
+
+static int call_open(int fd)
+{
+	(void)fd;
+	int another = open(device_path(), O_RDWR | O_CLOEXEC);
+	return another < 0 ? errno : close(another) ? errno : 0;
+}
+
+static int call_getppid(int fd)
+{
+	(void)fd;
+	return syscall(SYS_getppid) < 0 ? errno : 0;
+}
+
+static int call_null(int fd)
+{
+	return ioctl(fd, 0x1234) == 0 || errno != ENOTTY ? EIO : 0;
 }
 
 static uint64_t now(void)
@@ -69,18 +99,25 @@ static void measure(const char *kind, int (*call)(int), int fd, uint64_t *times,
 
 int main(int argc, char **argv)
 {
-	if (argc != 2)
-		give_up("usage: bench_client CALLS");
+	if (argc != 2 && (argc != 3 || strcmp(argv[2], "strange") != 0))
+		give_up("usage: bench_client CALLS [strange]");
 	size_t calls = argument_number(argv[1]);
 	uint64_t *times = calloc(calls, sizeof *times);
 	if (calls == 0 || !times)
 		give_up("cannot measure %zu calls", calls);
+	measure("getppid", call_getppid, 0, times, calls);
+	measure("zero", call_read, open("/dev/zero", O_RDONLY | O_CLOEXEC), times, calls);
+	measure("null", call_null, open("/dev/null", O_RDWR | O_CLOEXEC), times, calls);
+	if (argc == 3)
+		return 0;
 	int fd = open_device(O_RDWR);
 	int error = select_chip(fd, chip_address());
 	if (error)
 		give_up("I2C_SLAVE 0x%x: %s", chip_address(), errno_name(error));
+	measure("value", call_value, fd, times, calls);
 	measure("funcs", call_funcs, fd, times, calls);
 	measure("smbus", call_smbus, fd, times, calls);
 	measure("read", call_read, fd, times, calls);
+	measure("open", call_open, fd, times, calls / 10 + 1);
 	return 0;
 }

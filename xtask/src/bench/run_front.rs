@@ -1,6 +1,7 @@
-//! The run front beside its floor and its peer: `outlive run`, a pipe ping-pong, umockdev.
+//! The run front beside its floor and its peer: `outlive run` on each road, a pipe ping-pong, umockdev; and what it costs
+//! calls and programs that have nothing to do with a device.
 //!
-//! All three are measured in turn, round by round, each pinned to one core (the whole tree: whoever serves and whoever
+//! All are measured in turn, round by round, each pinned to one core (the whole tree: whoever serves and whoever
 //! calls) and unpinned, so that whatever else the machine does hits all of them. A figure is the median over the rounds
 //! of a round's median.
 
@@ -15,6 +16,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Instant,
 };
 
 /// Options of `bench run-front`.
@@ -39,10 +41,31 @@ pub(crate) struct Args {
 pub(crate) enum Side {
     /// Two processes and two pipes.
     PingPong,
-    /// `outlive run`.
-    Outlive,
+    /// `outlive run --road fuse`.
+    Fuse,
+    /// `outlive run --road trap`.
+    Trap,
+    /// `outlive run --road plain`.
+    Plain,
+    /// The client alone: what its other calls take.
+    Alone,
     /// A like handler on umockdev.
     Umockdev,
+}
+
+impl Side {
+    /// All of them, in the order in which they are measured.
+    const ALL: [Side; 6] = [Side::PingPong, Side::Fuse, Side::Trap, Side::Plain, Side::Alone, Side::Umockdev];
+
+    /// Which road it takes, if it is ours.
+    fn road(self) -> Option<&'static str> {
+        match self {
+            Side::Fuse => Some("fuse"),
+            Side::Trap => Some("trap"),
+            Side::Plain => Some("plain"),
+            Side::PingPong | Side::Alone | Side::Umockdev => None,
+        }
+    }
 }
 
 /// Where it may run.
@@ -80,7 +103,7 @@ impl Args {
         for round in 1..=self.rounds {
             eprintln!("round {round} of {}", self.rounds);
             for place in places {
-                for side in [Side::PingPong, Side::Outlive, Side::Umockdev] {
+                for side in Side::ALL {
                     if !self.skip.contains(&side) {
                         self.measure(&programs, side, place, &mut rounds)?;
                     }
@@ -89,13 +112,42 @@ impl Args {
         }
         println!("{}", self.heading());
         print!("{}", table::render(&rounds, &places));
+        print!("{}", self.compilations(&programs)?);
         Ok(())
+    }
+
+    /// How long a program takes that opens many files and none of ours, beside itself alone, in turns.
+    fn compilations(&self, programs: &Programs) -> Result<String> {
+        let source = crate::workspace::root().join("tests/clients/answers.c");
+        let gcc = ["gcc", "-O2", "-g", "-c", "-o", "/dev/null", text(&source)?];
+        let sides = [Side::Alone, Side::Fuse, Side::Trap, Side::Plain];
+        let mut took: BTreeMap<Side, Vec<f64>> = BTreeMap::new();
+        for _ in 0..self.rounds * 3 {
+            for side in sides.into_iter().filter(|side| !self.skip.contains(side)) {
+                let line: Vec<&str> = match side.road() {
+                    Some(_) => [&under(programs, side)?[..], &gcc].concat(),
+                    None => gcc.to_vec(),
+                };
+                let start = Instant::now();
+                let status = Command::new(line[0]).args(&line[1..]).status().context("gcc")?;
+                ensure!(status.success(), "{} failed", line.join(" "));
+                took.entry(side).or_default().push(start.elapsed().as_secs_f64());
+            }
+        }
+        let median = |side: Side| {
+            let mut times = took.get(&side)?.clone();
+            times.sort_by(f64::total_cmp);
+            Some(times[times.len() / 2])
+        };
+        Ok(table::compilations(
+            median(Side::Alone),
+            &[Side::Fuse, Side::Trap, Side::Plain].map(|side| (side, median(side))),
+        ))
     }
 
     fn programs(&self) -> Result<Programs> {
         let outlive = match &self.outlive {
             Some(binary) => fs::canonicalize(binary).with_context(|| format!("no binary {}", binary.display()))?,
-            None if self.skip.contains(&Side::Outlive) => PathBuf::new(),
             None => clients::build_outlive()?,
         };
         Ok(Programs {
@@ -109,12 +161,11 @@ impl Args {
     fn measure(&self, programs: &Programs, side: Side, place: Place, rounds: &mut Rounds) -> Result<()> {
         let calls = self.calls.to_string();
         let few = (self.calls / 10).to_string();
+        let client = text(&programs.client)?;
         let line: Vec<&str> = match side {
             Side::PingPong => vec![text(&programs.ping_pong)?, &calls],
-            Side::Outlive => {
-                let outlive = text(&programs.outlive)?;
-                vec![outlive, "run", "--device", "i2c:24c02@0x50,bus=7", "--", text(&programs.client)?, &calls]
-            }
+            Side::Fuse | Side::Trap | Side::Plain => [&under(programs, side)?[..], &[client, &calls]].concat(),
+            Side::Alone => vec![client, &calls, "strange"],
             Side::Umockdev => vec!["umockdev-wrapper", text(&programs.umockdev)?, text(&programs.client)?, &few],
         };
         for (kind, figure) in run(&line, place)? {
@@ -131,6 +182,12 @@ impl Args {
             machine::line()
         )
     }
+}
+
+/// What comes before a program that is to run under `side`.
+fn under(programs: &Programs, side: Side) -> Result<[&str; 7]> {
+    let road = side.road().context("a side of ours")?;
+    Ok([text(&programs.outlive)?, "run", "--device", "i2c:24c02@0x50,bus=7", "--road", road, "--"])
 }
 
 fn text(path: &Path) -> Result<&str> {
