@@ -1,6 +1,10 @@
 //! Where the devices of a lab come and go: one place a name, kept for as long as the lab lives.
 
-use super::report::DeviceReport;
+use super::{
+    DeviceState,
+    hotplug::{Happening, Told},
+    report::DeviceReport,
+};
 use outlive::{Change, Events, Generation, Gone, Policy, Reason};
 use outlive_classes::{Hardware, Plugged};
 use std::{
@@ -20,6 +24,7 @@ pub(super) struct Places {
     /// Notified when hardware comes back.
     settled: Condvar,
     pub(super) events: Events,
+    pub(super) told: Told,
 }
 
 /// What is, and was, under one name.
@@ -76,6 +81,7 @@ impl Places {
             place.live = Some(device.clone());
             place.generation = generation;
             self.events.tell(&name, generation, Change::Plugged);
+            self.told.tell(&device, Happening::Plugged);
             place.hardware.take()
         };
         drop(replaced);
@@ -87,11 +93,21 @@ impl Places {
         }));
     }
 
+    /// Tells that `device` has another state, unless that has been overtaken by its end.
+    pub(super) fn tell_state(&self, device: &Arc<dyn Plugged>, state: DeviceState) {
+        let table = self.lock();
+        let place = table.get(&device.node().name);
+        if place.and_then(|place| place.live.as_ref()).is_some_and(|live| Arc::ptr_eq(live, device)) {
+            self.told.tell(device, Happening::State(state));
+        }
+    }
+
     /// The mark: the name is taken away, and watchers hear of it (I21).
     fn retire(&self, name: &str, generation: Generation, gone: Gone) {
         let mut table = self.lock();
         let Some(place) = table.get_mut(name) else { return };
         if let Some(device) = place.live.take_if(|live| live.generation() == generation) {
+            self.told.tell(&device, Happening::Unplugged);
             place.former.push(Former { device, fenced: false });
             self.events.tell(name, generation, Change::Unplugged(gone.reason));
         }

@@ -142,11 +142,37 @@ impl Listener {
     /// # Errors
     /// EMFILE if the caller's table is full; ENOENT if the caller does not wait any more. The call is then unanswered.
     pub(crate) fn answer_with_descriptor(&self, id: u64, fd: BorrowedFd<'_>, close_on_exec: bool) -> io::Result<()> {
+        self.add_descriptor(id, fd, libc::SECCOMP_ADDFD_FLAG_SEND, 0, close_on_exec)
+    }
+
+    /// As [`answer_with_descriptor`](Listener::answer_with_descriptor), at `number`: what the caller has there is closed.
+    ///
+    /// # Errors
+    /// EBADF if `number` is above the caller's limit (RLIMIT_NOFILE), besides those.
+    pub(crate) fn answer_with_descriptor_at(
+        &self,
+        id: u64,
+        fd: BorrowedFd<'_>,
+        number: u32,
+        close_on_exec: bool,
+    ) -> io::Result<()> {
+        let flags = libc::SECCOMP_ADDFD_FLAG_SEND | libc::SECCOMP_ADDFD_FLAG_SETFD;
+        self.add_descriptor(id, fd, flags, number, close_on_exec)
+    }
+
+    fn add_descriptor(
+        &self,
+        id: u64,
+        fd: BorrowedFd<'_>,
+        flags: libc::c_ulong,
+        number: u32,
+        close_on_exec: bool,
+    ) -> io::Result<()> {
         let mut request = libc::seccomp_notif_addfd {
             id,
-            flags: libc::SECCOMP_ADDFD_FLAG_SEND as u32,
+            flags: flags as u32,
             srcfd: fd.as_raw_fd() as u32,
-            newfd: 0,
+            newfd: number,
             newfd_flags: if close_on_exec { libc::O_CLOEXEC as u32 } else { 0 },
         };
         self.request(libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw mut request)?;

@@ -38,6 +38,19 @@ pub(super) const WATCHED: [u32; 18] = [
     libc::SYS_llistxattr as u32,
 ];
 
+pub(super) const SOCKET: u32 = libc::SYS_socket as u32;
+/// The calls on sockets, socket(2) among them, but for those that came later.
+pub(super) const SOCKET_CALLS: std::ops::Range<u32> = SOCKET..libc::SYS_getsockopt as u32 + 1;
+pub(super) const BIND: u32 = libc::SYS_bind as u32;
+pub(super) const SETSOCKOPT: u32 = libc::SYS_setsockopt as u32;
+pub(super) const RECVMMSG: u32 = libc::SYS_recvmmsg as u32;
+pub(super) const SENDMMSG: u32 = libc::SYS_sendmmsg as u32;
+
+/// Whether the filter sends a call on behalf of sockets.
+pub(super) fn is_of_sockets(number: i64) -> bool {
+    u32::try_from(number).is_ok_and(|it| SOCKET_CALLS.contains(&it) || it == RECVMMSG || it == SENDMMSG)
+}
+
 /// `struct stat` of `asm/stat.h`.
 #[derive(Default, IntoBytes, Immutable)]
 #[repr(C)]

@@ -17,6 +17,7 @@ mod opener;
 mod status;
 mod supervisor;
 mod tree;
+mod uevents;
 
 use crate::{
     fuse::mount::{Failure, Mount, Way, mount},
@@ -44,6 +45,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 use supervisor::Supervisor;
+use uevents::Uevents;
 
 pub(crate) use arch::call_name;
 pub(crate) use tree::{Stopper, descendants};
@@ -126,12 +128,14 @@ fn serve(
     Crew::start("files", move |crew| served.serve(crew)).map_err(said("starting a thread"))?;
     let names = Names::new(lab.clone(), files.clone(), &root).map_err(said("looking at the mount"))?;
     let listener = Listener::new(listener);
+    let uevents = Uevents::start(lab, &listener).map_err(said("starting what tells of devices"))?;
     let opener =
         Opener::start(root, &listener).map_err(StartError::system("starting a thread with a table of its own"))?;
     let (kept, mount) = (files.clone(), names.mount());
     let supervisor = Supervisor {
         listener,
         opener,
+        uevents,
         names,
         files,
         lab: lab.clone(),
