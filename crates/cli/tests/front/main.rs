@@ -8,4 +8,5 @@ mod policies;
 mod removal;
 mod stage;
 mod status;
+mod uevents;
 mod ways;
