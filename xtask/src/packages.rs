@@ -18,7 +18,7 @@ const fn package(name: &'static str, reason: &'static str, program: Option<&'sta
 }
 
 /// What the tests need.
-pub(crate) const FOR_TESTS: [Package; 12] = [
+pub(crate) const FOR_TESTS: [Package; 13] = [
     package("gcc", "compiles the client programs of tests/clients", Some("gcc")),
     package("libc6-dev", "headers and the static C library for them", None),
     package("i2c-tools", "i2cdetect, i2cget, i2cset, i2cdump, i2ctransfer: clients", Some("i2cdetect")),
@@ -28,6 +28,7 @@ pub(crate) const FOR_TESTS: [Package; 12] = [
     package("libudev-dev", "a client in C that hears of devices", None),
     package("fuse3", "fusermount3, one of the ways to mount for an ordinary user", Some("fusermount3")),
     package("strace", "checks which system calls a client made, and that tracing a client works", Some("strace")),
+    package("groff-base", "checks the manual pages", Some("groff")),
     package("pkg-config", "finds umockdev's headers", Some("pkg-config")),
     package("libumockdev-dev", "the peer that the bench measures against", None),
     package("umockdev", "umockdev-wrapper, the same peer", Some("umockdev-wrapper")),

@@ -1,6 +1,6 @@
 //! What a front sees of an open file, whatever its class.
 
-use crate::Errno;
+use crate::{Errno, Payload};
 use outlive::{Gone, HandleId};
 use std::{fmt, sync::Arc};
 
@@ -114,6 +114,19 @@ pub trait Completion: Send {
     /// invalid, before anything reaches the driver. Whoever listens may unplug the device in here.
     fn arrived(&mut self, what: &dyn fmt::Display);
 
+    /// What the client sent with the call, right after its arrival, if the call is valid. `payload` is only made if
+    /// somebody wants to know; `None`: there is nothing but the words of [`arrived`](Completion::arrived).
+    fn sent(&mut self, payload: &dyn Fn() -> Option<Payload>) {
+        let _ = payload;
+    }
+
+    /// What the device gave for an ioctl, right before it is written to the client's memory. `payload` is only made if
+    /// somebody wants to know. If the client has no such memory, an error follows; else, or if nothing was given, the
+    /// answer. (For a read the answer itself is what the device gave.)
+    fn brought(&mut self, payload: &dyn Fn() -> Option<Payload>) {
+        let _ = payload;
+    }
+
     /// The answer. May be called on any thread.
     fn complete(self: Box<Self>, answer: Result<Answer, Errno>);
 
@@ -147,6 +160,12 @@ impl PollBits {
     /// What a zombie says (I19).
     pub const ZOMBIE: PollBits = PollBits(0x0008 | 0x0010);
 
+    /// The names of the bits that are set, without the `POLL`.
+    pub fn names(self) -> Vec<&'static str> {
+        let names = [("IN", 1), ("OUT", 4), ("ERR", 8), ("HUP", 16), ("RDNORM", 64), ("WRNORM", 256)];
+        names.iter().filter(|(_, bit)| self.0 & bit != 0).map(|(name, _)| *name).collect()
+    }
+
     /// Whether all bits of `other` are set.
     pub fn contains(self, other: PollBits) -> bool {
         self.0 & other.0 == other.0
@@ -163,8 +182,7 @@ impl std::ops::BitOr for PollBits {
 
 impl fmt::Debug for PollBits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = [("IN", 1), ("OUT", 4), ("ERR", 8), ("HUP", 16), ("RDNORM", 64), ("WRNORM", 256)];
-        let set: Vec<_> = names.iter().filter(|(_, bit)| self.0 & bit != 0).map(|(name, _)| *name).collect();
+        let set = self.names();
         write!(f, "{}", if set.is_empty() { "0".to_owned() } else { set.join("|") })
     }
 }

@@ -4,8 +4,10 @@ mod command;
 mod copies;
 mod demo;
 mod exploration;
+mod manual;
 mod progress;
 mod terminal;
+mod trace;
 mod trials;
 mod worker;
 

@@ -7,4 +7,5 @@ pub mod front;
 mod fuse;
 pub mod lab;
 mod sys;
+pub mod trace;
 pub mod trial;

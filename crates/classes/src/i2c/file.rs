@@ -7,7 +7,7 @@ use super::{
     uapi::{flag, func},
     zombie,
 };
-use crate::{Access, Answer, Call, Completion, Contract, Errno, Fate, File, Memory, OpenFlags, PollBits};
+use crate::{Access, Answer, Call, Completion, Contract, Errno, Fate, File, Memory, OpenFlags, Payload, PollBits};
 use outlive::{Cause, Gone, HandleId, Outcome};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering};
 
@@ -48,7 +48,7 @@ impl OpenFile {
 
     /// Everything that comes after the arrival. A zombie is found out before anything else is (I15). Nothing is
     /// completed from inside the gate: whoever hears of it may unplug the device.
-    fn carry_out(&self, decoded: Decoded, memory: Arc<dyn Memory>, completion: Box<dyn Completion>) -> Option<u64> {
+    fn carry_out(&self, decoded: Decoded, memory: Arc<dyn Memory>, mut completion: Box<dyn Completion>) -> Option<u64> {
         let Ok(guard) = self.handle.enter() else {
             self.answer_for_zombie(decoded, memory, completion);
             return None;
@@ -67,6 +67,7 @@ impl OpenFile {
                 // `unsigned long`
                 let functionality = u64::from(guard.functionality());
                 drop(guard);
+                completion.brought(&|| Some(Payload::Number { value: functionality, bytes: 4 }));
                 memory.write(to, &functionality.to_ne_bytes()).map(|()| Answer::Value(0)).map_err(Errno::from)
             }
             Ok(Operation::Set(setting)) => {
@@ -84,7 +85,7 @@ impl OpenFile {
     }
 
     /// As the contract of the bus has it, which is gone.
-    fn answer_for_zombie(&self, decoded: Decoded, memory: Arc<dyn Memory>, completion: Box<dyn Completion>) {
+    fn answer_for_zombie(&self, decoded: Decoded, memory: Arc<dyn Memory>, mut completion: Box<dyn Completion>) {
         let shared = self.handle.shared();
         let fate = zombie::terms(&decoded.operation).under(shared.contract);
         if let Fate::Fails(errno) = fate {
@@ -100,6 +101,7 @@ impl OpenFile {
             }
             Ok(Operation::Functionality { to }) => {
                 let functionality = u64::from(shared.functionality);
+                completion.brought(&|| Some(Payload::Number { value: functionality, bytes: 4 }));
                 memory.write(to, &functionality.to_ne_bytes()).map(|()| Answer::Value(0)).map_err(Errno::from)
             }
             Ok(Operation::Set(setting)) => self.set(setting, None),
@@ -156,9 +158,10 @@ impl Transaction {
     }
 
     fn finish(self, contract: Contract, end: End) {
-        let Transaction { reply, memory, completion, .. } = self;
+        let Transaction { reply, memory, mut completion, .. } = self;
         let errno = match end {
             Outcome::Done(Ok(messages)) => {
+                completion.brought(&|| reply.brought(&messages));
                 return completion.complete_with(Box::new(move || reply.deliver(messages, &*memory)));
             }
             Outcome::Done(Err(error)) => error.into(),
@@ -204,6 +207,7 @@ impl File for OpenFile {
         let client = *self.client();
         let decoded = decode(call, self.access, client, &*memory);
         completion.arrived(&decoded.what);
+        completion.sent(&|| decoded.sent());
         self.carry_out(decoded, memory, completion)
     }
 

@@ -6,6 +6,7 @@
 //! **After removal** (strict): ENODEV from every call, valid or not; HUP and ERR from poll, which says IN and OUT as long
 //! as the bus lives; close works. What the other contracts have it say is in [`zombie`].
 
+mod data;
 mod decode;
 mod describe;
 mod driver;

@@ -76,6 +76,16 @@ impl Transaction {
         !self.read || self.is_call() || self.protocol == Protocol::I2cBlockData
     }
 
+    /// Whether the client's data goes to the chip, besides the command.
+    pub(super) fn sends_data(&self) -> bool {
+        self.has_data() && (!self.read || self.is_call())
+    }
+
+    /// The client's data, as much as [`Transaction::data_size`] says.
+    pub(super) fn sent_data(&self) -> &[u8] {
+        &self.data[..self.data_size()]
+    }
+
     /// Whether the client's data is written when it is done.
     pub(super) fn has_result(&self) -> bool {
         self.read || self.is_call()

@@ -3,9 +3,11 @@ use outlive_host::doctor::{Diagnosis, Finding, examine};
 use std::process::ExitCode;
 
 /// Say what this machine can do, and what is lost where it cannot
-///
-/// Exit status: 0 if `outlive run` can work here, 1 if not.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Exit status:
+  0  outlive run and outlive explore work here
+  1  they cannot")]
 pub(crate) struct Args {}
 
 impl Args {

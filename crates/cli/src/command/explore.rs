@@ -5,6 +5,7 @@ use crate::{
     terminal,
     trials::Trials,
 };
+use clap::ValueHint;
 use outlive_explore::{Explorer, PlainError, Points, Report, Request, RunnerError, Verdict, closeup::closeup, table};
 use outlive_host::lab::value::{parse_duration, parse_size};
 use std::{fmt::Display, fs, path::PathBuf, process::ExitCode, time::Duration};
@@ -25,8 +26,12 @@ Examples:
   outlive explore --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
   outlive explore --device i2c:24c02@0x50,bus=7 --at 12 -- i2cdump -y 7 0x50 b
 
-Exit status: 0 if no point is worse than --allow, 1 if one is, 2 if it was called wrongly, 3 if CMD fails without a \
-pull, 125 if a run could not be carried out.")]
+Exit status:
+  0    no point is worse than --allow, or than in the --baseline
+  1    one is
+  2    it was called wrongly
+  3    CMD fails without a pull
+  125  a run could not be carried out")]
 pub(crate) struct Args {
     #[command(flatten)]
     lab: LabArgs,
@@ -62,10 +67,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "VERDICT", default_value = "clean")]
     allow: Verdict,
     /// Accept points that are no worse than in this report, which --json wrote
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     baseline: Option<PathBuf>,
     /// The program and its arguments
-    #[arg(last = true, required = true, value_name = "CMD")]
+    #[arg(last = true, required = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<String>,
 }
 

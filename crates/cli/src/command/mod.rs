@@ -8,6 +8,7 @@ mod explore;
 mod lab;
 mod run;
 mod shell;
+mod trace;
 mod trial;
 
 pub(crate) use lab::LabArgs;
@@ -30,7 +31,11 @@ Examples:
   outlive explore --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
   outlive unplug i2c-7                  (while a lab runs)
 
-Exit status: 0, 1 if it failed, 2 if it was called wrongly. run exits as its program does."
+Exit status:
+  0  it did what it was asked for
+  1  it could not, and said why
+  2  it was called wrongly
+run and trace exit as their program does, and with 125 if we failed; explore and doctor say more."
 )]
 pub(crate) struct Outlive {
     /// Say nothing but what was asked for; show no progress
@@ -56,6 +61,7 @@ pub(crate) struct Outlive {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Trace(trace::Args),
     Explore(explore::Args),
     Demo(demo::Args),
     Ls(control::Ls),
@@ -74,6 +80,7 @@ impl Outlive {
         terminal::set(Settings { color: self.color, verbosity, json: self.json });
         match self.command {
             Command::Run(args) => args.run(),
+            Command::Trace(args) => args.run(),
             Command::Explore(args) => args.run(),
             Command::Demo(args) => args.run(),
             Command::Ls(args) => args.run(),
@@ -119,19 +126,19 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     match error.exit_code() {
         0 => ExitCode::SUCCESS,
-        // `run` exits as its program does, so 2 would be the program's; 125 is ours, as it is for env(1).
-        _ if is_run(std::env::args_os().skip(1)) => ExitCode::from(125),
+        // `run` and `trace` exit as their program does, so 2 would be the program's; 125 is ours, as it is for env(1).
+        _ if runs_a_program(std::env::args_os().skip(1)) => ExitCode::from(125),
         code => ExitCode::from(u8::try_from(code).unwrap_or(2)),
     }
 }
 
-/// Whether the command of a command line that clap did not understand is `run`.
-fn is_run(mut arguments: impl Iterator<Item = OsString>) -> bool {
+/// Whether the command of a command line that clap did not understand exits as its program does: `run` or `trace`.
+fn runs_a_program(mut arguments: impl Iterator<Item = OsString>) -> bool {
     while let Some(argument) = arguments.next() {
         if argument == "--color" {
             arguments.next();
         } else if !argument.as_encoded_bytes().starts_with(b"-") {
-            return argument == "run";
+            return argument == "run" || argument == "trace";
         }
     }
     false
@@ -139,7 +146,7 @@ fn is_run(mut arguments: impl Iterator<Item = OsString>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Outlive, Own, is_run};
+    use super::{Outlive, Own, runs_a_program};
     use clap::CommandFactory;
 
     #[test]
@@ -154,13 +161,14 @@ mod tests {
             ("run --nonsense", true),
             ("-v --color always run", true),
             ("--color=never -q run", true),
+            ("-q trace", true),
             ("ls run", false),
             ("--color run ls", false),
             ("-v", false),
             ("", false),
         ];
         for (line, run) in cases {
-            assert_eq!(is_run(line.split_whitespace().map(Into::into)), run, "{line}");
+            assert_eq!(runs_a_program(line.split_whitespace().map(Into::into)), run, "{line}");
         }
     }
 }

@@ -1,28 +1,92 @@
 use crate::{command::LabArgs, terminal};
 use clap::ValueHint;
 use outlive_host::{
-    control::Socket,
-    front::run::{self, Command, StartError},
+    control::{Server, Socket},
+    front::run::{self, Command, Running, StartError},
     lab::Lab,
     trial::End,
 };
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
 
 /// What is our own failure, as in env(1) and its like.
-const OUR_FAILURE: u8 = 125;
+pub(super) const OUR_FAILURE: u8 = 125;
+
+const SHORT: &str = "\
+Examples:
+  outlive run --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
+  outlive run --device i2c:lm75@0x48,bus=7,temp=21.5 -- i2cget -y 7 0x48 0 w
+
+Exits as CMD does; --help tells all about SPEC, the models, the lab file, and what is carried.";
+
+const LONG: &str = "\
+SPEC:
+  CLASS:MODEL[@ADDR][,KEY=VALUE]...
+
+  CLASS  i2c, so far
+  MODEL  what the chip is; see below
+  @ADDR  where it answers, from 0x03 to 0x77
+  num=N  the number of the device; bus=N is the same for i2c. Chips with the same number share
+         the bus. Without a number a bus gets the lowest one that is free.
+  policy=detach|drain|kill
+         what becomes of its users when it is unplugged; `outlive unplug --help` tells more
+Numbers are written 7 or 0x50, times 5ms or 1h, switches true or false.
+
+Models:
+  24c01, 24c02, 24c04, 24c08, 24c16, 24c32, 24c64, 24c128, 24c256, 24c512
+                    EEPROMs of so many kilobits, at first filled with 0xff
+    file=PATH       keeps the content in this file, which is made if it is not there
+    twr=TIME        is busy for so long after a write, and does not answer meanwhile
+    wp=true         is protected from writing
+  lm75, tmp102      thermometers
+    temp=DEGREES    what they measure, in degrees Celsius: 25 unless told
+  and every chip:
+    slow=TIME       each transfer that touches it takes so long
+    claimed=true    a driver has it: I2C_SLAVE says EBUSY, I2C_SLAVE_FORCE works
+
+Lab file:
+  contract = \"strict\"
+  [[device]]
+  class = \"i2c\"
+  num = 7
+  chips = [
+      { model = \"24c02\", addr = 0x50, file = \"eeprom.bin\" },
+      { model = \"lm75\", addr = 0x48, temp = 21.5, slow = \"100ms\" },
+  ]
+--lab reads it, as TOML: what --device says, with the same keys. Paths in it are relative to the file.
+
+What is carried:
+Static and dynamic programs, interpreters, and all that they start, daemons too; the run lasts as long as any of them. \
+open, read, write, ioctl, poll, select, epoll, dup, descriptors that are passed on or inherited, /proc/self/fd; stat and \
+access of the nodes.
+
+What is not:
+32-bit programs get ENXIO when they open a device, and a line says why; set-uid programs gain no rights; a program that \
+installs a seccomp listener of its own gets EBUSY. The nodes are not listed in /dev, nor is anything in /sys. Opens with \
+O_PATH or by io_uring do not reach the devices.
+
+Examples:
+  outlive run --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
+  outlive run --device i2c:24c02@0x50,bus=7,file=eeprom.bin -- i2cset -y 7 0x50 0 0x2a
+  outlive run --device i2c:24c02@0x50,bus=7 --device i2c:lm75@0x48,bus=7 -- i2cget -y 7 0x48 0 w
+  outlive run --lab lab.toml -- sh
+
+Exit status:
+  that of CMD; 128+N if signal N ended it
+  125  we failed, or were called wrongly
+  126  CMD cannot be executed
+  127  CMD was not found
+
+Environment:
+  OUTLIVE_LAB     set for CMD: the name of its lab, for `outlive ls` and its like
+  OUTLIVE_STATUS  set for CMD: a file that says how the devices are, as `outlive ls --json` does
+  OUTLIVE_MOUNT   the one way to mount that is tried, of those that `outlive doctor` lists";
 
 /// Run an unmodified program on virtual devices
 ///
 /// CMD and all that it starts see the devices as nodes in /dev; nobody else does. No privileges are needed, no module,
 /// no hardware. While it runs, `outlive ls`, `unplug`, `plug` and `events` work on its lab from any terminal.
 #[derive(clap::Args)]
-#[command(after_help = "\
-Examples:
-  outlive run --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
-  outlive run --lab lab.toml -- sh
-
-Exit status: that of CMD; 128+N if signal N ended it; 127 if it was not found, 126 if it cannot be executed;
-125 if we failed.")]
+#[command(after_help = SHORT, after_long_help = LONG)]
 pub(crate) struct Args {
     #[command(flatten)]
     lab: LabArgs,
@@ -34,27 +98,48 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self) -> ExitCode {
-        match self.carry_out() {
-            Ok(End::Exit(code)) => ExitCode::from(code as u8),
-            Ok(End::Signal(signal)) => ExitCode::from(128_u8.wrapping_add(signal as u8)),
-            Err(error) => {
-                terminal::complain(format_args!("{error:#}"));
-                let code = error.downcast_ref().map_or(OUR_FAILURE, StartError::exit_code);
-                ExitCode::from(code)
-            }
-        }
+        exit_code(self.carry_out())
     }
 
     fn carry_out(self) -> anyhow::Result<End> {
-        let lab: Arc<Lab> = Lab::start(&self.lab.config()?)?;
+        let lab = Lab::start(&self.lab.config()?)?;
+        Ok(Program::start(&lab, self.command)?.wait())
+    }
+}
+
+/// How `run` and its like say how CMD ended, or why it did not begin.
+pub(super) fn exit_code(end: anyhow::Result<End>) -> ExitCode {
+    match end {
+        Ok(End::Exit(code)) => ExitCode::from(code as u8),
+        Ok(End::Signal(signal)) => ExitCode::from(128_u8.wrapping_add(signal as u8)),
+        Err(error) => {
+            terminal::complain(format_args!("{error:#}"));
+            let code = error.downcast_ref().map_or(OUR_FAILURE, StartError::exit_code);
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// CMD with the devices of a lab, which can be talked to meanwhile.
+pub(super) struct Program {
+    running: Running,
+    control: Server,
+}
+
+impl Program {
+    /// To be called while the process has one thread; it has some afterwards.
+    pub(super) fn start(lab: &Arc<Lab>, words: Vec<OsString>) -> anyhow::Result<Program> {
         // The name must be ours before CMD runs; the thread that serves it must come after the fork.
-        let socket = Socket::bind(&lab)?;
+        let socket = Socket::bind(lab)?;
         let environment = vec![("OUTLIVE_LAB".into(), lab.name().into())];
-        let command = Command { words: self.command, environment, ..Command::default() };
-        let running = run::start(&lab, command)?;
-        let control = socket.serve(lab)?;
-        let end = running.wait();
-        drop(control);
-        Ok(end)
+        let running = run::start(lab, Command { words, environment, ..Command::default() })?;
+        Ok(Program { running, control: socket.serve(lab.clone())? })
+    }
+
+    /// Waits until CMD and all that it started have ended.
+    pub(super) fn wait(self) -> End {
+        let end = self.running.wait();
+        drop(self.control);
+        end
     }
 }

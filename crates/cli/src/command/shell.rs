@@ -1,10 +1,10 @@
 //! `completions` and `man`: what a shell and `man(1)` know about us.
 
 use super::Outlive;
-use crate::terminal;
+use crate::{manual::Page, terminal};
 use anyhow::Context;
-use clap::{Command, CommandFactory};
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use clap::{Command, CommandFactory, ValueHint};
+use std::{fs, io::Write, path::PathBuf, process::ExitCode};
 
 /// The grammar without `help`, which would repeat all of it.
 fn grammar() -> Command {
@@ -16,6 +16,7 @@ fn grammar() -> Command {
 #[command(after_help = "\
 Examples:
   outlive completions bash > ~/.local/share/bash-completion/completions/outlive
+  outlive completions zsh > /usr/local/share/zsh/site-functions/_outlive
   outlive completions fish > ~/.config/fish/completions/outlive.fish")]
 pub(crate) struct Completions {
     /// The shell
@@ -39,10 +40,11 @@ Examples:
   outlive man --dir /usr/local/share/man/man1")]
 pub(crate) struct Man {
     /// The command whose page is printed; without one, that of outlive itself
+    #[arg(value_name = "COMMAND")]
     command: Option<String>,
 
     /// Write the pages of all commands into this folder instead
-    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    #[arg(long, value_name = "DIR", conflicts_with = "command", value_hint = ValueHint::DirPath)]
     dir: Option<PathBuf>,
 }
 
@@ -55,23 +57,17 @@ impl Man {
     }
 
     fn render(&self) -> anyhow::Result<Vec<u8>> {
-        let mut command = grammar();
+        let pages = Page::all(grammar());
         if let Some(folder) = &self.dir {
-            clap_mangen::generate_to(command, folder).with_context(|| folder.display().to_string())?;
+            for page in pages {
+                let path = folder.join(page.file_name());
+                fs::write(&path, page.render()?).with_context(|| path.display().to_string())?;
+            }
             return Ok(Vec::new());
         }
-        // Gives the commands their full names: `outlive unplug`.
-        command.build();
-        let command = match &self.command {
-            None => command,
-            Some(name) => {
-                let found = command.find_subcommand(name).cloned();
-                found.with_context(|| format!("there is no command {name}; outlive --help lists them"))?
-            }
-        };
-        let mut page = Vec::new();
-        clap_mangen::Man::new(command).render(&mut page)?;
-        Ok(page)
+        let name = self.command.as_deref().unwrap_or_default();
+        let page = pages.iter().find(|page| page.name() == name);
+        Ok(page.with_context(|| format!("there is no command {name}; outlive --help lists them"))?.render()?)
     }
 }
 

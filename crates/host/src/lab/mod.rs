@@ -17,8 +17,8 @@ pub(crate) mod tests;
 pub use clock::WallClock;
 pub use config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, Source};
 pub use holders::{Holders, Killed};
-pub(crate) use hotplug::{Happening, Hotplug};
-pub use observe::{Arrival, Observer};
+pub(crate) use hotplug::Hotplug;
+pub use observe::{Arrival, Detail, DeviceChange, Observer};
 pub use outlive::{Policy, State as DeviceState};
 pub use outlive_drivers::value;
 pub use report::{DeviceReport, LabError, OperationReport, PlugError, SetError, State, UnplugError, Unplugged};
@@ -46,7 +46,7 @@ pub struct Lab {
     places: Arc<Places>,
     /// The numbers of i2c buses.
     buses: Numbers,
-    operations: Operations,
+    operations: Arc<Operations>,
     /// What becomes of the users of each device, unless an unplug says otherwise.
     policies: Mutex<BTreeMap<String, Policy>>,
     policy: Policy,
@@ -82,12 +82,13 @@ impl Lab {
     /// # Errors
     /// What cannot be, and where it was asked for. Then nothing is plugged in.
     pub fn start(config: &LabConfig) -> Result<Arc<Lab>, LabError> {
+        let operations: Arc<Operations> = Arc::default();
         let lab = Lab {
             name: config.name.clone().unwrap_or_else(|| format!("lab-{}", std::process::id())),
             clock: Arc::new(WallClock::new()),
-            places: Arc::default(),
+            places: Arc::new(Places::new(operations.clone())),
             buses: Numbers::new(),
-            operations: Operations::default(),
+            operations,
             policies: Mutex::default(),
             policy: config.policy.unwrap_or_default(),
             contract: config.contract,
@@ -227,7 +228,7 @@ impl Lab {
     pub fn set_state(&self, name: &str, state: DeviceState) -> Result<(), SetError> {
         let device = self.live(name).map_err(SetError::Unknown)?;
         device.set_state(state).map_err(SetError::Illegal)?;
-        self.places.tell_state(&device, state);
+        self.places.changed(&device, DeviceChange::State(state));
         Ok(())
     }
 
@@ -240,7 +241,7 @@ impl Lab {
         let device = self.live(name).map_err(SetError::Unknown)?;
         if device.status().state != DeviceState::Closing {
             self.places.events.tell(&device.node().name, device.generation(), outlive::Change::Closing);
-            self.places.tell_state(&device, DeviceState::Closing);
+            self.places.changed(&device, DeviceChange::State(DeviceState::Closing));
         }
         device.prepare(limit).map_err(SetError::Illegal)
     }
@@ -357,6 +358,16 @@ impl Lab {
     /// Operation `number` got its answer.
     pub fn answered(&self, number: u64, answer: Answered) {
         self.operations.answered(number, answer);
+    }
+
+    /// Whether whoever watches wants more than operations and their answers.
+    pub(crate) fn is_watched_closely(&self) -> bool {
+        self.operations.is_watched_closely()
+    }
+
+    /// Tells whoever watches what `detail` makes; it is only made if somebody wants to know.
+    pub(crate) fn detail<'a>(&self, detail: impl FnOnce() -> Option<Detail<'a>>) {
+        self.operations.detail(detail);
     }
 
     /// For a device whose removal had not finished when somebody wanted it back.

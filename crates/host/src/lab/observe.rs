@@ -1,6 +1,8 @@
 //! Who watches the operations of a lab, and their numbers.
 
 use crate::trial::Answered;
+use outlive::{Generation, HandleId, Reason, State};
+use outlive_classes::{Payload, PollBits};
 use std::{
     fmt,
     sync::{
@@ -18,6 +20,90 @@ pub trait Observer: Send + Sync {
     /// Operation `number` got its answer. May be called by several threads at a time, and from within
     /// [`arrived`](Observer::arrived) if that unplugs a device: so `arrived` holds no lock then that this takes.
     fn answered(&self, number: u64, answer: Answered);
+
+    /// Whether [`detail`](Observer::detail) is to be called.
+    fn wants_detail(&self) -> bool {
+        false
+    }
+
+    /// What else there is to see. May be called by several threads at a time, and with locks of the lab held: it must
+    /// not wait, nor ask the lab for anything.
+    fn detail(&self, detail: Detail<'_>) {
+        let _ = detail;
+    }
+}
+
+/// What there is to see besides operations and their answers.
+#[derive(Debug)]
+pub enum Detail<'a> {
+    /// By which open file an operation came, right after its arrival.
+    On {
+        /// The operation.
+        number: u64,
+        /// The open file.
+        handle: HandleId,
+    },
+    /// What the client sent with an operation, right after its arrival.
+    Sent {
+        /// The operation.
+        number: u64,
+        /// What it sent.
+        payload: Payload,
+    },
+    /// What the device gave for an operation, before its answer; to be forgotten if the answer is an error.
+    Brought {
+        /// The operation.
+        number: u64,
+        /// What it gave.
+        payload: Payload,
+    },
+    /// An open succeeded with this handle; before its answer.
+    Opened {
+        /// The operation.
+        number: u64,
+        /// The open file.
+        handle: HandleId,
+    },
+    /// The last descriptor of an open file was closed.
+    Closed {
+        /// The device.
+        device: &'a str,
+        /// The open file.
+        handle: HandleId,
+    },
+    /// An open file was polled.
+    Polled {
+        /// The device.
+        device: &'a str,
+        /// The open file.
+        handle: HandleId,
+        /// The thread that made the call.
+        pid: u32,
+        /// What it was told.
+        bits: PollBits,
+        /// Whether it waits now.
+        waits: bool,
+    },
+    /// Something became of a device.
+    Changed {
+        /// The device.
+        device: &'a str,
+        /// Which life of it.
+        generation: Generation,
+        /// What became of it.
+        change: DeviceChange,
+    },
+}
+
+/// What may become of a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeviceChange {
+    /// It was plugged in.
+    Plugged,
+    /// It was marked as gone. What is inside and answered ENODEV from here on was cut short by that.
+    Unplugged(Reason),
+    /// It was set to this state.
+    State(State),
 }
 
 /// An operation that has reached its device.
@@ -60,6 +146,20 @@ impl Operations {
 
     fn next(&self) -> u64 {
         self.count.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(super) fn is_watched_closely(&self) -> bool {
+        self.observer.get().is_some_and(|observer| observer.wants_detail())
+    }
+
+    /// Tells what `detail` makes, if somebody wants to know.
+    pub(super) fn detail<'a>(&self, detail: impl FnOnce() -> Option<Detail<'a>>) {
+        let wanting = self.observer.get().filter(|observer| observer.wants_detail());
+        if let Some(observer) = wanting
+            && let Some(detail) = detail()
+        {
+            observer.detail(detail);
+        }
     }
 
     pub(super) fn answered(&self, number: u64, answer: Answered) {

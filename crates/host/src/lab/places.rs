@@ -1,8 +1,8 @@
 //! Where the devices of a lab come and go: one place a name, kept for as long as the lab lives.
 
 use super::{
-    DeviceState,
-    hotplug::{Happening, Told},
+    hotplug::Told,
+    observe::{Detail, DeviceChange, Operations},
     report::DeviceReport,
 };
 use outlive::{Change, Events, Generation, Gone, Policy, Reason};
@@ -18,13 +18,14 @@ use std::{
 ///
 /// The table's lock is never held while a device is asked to do something: unplugging one comes back here to take its
 /// name away.
-#[derive(Default)]
 pub(super) struct Places {
     table: Mutex<BTreeMap<String, Place>>,
     /// Notified when hardware comes back.
     settled: Condvar,
     pub(super) events: Events,
     pub(super) told: Told,
+    /// Who watches the operations hears of the devices as well, in the order in which both come.
+    operations: Arc<Operations>,
 }
 
 /// What is, and was, under one name.
@@ -61,6 +62,27 @@ impl Place {
 }
 
 impl Places {
+    pub(super) fn new(operations: Arc<Operations>) -> Self {
+        let (table, settled, events, told) = (Mutex::default(), Condvar::new(), Events::new(), Told::default());
+        Places { table, settled, events, told, operations }
+    }
+
+    /// Tells what became of `device`, besides its coming and going.
+    pub(super) fn changed(&self, device: &Arc<dyn Plugged>, change: DeviceChange) {
+        let name = &device.node().name;
+        self.tell_observer(name, device.generation(), change);
+        let table = self.lock();
+        // Unless its end has overtaken it.
+        let live = table.get(name).and_then(|place| place.live.as_ref());
+        if live.is_some_and(|live| Arc::ptr_eq(live, device)) {
+            self.told.tell(device, change);
+        }
+    }
+
+    fn tell_observer(&self, device: &str, generation: Generation, change: DeviceChange) {
+        self.operations.detail(|| Some(Detail::Changed { device, generation, change }));
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Place>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -81,7 +103,8 @@ impl Places {
             place.live = Some(device.clone());
             place.generation = generation;
             self.events.tell(&name, generation, Change::Plugged);
-            self.told.tell(&device, Happening::Plugged);
+            self.told.tell(&device, DeviceChange::Plugged);
+            self.tell_observer(&name, generation, DeviceChange::Plugged);
             place.hardware.take()
         };
         drop(replaced);
@@ -93,23 +116,15 @@ impl Places {
         }));
     }
 
-    /// Tells that `device` has another state, unless that has been overtaken by its end.
-    pub(super) fn tell_state(&self, device: &Arc<dyn Plugged>, state: DeviceState) {
-        let table = self.lock();
-        let place = table.get(&device.node().name);
-        if place.and_then(|place| place.live.as_ref()).is_some_and(|live| Arc::ptr_eq(live, device)) {
-            self.told.tell(device, Happening::State(state));
-        }
-    }
-
     /// The mark: the name is taken away, and watchers hear of it (I21).
     fn retire(&self, name: &str, generation: Generation, gone: Gone) {
         let mut table = self.lock();
         let Some(place) = table.get_mut(name) else { return };
         if let Some(device) = place.live.take_if(|live| live.generation() == generation) {
-            self.told.tell(&device, Happening::Unplugged);
+            self.told.tell(&device, DeviceChange::Unplugged(gone.reason));
             place.former.push(Former { device, fenced: false });
             self.events.tell(name, generation, Change::Unplugged(gone.reason));
+            self.tell_observer(name, generation, DeviceChange::Unplugged(gone.reason));
         }
     }
 

@@ -78,6 +78,12 @@ impl SignalState {
         }
     }
 
+    /// Lets the signals through to this thread that came through before: what waits is delivered at once.
+    pub(crate) fn unblock(&self) {
+        // SAFETY: sets a mask that was read before.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.mask, std::ptr::null_mut()) };
+    }
+
     /// Gives it to this process, which is about to exec.
     pub(crate) fn restore(&self) {
         // SAFETY: sets dispositions to SIG_DFL or SIG_IGN, which need no handler, and a mask that was read before.

@@ -34,8 +34,8 @@ pub(super) fn comm(tid: u32) -> Option<String> {
 
 /// The names of threads that are asked for again and again. A thread may change its name at any time (exec, prctl(2)), so
 /// none is remembered; but the file that tells it stays open, which makes asking one system call.
-#[derive(Default)]
-pub(super) struct Comms {
+#[derive(Debug, Default)]
+pub(crate) struct Comms {
     files: HashMap<u32, File>,
 }
 
@@ -46,7 +46,7 @@ impl Comms {
     const LONGEST: usize = 128;
 
     /// The name of a thread.
-    pub(super) fn of(&mut self, tid: u32) -> Option<String> {
+    pub(crate) fn of(&mut self, tid: u32) -> Option<String> {
         let mut room = [0; Self::LONGEST];
         // ESRCH: that thread has ended, and its number may be another one's by now.
         let known = self.files.get(&tid).and_then(|file| file.read_at(&mut room, 0).ok()).filter(|length| *length > 0);

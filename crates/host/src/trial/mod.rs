@@ -6,6 +6,7 @@ mod name;
 mod record;
 mod run;
 
+pub(crate) use look::Comms;
 pub use name::Name;
 pub use run::{TrialError, run};
 

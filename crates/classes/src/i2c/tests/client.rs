@@ -2,7 +2,7 @@
 
 use super::chip::{Behaviour, Chip};
 use crate::{
-    Access, Answer, Call, Completion, Contract, Errno, Fault, File, Memory, OpenFlags, Plugged,
+    Access, Answer, Call, Completion, Contract, Errno, Fault, File, Memory, OpenFlags, Payload, Plugged,
     i2c::{
         Bus,
         uapi::{Msg, RdwrData, SmbusData},
@@ -81,7 +81,14 @@ impl Memory for Arena {
 
 /// What a client heard of one call.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Heard(Arc<Mutex<Vec<Event>>>);
+pub(super) struct Heard(Arc<Mutex<Vec<Event>>>, Arc<Mutex<Data>>);
+
+/// What went over with it, for those who watch.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(super) struct Data {
+    pub(super) sent: Option<Payload>,
+    pub(super) brought: Option<Payload>,
+}
 
 #[derive(Clone, PartialEq, Debug)]
 enum Event {
@@ -105,6 +112,14 @@ impl Completion for Ticket {
         if let Some(hook) = self.on_arrival.take() {
             hook();
         }
+    }
+
+    fn sent(&mut self, payload: &dyn Fn() -> Option<Payload>) {
+        self.heard.1.lock().unwrap().sent = payload();
+    }
+
+    fn brought(&mut self, payload: &dyn Fn() -> Option<Payload>) {
+        self.heard.1.lock().unwrap().brought = payload();
     }
 
     fn complete(mut self: Box<Self>, answer: Result<Answer, Errno>) {
@@ -142,6 +157,11 @@ impl Heard {
             [Event::Arrived(what), Event::Answered(answer)] => Ok((what.clone(), answer.clone())),
             events => Err(format!("{events:?}")),
         }
+    }
+
+    /// What went over.
+    pub(super) fn data(&self) -> Data {
+        self.1.lock().unwrap().clone()
     }
 
     /// The one answer, once it is there.

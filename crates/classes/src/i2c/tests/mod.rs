@@ -4,6 +4,7 @@ mod calls;
 mod chip;
 mod client;
 mod contracts;
+mod data;
 mod life;
 mod random;
 mod transactions;

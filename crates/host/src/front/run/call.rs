@@ -6,10 +6,12 @@ use crate::{
         channel::{Received, Reply},
         wire,
     },
+    lab::Detail,
     sys::memory::ClientMemory,
     trial::Answered,
 };
-use outlive_classes::{Answer, Call, Completion, Errno};
+use outlive::HandleId;
+use outlive_classes::{Answer, Call, Completion, Errno, Payload, PollBits};
 use std::{
     fmt,
     sync::{Arc, PoisonError},
@@ -24,6 +26,9 @@ const KILL_CHECK: Duration = Duration::from_millis(50);
 
 /// How long a thread gives way to one that has a call and has not written it down.
 const GIVE_WAY: Duration = Duration::from_micros(100);
+
+/// What every poller hears of, asked or not: ERR and HUP (poll(2)).
+const POLL_ALWAYS: u32 = PollBits::ERR.0 | PollBits::HUP.0;
 
 /// A call that has not been answered. Whoever takes it out of the table answers it.
 pub(super) struct Flight {
@@ -56,6 +61,7 @@ impl Files {
             room: if let Call::Read { size } = call { size } else { 0 },
             caller: thread::current().id(),
             device: file.device.clone(),
+            handle: file.file.id(),
             arrived: None,
         };
         let memory = Arc::new(ClientMemory::of(pid));
@@ -97,7 +103,7 @@ impl Files {
     }
 
     pub(super) fn poll(&self, request: &Received<'_>) -> Result<Vec<u8>, Errno> {
-        let (wire::PollIn { fh, kh, flags, .. }, _) = request.parse()?;
+        let (wire::PollIn { fh, kh, flags, events }, _) = request.parse()?;
         let file = self.file(fh)?;
         if flags & wire::POLL_SCHEDULE_NOTIFY != 0 {
             let mut watch = file.watch.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,7 +113,13 @@ impl Files {
                 *watch = Some(file.file.on_gone(Box::new(move |_| channel.notify_poll(kh))));
             }
         }
-        Ok(wire::PollOut { revents: file.file.poll().0, padding: 0 }.as_bytes().to_vec())
+        let bits = file.file.poll();
+        self.lab.detail(|| {
+            let waits = flags & wire::POLL_SCHEDULE_NOTIFY != 0 && bits.0 & (events | POLL_ALWAYS) == 0;
+            let (device, handle) = (file.device.as_str(), file.file.id());
+            Some(Detail::Polled { device, handle, pid: request.header.pid, bits, waits })
+        });
+        Ok(wire::PollOut { revents: bits.0, padding: 0 }.as_bytes().to_vec())
     }
 
     /// The client of a call got a signal. It waits for our answer all the same, so that the call happens once; only
@@ -197,6 +209,7 @@ struct CallCompletion {
     /// How much a read may give.
     room: usize,
     device: String,
+    handle: HandleId,
     /// The thread that carries it out.
     caller: ThreadId,
     arrived: Option<u64>,
@@ -205,6 +218,10 @@ struct CallCompletion {
 impl CallCompletion {
     fn finish(&mut self, answer: Result<Answer, Errno>) {
         if let Some(number) = self.arrived.take() {
+            if let Ok(Answer::Data(data)) = &answer {
+                let given = |data: &[u8]| Payload::Pieces(vec![data[..data.len().min(self.room)].to_vec()]);
+                self.files.lab.detail(|| Some(Detail::Brought { number, payload: given(data) }));
+            }
             self.files.lab.answered(number, answered(&answer));
         }
         let flight = self.files.table().flights.remove(&self.unique);
@@ -230,7 +247,21 @@ fn answered(answer: &Result<Answer, Errno>) -> Answered {
 
 impl Completion for CallCompletion {
     fn arrived(&mut self, what: &dyn fmt::Display) {
-        self.arrived = Some(self.files.lab.arrived(&self.device, self.pid, self.name, what));
+        let number = self.files.lab.arrived(&self.device, self.pid, self.name, what);
+        self.files.lab.detail(|| Some(Detail::On { number, handle: self.handle }));
+        self.arrived = Some(number);
+    }
+
+    fn sent(&mut self, payload: &dyn Fn() -> Option<Payload>) {
+        if let Some(number) = self.arrived {
+            self.files.lab.detail(|| payload().map(|payload| Detail::Sent { number, payload }));
+        }
+    }
+
+    fn brought(&mut self, payload: &dyn Fn() -> Option<Payload>) {
+        if let Some(number) = self.arrived {
+            self.files.lab.detail(|| payload().map(|payload| Detail::Brought { number, payload }));
+        }
     }
 
     fn complete(mut self: Box<Self>, answer: Result<Answer, Errno>) {

@@ -10,13 +10,16 @@ use crate::{
         channel::{Channel, Received, Reply, Room},
         wire::{self, Opcode},
     },
-    lab::Lab,
+    lab::{Detail, Lab},
     trial::Answered,
 };
 use outlive_classes::{Access, Errno, File, OpenFlags, Plugged};
 use std::{
     collections::{HashMap, HashSet},
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    thread,
+    time::{Duration, Instant},
 };
 use zerocopy::IntoBytes;
 
@@ -124,6 +127,14 @@ impl Files {
         }
     }
 
+    /// Waits until no client has a file open, for up to `limit`.
+    pub(super) fn wait_until_closed(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while !self.table().open.is_empty() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn handle(&self, request: &Received<'_>, reply: Reply) {
         let answer = match request.opcode() {
             Some(Opcode::Read | Opcode::Write | Opcode::Ioctl) => return self.call(request, reply),
@@ -225,6 +236,9 @@ impl Files {
         };
         let number = self.lab.arrived(&name, opener.unwrap_or(request.header.pid), "open", &"");
         let opened = device.ok_or(Errno::NODEV).and_then(|device| device.open(open_flags(flags as i32)));
+        if let Ok(file) = &opened {
+            self.lab.detail(|| Some(Detail::Opened { number, handle: file.id() }));
+        }
         self.lab
             .answered(number, opened.as_ref().map_or_else(|e| Answered::Errno(e.raw_os_error()), |_| Answered::Ok(0)));
         let file = OpenFile { file: opened?, device: name, watch: Mutex::new(None) };
@@ -242,10 +256,20 @@ impl Files {
 
     fn release(&self, request: &Received<'_>) -> Answer {
         let (wire::ReleaseIn { fh, .. }, _) = request.parse()?;
-        let file = self.table().open.remove(&fh);
+        let file = self.table().open.get(&fh).cloned();
+        if let Some(file) = &file {
+            self.lab.detail(|| Some(Detail::Closed { device: &file.device, handle: file.file.id() }));
+        }
+        let last = self.table().open.remove(&fh);
         // Outside the lock: it may be the last of its device.
-        drop(file);
+        drop((file, last));
         Ok(Vec::new())
+    }
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Files").field("open", &self.table().open.len()).finish_non_exhaustive()
     }
 }
 

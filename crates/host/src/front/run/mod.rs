@@ -68,7 +68,22 @@ pub struct Command {
 #[derive(Debug)]
 pub struct Running {
     tree: tree::Tree,
+    /// If somebody watches closely.
+    closing: Option<Closing>,
 }
+
+/// What it takes to tell of the last closes, and to let go of who is told.
+#[derive(Debug)]
+struct Closing {
+    /// Of the mount: without it the connection to the kernel ends with the tree.
+    _root: OwnedFd,
+    files: Arc<Files>,
+    before: SignalState,
+}
+
+/// How long the last closes of a tree that has ended are waited for. They are on their way; but a file may have been
+/// passed to somebody else, who keeps it.
+const CLOSING: Duration = Duration::from_millis(200);
 
 /// Starts `command` with the devices of `lab`.
 ///
@@ -96,10 +111,12 @@ pub(crate) fn start_watched(
     let (tree, listener, execution) = tree::Tree::start(&start, &before)?;
     // CMD's end of pipes is CMD's alone from here on.
     drop(start);
+    let root = lab.is_watched_closely().then(|| mount.root.try_clone()).transpose().map_err(said("dup"))?;
     let (files, mount) = serve(lab, mount, listener, on_thread)?;
+    let closing = root.map(|root| Closing { _root: root, files: files.clone(), before });
     lab.set_holders(Arc::new(TreeHolders { root: tree.root().cast_unsigned(), mount, files: Arc::downgrade(&files) }));
     match execution.wait() {
-        Ok(()) => Ok(Running { tree }),
+        Ok(()) => Ok(Running { tree, closing }),
         Err(errno) => {
             tree.wait();
             Err(StartError::Execute { name, errno })
@@ -113,12 +130,6 @@ fn serve(
     listener: OwnedFd,
     on_thread: Option<ThreadHook>,
 ) -> Result<(Arc<Files>, u64), StartError> {
-    let said = |step: &'static str| {
-        move |error: std::io::Error| StartError::System {
-            step,
-            errno: Errno::from_raw_os_error(error.raw_os_error().unwrap_or(libc::EIO)),
-        }
-    };
     raise_descriptor_limit();
     // The clock's thread starts when it is first needed; by then CMD may have left no room for one (RLIMIT_NPROC).
     lab.clock().after(Duration::ZERO, Box::new(|| {}));
@@ -147,6 +158,10 @@ fn serve(
     Ok((kept, mount))
 }
 
+fn said(step: &'static str) -> impl Fn(std::io::Error) -> StartError {
+    move |error| StartError::System { step, errno: Errno::from_raw_os_error(error.raw_os_error().unwrap_or(libc::EIO)) }
+}
+
 /// CMD keeps the limit that it was started with, and has been forked by now; we need descriptors as its processes do.
 fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
@@ -164,7 +179,13 @@ fn way_asked_for() -> Result<Option<Way>, StartError> {
 impl Running {
     /// Waits until the whole tree has ended, daemons too. The result is CMD's own end.
     pub fn wait(self) -> End {
-        self.tree.wait()
+        let end = self.tree.wait();
+        if let Some(closing) = self.closing {
+            closing.files.wait_until_closed(CLOSING);
+            // There is nobody left to pass a signal on to, and who is told may take his time.
+            closing.before.unblock();
+        }
+        end
     }
 
     /// Something that kills the tree.

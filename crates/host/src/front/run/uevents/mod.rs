@@ -17,7 +17,7 @@ mod receive;
 pub(super) use filter::watch;
 
 use crate::{
-    lab::{Happening, Hotplug, Lab},
+    lab::{DeviceChange, Hotplug, Lab},
     sys::seccomp::Listener,
 };
 use message::{KERNEL, UDEV, Uevent};
@@ -74,7 +74,7 @@ struct Table {
 
 /// What happened to devices and has not been passed on.
 struct News {
-    waiting: Mutex<VecDeque<(Arc<dyn Plugged>, Happening)>>,
+    waiting: Mutex<VecDeque<(Arc<dyn Plugged>, DeviceChange)>>,
     /// Wakes the thread.
     bell: OwnedFd,
 }
@@ -113,8 +113,8 @@ impl Drop for Uevents {
 }
 
 impl Hotplug for News {
-    fn told(&self, device: &Arc<dyn Plugged>, happening: Happening) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back((device.clone(), happening));
+    fn told(&self, device: &Arc<dyn Plugged>, change: DeviceChange) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back((device.clone(), change));
         self.ring();
     }
 }
@@ -125,7 +125,7 @@ impl News {
         let _ = write(&self.bell, &1_u64.to_ne_bytes());
     }
 
-    fn take(&self) -> VecDeque<(Arc<dyn Plugged>, Happening)> {
+    fn take(&self) -> VecDeque<(Arc<dyn Plugged>, DeviceChange)> {
         let _ = read(&self.bell, &mut [0; 8]);
         std::mem::take(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -156,13 +156,13 @@ impl Hub {
 
     /// Passes on what the lab has told.
     fn pass_on(&self) {
-        for (device, happening) in self.news.take() {
+        for (device, change) in self.news.take() {
             let mut table = self.table();
             if table.monitors.is_empty() {
                 continue;
             }
-            for (action, kobject, bound) in actions(&device.kobjects(), happening) {
-                let state = if let Happening::State(state) = happening { Some(state.name()) } else { None };
+            for (action, kobject, bound) in actions(&device.kobjects(), change) {
+                let state = if let DeviceChange::State(state) = change { Some(state.name()) } else { None };
                 let sequence = table.next_number();
                 let (generation, now) = (device.generation(), microseconds());
                 let event = Uevent { action, kobject, bound, generation, state, sequence, now };
@@ -220,19 +220,19 @@ fn watch_monitor(epoll: &OwnedFd, inode: u64, monitor: &Monitor, waits: bool) {
 
 /// What is told when something happens to a device: the actions, and whether a driver is bound at the time. A driver
 /// binds after its device has been added, and unbinds before it is removed (`device_bind_driver` of `drivers/base/dd.c`).
-fn actions(kobjects: &[Kobject], happening: Happening) -> Vec<(&'static str, &Kobject, bool)> {
+fn actions(kobjects: &[Kobject], change: DeviceChange) -> Vec<(&'static str, &Kobject, bool)> {
     let mut told = Vec::new();
-    match happening {
-        Happening::Plugged => {
+    match change {
+        DeviceChange::Plugged => {
             for kobject in kobjects {
                 told.push(("add", kobject, false));
                 told.extend(kobject.driver.map(|_| ("bind", kobject, true)));
             }
         }
-        Happening::State(_) => {
+        DeviceChange::State(_) => {
             told.extend(kobjects.iter().filter(|it| it.node.is_some()).map(|it| ("change", it, true)));
         }
-        Happening::Unplugged => {
+        DeviceChange::Unplugged(_) => {
             for kobject in kobjects.iter().rev() {
                 told.extend(kobject.driver.map(|_| ("unbind", kobject, false)));
                 told.push(("remove", kobject, false));
