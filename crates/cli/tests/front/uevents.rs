@@ -185,6 +185,30 @@ fn a_netlink_socket_is_one_in_every_way_to_receive() {
     }
 }
 
+/// Threads that open and close sockets at the same time get a number each, and nobody's is closed for another's.
+#[test]
+fn threads_get_sockets_of_their_own() {
+    const THREADS: &str = "
+import os, socket, threading
+wrong = []
+def open_and_close():
+    for _ in range(50):
+        sockets = [socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15) for _ in range(6)]
+        for one in sockets: one.bind((0, 1))
+        for one in sockets:
+            if one.getsockname()[1] != 1 or one.fileno() < 448: wrong.append((one.fileno(), one.getsockname()))
+        for one in sockets: one.close()
+threads = [threading.Thread(target=open_and_close) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print('wrong', wrong, [name for name in os.listdir('/proc/self/fd') if int(name) >= 448])
+";
+    for who in everybody() {
+        let program = ["/usr/bin/python3", "-c", THREADS];
+        assert_eq!(Run::with(&[EEPROM]).by(who).expect(0, program), "wrong [] []\n");
+    }
+}
+
 /// Differences that we cannot avoid, or have chosen (docs/differences.md).
 #[test]
 fn a_uevent_socket_does_not_send() {

@@ -81,29 +81,36 @@ impl Hub {
     /// Gives the caller its end, where its calls come to us if there is a free number.
     fn place(&self, call: &Notification, theirs: &OwnedFd, close_on_exec: bool) -> Result<(), Errno> {
         let process = process_of(call.pid).unwrap_or(call.pid);
-        // Two threads of a process that looked at the same time would find the same number, and one would close the
-        // other's. Who comes second has no need to wait: another number does as well.
-        let mut placed = None;
-        if self.placing().insert(process) {
-            placed = self.place_in_range(call, theirs, close_on_exec);
-            self.placing().remove(&process);
+        if let Some(number) = self.reserve(process, call.pid) {
+            let valid = self.listener.is_valid(call.id);
+            let at = |number| self.listener.answer_with_descriptor_at(call.id, theirs.as_fd(), number, close_on_exec);
+            let placed = if valid { at(number) } else { Err(Errno::NOENT) };
+            self.placing().remove(&(process, number));
+            // EBADF: above its limit.
+            if placed != Err(Errno::BADF) {
+                return placed;
+            }
         }
-        placed.unwrap_or_else(|| self.listener.answer_with_descriptor(call.id, theirs.as_fd(), close_on_exec))
+        self.listener.answer_with_descriptor(call.id, theirs.as_fd(), close_on_exec)
     }
 
-    fn placing(&self) -> MutexGuard<'_, HashSet<u32>> {
+    /// A number of the range that is free in a process, and that no other thread of ours is about to use there: it would
+    /// close that socket.
+    fn reserve(&self, process: u32, pid: u32) -> Option<u32> {
+        let is_free = |number: &u32| symlink_metadata(format!("/proc/{pid}/fd/{number}")).is_err();
+        // Looked at once it is ours: before, another may have come to its end with it.
+        NUMBERS.clone().find(|number| {
+            let ours = self.placing().insert((process, *number));
+            let free = ours && is_free(number);
+            if ours && !free {
+                self.placing().remove(&(process, *number));
+            }
+            free
+        })
+    }
+
+    fn placing(&self) -> MutexGuard<'_, HashSet<(u32, u32)>> {
         self.placing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// `None` if there is no free number.
-    fn place_in_range(&self, call: &Notification, theirs: &OwnedFd, close_on_exec: bool) -> Option<Result<(), Errno>> {
-        let is_free = |number: &u32| symlink_metadata(format!("/proc/{}/fd/{number}", call.pid)).is_err();
-        let number = NUMBERS.clone().find(is_free).filter(|_| self.listener.is_valid(call.id))?;
-        match self.listener.answer_with_descriptor_at(call.id, theirs.as_fd(), number, close_on_exec) {
-            // Above its limit.
-            Err(Errno::BADF | Errno::MFILE) => None,
-            result => Some(result),
-        }
     }
 
     fn judge(&self, call: &Notification, inode: u64) -> Verdict {

@@ -55,8 +55,8 @@ struct Hub {
     news: Arc<News>,
     epoll: OwnedFd,
     table: Mutex<Table>,
-    /// The processes for whose sockets a number is being found and taken.
-    placing: Mutex<HashSet<u32>>,
+    /// The processes and numbers at which sockets are being put.
+    placing: Mutex<HashSet<(u32, u32)>>,
     /// How many calls wait for a message, each on a thread.
     asleep: AtomicUsize,
     ended: AtomicBool,
