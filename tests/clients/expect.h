@@ -37,6 +37,7 @@ static inline const char *errno_name(int number)
 		{EPIPE, "EPIPE"},		{ENOSYS, "ENOSYS"},	{ELOOP, "ELOOP"},	{EPROTO, "EPROTO"},
 		{EBADMSG, "EBADMSG"},		{EREMOTEIO, "EREMOTEIO"}, {EOPNOTSUPP, "EOPNOTSUPP"},
 		{ENOTCONN, "ENOTCONN"},		{ETIMEDOUT, "ETIMEDOUT"}, {EOVERFLOW, "EOVERFLOW"},
+		{ENOBUFS, "ENOBUFS"},		{EMSGSIZE, "EMSGSIZE"},
 	};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (names[i].number == number)

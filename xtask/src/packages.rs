@@ -18,12 +18,15 @@ const fn package(name: &'static str, reason: &'static str, program: Option<&'sta
 }
 
 /// What the tests need.
-pub(crate) const FOR_TESTS: [Package; 11] = [
+pub(crate) const FOR_TESTS: [Package; 14] = [
     package("gcc", "compiles the client programs of tests/clients", Some("gcc")),
     package("libc6-dev", "headers and the static C library for them", None),
     package("i2c-tools", "i2cdetect, i2cget, i2cset, i2cdump, i2ctransfer: clients", Some("i2cdetect")),
     package("python3-smbus2", "a Python client", None),
     package("golang-go", "compiles the client in Go, which makes system calls of its own", Some("go")),
+    package("udev", "udevadm, a client that hears of devices", Some("udevadm")),
+    package("python3-pyudev", "a Python client that hears of devices", None),
+    package("libudev-dev", "a client in C that hears of devices", None),
     package("fuse3", "fusermount3, one of the ways to mount for an ordinary user", Some("fusermount3")),
     package("strace", "checks which system calls a client made, and that tracing a client works", Some("strace")),
     package("groff-base", "checks the manual pages", Some("groff")),

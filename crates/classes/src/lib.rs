@@ -12,11 +12,13 @@ pub mod contract;
 pub mod dma;
 pub mod file;
 pub mod i2c;
+pub mod kobject;
 pub mod payload;
 pub mod plugged;
 
 pub use contract::{Contract, Fate, Terms, UnknownContract};
 pub use file::{Access, Answer, Call, Completion, Fault, File, Memory, OpenFlags, PollBits};
+pub use kobject::Kobject;
 pub use payload::Payload;
 pub use plugged::{Hardware, Node, Plugged, StillBusy};
 pub use rustix::io::Errno;

@@ -1,6 +1,6 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
-use crate::{Contract, Errno, File, OpenFlags, i2c};
+use crate::{Contract, Errno, File, Kobject, OpenFlags, i2c};
 use outlive::{Generation, Gone, IllegalTransition, Inside, Part, Policy, Reason, Refused, State, Status};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -48,6 +48,9 @@ pub trait Plugged: Send + Sync {
 
     /// Its device node.
     fn node(&self) -> &Node;
+
+    /// What it is in the device model, parents first; the same all its life.
+    fn kobjects(&self) -> Vec<Kobject>;
 
     /// How it answers for its zombies.
     fn contract(&self) -> Contract;

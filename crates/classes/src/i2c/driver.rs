@@ -25,6 +25,11 @@ pub trait Adapter: Send + Sync + fmt::Debug {
         false
     }
 
+    /// The chips that drivers in the kernel would have claimed, each once: what programs hear of as bound.
+    fn claims(&self) -> Vec<Claim> {
+        Vec::new()
+    }
+
     /// A copy of it as it is, which touches nothing of it: no hardware, no file. After a removal under
     /// [`Contract::Linux`](crate::Contract) it answers in its stead. Without one transfers say EIO then.
     fn stand_in(&self) -> Option<Box<dyn Adapter>> {
@@ -39,6 +44,17 @@ pub trait Adapter: Send + Sync + fmt::Debug {
 
     /// The last word after the drain of an orderly removal, by whoever owns the adapter then (I12).
     fn teardown(&mut self) {}
+}
+
+/// A chip that a driver in the kernel would have claimed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// Its address; the first, if it has several.
+    pub address: u16,
+    /// What it is, as in its modalias: `24c02`.
+    pub chip: String,
+    /// The driver: `at24`.
+    pub driver: &'static str,
 }
 
 /// One message of a transfer, as `struct i2c_msg`.

@@ -11,6 +11,7 @@ mod decode;
 mod describe;
 mod driver;
 mod file;
+mod kobjects;
 mod smbus;
 #[cfg(test)]
 mod tests;
@@ -18,9 +19,9 @@ mod transfer;
 pub mod uapi;
 pub mod zombie;
 
-pub use driver::{Adapter, Error, Message, Transfer};
+pub use driver::{Adapter, Claim, Error, Message, Transfer};
 
-use crate::{Contract, Errno, File, Hardware, Node, OpenFlags, Plugged, StillBusy, plugged::open_errno};
+use crate::{Contract, Errno, File, Hardware, Kobject, Node, OpenFlags, Plugged, StillBusy, plugged::open_errno};
 use outlive::{
     Builder, Device, Generation, Gone, IllegalTransition, Inside, Noticer, Number, Policy, Reason, State, Status,
 };
@@ -80,6 +81,7 @@ impl Shared {
 pub struct Bus {
     device: Device<Shared, Box<dyn Adapter>>,
     node: Node,
+    kobjects: Vec<Kobject>,
 }
 
 impl Bus {
@@ -92,6 +94,7 @@ impl Bus {
     pub fn plug_under(contract: Contract, number: Number, adapter: Box<dyn Adapter>) -> Self {
         let name = format!("i2c-{}", number.value());
         let node = Node { name, major: uapi::MAJOR, minor: number.value(), positioned: false };
+        let kobjects = kobjects::kobjects(&node, &adapter.claims());
         let teardown = |adapter: &mut Box<dyn Adapter>| adapter.teardown();
         let builder = Builder::new().number(number.clone()).teardown(teardown);
         let noticer = Noticer::new();
@@ -99,7 +102,7 @@ impl Bus {
         let shared = Shared::new(number, contract, adapter.functionality());
         let device = builder.build(shared, adapter);
         device.noticed_by(&noticer);
-        Bus { device, node }
+        Bus { device, node, kobjects }
     }
 }
 
@@ -110,6 +113,10 @@ impl Plugged for Bus {
 
     fn node(&self) -> &Node {
         &self.node
+    }
+
+    fn kobjects(&self) -> Vec<Kobject> {
+        self.kobjects.clone()
     }
 
     fn contract(&self) -> Contract {

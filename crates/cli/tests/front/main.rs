@@ -13,4 +13,5 @@ mod scale;
 mod signals;
 mod stage;
 mod status;
+mod uevents;
 mod ways;

@@ -84,6 +84,11 @@ pub(crate) fn source(path: &str) -> PathBuf {
 
 /// A client in C, built once a kind: with shared libraries, or static.
 pub(crate) fn client(name: &str, linked: &str) -> PathBuf {
+    client_with(name, linked, &[])
+}
+
+/// As [`client`], with `libraries`.
+pub(crate) fn client_with(name: &str, linked: &str, libraries: &[&str]) -> PathBuf {
     static BUILDING: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one_at_a_time = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let program = folder().join(format!("{name}-{linked}"));
@@ -92,7 +97,7 @@ pub(crate) fn client(name: &str, linked: &str) -> PathBuf {
     if !built.contains(&program) {
         let mut gcc = Command::new("gcc");
         gcc.args(["-O1", "-Wall", "-pthread"]).args((linked == "static").then_some("-static"));
-        gcc.arg("-o").arg(&program).arg(source(&format!("{name}.c")));
+        gcc.arg("-o").arg(&program).arg(source(&format!("{name}.c"))).args(libraries);
         let output = gcc.output().expect("gcc (Debian's package gcc)");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         built.push(program.clone());

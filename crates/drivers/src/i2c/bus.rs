@@ -4,7 +4,7 @@ use super::{Chip, ChipConfig, ConfigError, wire};
 use crate::clock::Clock;
 use outlive::Cause;
 use outlive_classes::i2c::{
-    Adapter, Error, Message, Transfer,
+    Adapter, Claim, Error, Message, Transfer,
     uapi::{flag, func},
 };
 use std::{
@@ -29,14 +29,16 @@ pub(super) struct Slot {
     pub(super) name: String,
     pub(super) addresses: RangeInclusive<u16>,
     pub(super) slow: Duration,
-    pub(super) claimed: bool,
+    /// By which driver, if one in the kernel would have claimed it.
+    pub(super) claimed: Option<Claim>,
     pub(super) chip: Box<dyn Chip>,
 }
 
 impl Slot {
     fn stand_in(&self) -> Self {
         let Slot { name, addresses, slow, claimed, chip } = self;
-        Slot { name: name.clone(), addresses: addresses.clone(), slow: *slow, claimed: *claimed, chip: chip.stand_in() }
+        let (name, addresses, claimed) = (name.clone(), addresses.clone(), claimed.clone());
+        Slot { name, addresses, slow: *slow, claimed, chip: chip.stand_in() }
     }
 }
 
@@ -116,8 +118,12 @@ impl Adapter for Bus {
         Some(Box::new(Bus { wires: Arc::new(Wires { clock: self.wires.clock.clone(), state: Mutex::new(state) }) }))
     }
 
+    fn claims(&self) -> Vec<Claim> {
+        self.wires.state().chips.iter().filter_map(|slot| slot.claimed.clone()).collect()
+    }
+
     fn is_claimed(&self, address: u16) -> bool {
-        self.wires.state().chips.iter().any(|slot| slot.claimed && slot.addresses.contains(&address))
+        self.wires.state().chips.iter().any(|slot| slot.claimed.is_some() && slot.addresses.contains(&address))
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     tmp102::Tmp102,
 };
 use crate::value::{self, ValueError};
+use outlive_classes::i2c::Claim;
 use std::{collections::BTreeMap, fmt, path::Path};
 
 /// One chip of a bus: `24c02@0x50,file=eeprom.bin,twr=5ms`.
@@ -152,6 +153,17 @@ impl Model {
         }
     }
 
+    /// The chip at `address` in the hands of the kernel's own driver: `drivers/misc/eeprom/at24.c`,
+    /// `drivers/hwmon/lm75.c` and `tmp102.c`.
+    fn claim(&self, address: u16) -> Claim {
+        let (chip, driver) = match self {
+            Model::Eeprom(geometry) => (geometry.name, "at24"),
+            Model::Lm75 => ("lm75", "lm75"),
+            Model::Tmp102 => ("tmp102", "tmp102"),
+        };
+        Claim { address, chip: chip.to_owned(), driver }
+    }
+
     /// Its keys besides those of every chip.
     fn keys(&self) -> &'static [&'static str] {
         match self {
@@ -168,7 +180,7 @@ impl ChipConfig {
         self.check_keys(&model)?;
         self.check_address(model.addresses())?;
         let slow = self.value("slow", value::parse_duration)?.unwrap_or_default();
-        let claimed = self.value("claimed", value::parse_flag)?.unwrap_or(false);
+        let claimed = self.value("claimed", value::parse_flag)?.unwrap_or(false).then(|| model.claim(self.address));
         let chip: Box<dyn super::Chip> = match &model {
             Model::Eeprom(geometry) => Box::new(self.eeprom(geometry)?),
             Model::Lm75 => Box::new(RegisterChip::new(Lm75::new(self.temperature(-55_000, 125_000)?))),

@@ -4,6 +4,7 @@ mod clock;
 mod config;
 mod hardware;
 mod holders;
+mod hotplug;
 mod lab_file;
 mod observe;
 mod places;
@@ -16,6 +17,7 @@ pub(crate) mod tests;
 pub use clock::WallClock;
 pub use config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, Source};
 pub use holders::{Holders, Killed};
+pub(crate) use hotplug::Hotplug;
 pub use observe::{Arrival, Detail, DeviceChange, Observer};
 pub use outlive::{Policy, State as DeviceState};
 pub use outlive_drivers::value;
@@ -199,6 +201,17 @@ impl Lab {
         let _ = self.holders.set(holders);
     }
 
+    /// Has `hotplug` told what becomes of devices from now on. Once.
+    pub(crate) fn set_hotplug(&self, hotplug: Arc<dyn Hotplug>) {
+        self.places.told.set(hotplug);
+    }
+
+    /// Every device that is there.
+    pub(crate) fn devices(&self) -> Vec<Arc<dyn Plugged>> {
+        let table = self.places.lock();
+        table.values().filter_map(|place| place.live.clone()).filter(|device| device.gone().is_none()).collect()
+    }
+
     /// The device of that name that is there.
     ///
     /// # Errors
@@ -215,7 +228,7 @@ impl Lab {
     pub fn set_state(&self, name: &str, state: DeviceState) -> Result<(), SetError> {
         let device = self.live(name).map_err(SetError::Unknown)?;
         device.set_state(state).map_err(SetError::Illegal)?;
-        self.places.changed(&*device, DeviceChange::State(state));
+        self.places.changed(&device, DeviceChange::State(state));
         Ok(())
     }
 
@@ -228,7 +241,7 @@ impl Lab {
         let device = self.live(name).map_err(SetError::Unknown)?;
         if device.status().state != DeviceState::Closing {
             self.places.events.tell(&device.node().name, device.generation(), outlive::Change::Closing);
-            self.places.changed(&*device, DeviceChange::State(DeviceState::Closing));
+            self.places.changed(&device, DeviceChange::State(DeviceState::Closing));
         }
         device.prepare(limit).map_err(SetError::Illegal)
     }

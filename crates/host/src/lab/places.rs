@@ -1,6 +1,7 @@
 //! Where the devices of a lab come and go: one place a name, kept for as long as the lab lives.
 
 use super::{
+    hotplug::Told,
     observe::{Detail, DeviceChange, Operations},
     report::DeviceReport,
 };
@@ -22,6 +23,7 @@ pub(super) struct Places {
     /// Notified when hardware comes back.
     settled: Condvar,
     pub(super) events: Events,
+    pub(super) told: Told,
     /// Who watches the operations hears of the devices as well, in the order in which both come.
     operations: Arc<Operations>,
 }
@@ -61,12 +63,20 @@ impl Place {
 
 impl Places {
     pub(super) fn new(operations: Arc<Operations>) -> Self {
-        Places { table: Mutex::default(), settled: Condvar::new(), events: Events::new(), operations }
+        let (table, settled, events, told) = (Mutex::default(), Condvar::new(), Events::new(), Told::default());
+        Places { table, settled, events, told, operations }
     }
 
-    /// Tells whoever watches the operations what became of `device`.
-    pub(super) fn changed(&self, device: &dyn Plugged, change: DeviceChange) {
-        self.tell_observer(&device.node().name, device.generation(), change);
+    /// Tells what became of `device`, besides its coming and going.
+    pub(super) fn changed(&self, device: &Arc<dyn Plugged>, change: DeviceChange) {
+        let name = &device.node().name;
+        self.tell_observer(name, device.generation(), change);
+        let table = self.lock();
+        // Unless its end has overtaken it.
+        let live = table.get(name).and_then(|place| place.live.as_ref());
+        if live.is_some_and(|live| Arc::ptr_eq(live, device)) {
+            self.told.tell(device, change);
+        }
     }
 
     fn tell_observer(&self, device: &str, generation: Generation, change: DeviceChange) {
@@ -93,6 +103,7 @@ impl Places {
             place.live = Some(device.clone());
             place.generation = generation;
             self.events.tell(&name, generation, Change::Plugged);
+            self.told.tell(&device, DeviceChange::Plugged);
             self.tell_observer(&name, generation, DeviceChange::Plugged);
             place.hardware.take()
         };
@@ -110,6 +121,7 @@ impl Places {
         let mut table = self.lock();
         let Some(place) = table.get_mut(name) else { return };
         if let Some(device) = place.live.take_if(|live| live.generation() == generation) {
+            self.told.tell(&device, DeviceChange::Unplugged(gone.reason));
             place.former.push(Former { device, fenced: false });
             self.events.tell(name, generation, Change::Unplugged(gone.reason));
             self.tell_observer(name, generation, DeviceChange::Unplugged(gone.reason));

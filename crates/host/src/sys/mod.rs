@@ -4,4 +4,5 @@
 pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod seccomp;
+pub(crate) mod socket;
 pub(crate) mod table;

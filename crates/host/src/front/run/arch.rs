@@ -87,6 +87,19 @@ pub(super) const TRANSFERS: [u32; 11] = [
     libc::SYS_pwritev2 as u32,
 ];
 
+pub(super) const SOCKET: u32 = libc::SYS_socket as u32;
+/// The calls on sockets, socket(2) among them, but for those that came later.
+pub(super) const SOCKET_CALLS: std::ops::Range<u32> = SOCKET..libc::SYS_getsockopt as u32 + 1;
+pub(super) const BIND: u32 = libc::SYS_bind as u32;
+pub(super) const SETSOCKOPT: u32 = libc::SYS_setsockopt as u32;
+pub(super) const RECVMMSG: u32 = libc::SYS_recvmmsg as u32;
+pub(super) const SENDMMSG: u32 = libc::SYS_sendmmsg as u32;
+
+/// Whether the filter sends a call on behalf of sockets.
+pub(super) fn is_of_sockets(number: i64) -> bool {
+    u32::try_from(number).is_ok_and(|it| SOCKET_CALLS.contains(&it) || it == RECVMMSG || it == SENDMMSG)
+}
+
 /// `struct stat` of `asm/stat.h`.
 #[derive(Default, IntoBytes, Immutable)]
 #[repr(C)]
@@ -204,8 +217,9 @@ mod tests {
         let table =
             page.split("| system calls |").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("the table");
         let words: Vec<_> = table.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
-        for number in WATCHED.iter().chain(&TRANSFERS).chain(&[MMAP, IOCTL, libc::SYS_io_uring_setup as u32]) {
-            let name = name_of(*number);
+        let others = [MMAP, IOCTL, RECVMMSG, SENDMMSG, libc::SYS_io_uring_setup as u32];
+        for number in WATCHED.into_iter().chain(TRANSFERS).chain(SOCKET_CALLS).chain(others) {
+            let name = name_of(number);
             assert!(words.contains(&name), "docs/roads.md does not say what becomes of {name}");
         }
     }

@@ -4,21 +4,23 @@
 use super::{
     arch::{ARCH, ARCH_32, IOCTL, IOCTLS, MMAP, OPENS_32, TRANSFERS, WATCHED, X32_BIT},
     road::Traps,
+    uevents,
 };
 use crate::sys::seccomp::Instruction;
 
-const NUMBER: u32 = 0;
+pub(super) const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
 /// The low half of argument `n`.
-const fn argument(n: u32) -> u32 {
+pub(super) const fn argument(n: u32) -> u32 {
     16 + 8 * n
 }
 
 /// The calls that go by path, fstat, which must say "character device" of our descriptors, and what the kernel would
-/// carry out on them as on any file, which our devices refuse: mmap of a file, splicing, FIONREAD, moving no bytes. All
-/// others run at full speed.
+/// carry out on them as on any file, which our devices refuse: mmap of a file, splicing, FIONREAD, moving no bytes; and the sockets of
+/// uevents. All others run at full speed.
 ///
-/// Ioctls on descriptors in `trapped` come to us, too. Reads and writes do not: copying to and from the client costs more than the detour through FUSE, where the kernel does it.
+/// Ioctls on descriptors in `trapped` come to us, too. Reads and writes do not: copying to and from the client
+/// costs more than the detour through FUSE, where the kernel does it.
 pub(crate) fn program(traps: &Traps) -> Vec<Instruction> {
     let native = native_calls(traps);
     let foreign = foreign_calls();
@@ -31,6 +33,7 @@ pub(crate) fn program(traps: &Traps) -> Vec<Instruction> {
 fn native_calls(traps: &Traps) -> Vec<Instruction> {
     // x32 calls have numbers of their own that would slip through.
     let mut part = vec![load(NUMBER), skip_if_below(X32_BIT, 1), give(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32)];
+    part.extend(uevents::watch());
     part.push(skip_unless_equal(MMAP, 4));
     part.push(load(argument(3)));
     part.push(skip_unless_set(libc::MAP_ANONYMOUS as u32, 1));
@@ -110,23 +113,23 @@ fn notify_of(numbers: &[u32]) -> Vec<Instruction> {
     part
 }
 
-fn load(offset: u32) -> Instruction {
+pub(super) fn load(offset: u32) -> Instruction {
     Instruction { code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: offset }
 }
 
-fn give(action: u32) -> Instruction {
+pub(super) fn give(action: u32) -> Instruction {
     Instruction { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: action }
 }
 
-fn jump(test: u32, value: u32, yes: u8, no: u8) -> Instruction {
+pub(super) fn jump(test: u32, value: u32, yes: u8, no: u8) -> Instruction {
     Instruction { code: (libc::BPF_JMP | test | libc::BPF_K) as u16, jt: yes, jf: no, k: value }
 }
 
-fn skip_unless_equal(value: u32, count: usize) -> Instruction {
+pub(super) fn skip_unless_equal(value: u32, count: usize) -> Instruction {
     jump(libc::BPF_JEQ, value, 0, count as u8)
 }
 
-fn skip_if_below(value: u32, count: u8) -> Instruction {
+pub(super) fn skip_if_below(value: u32, count: u8) -> Instruction {
     jump(libc::BPF_JGE, value, 0, count)
 }
 
@@ -137,6 +140,7 @@ fn skip_unless_set(bits: u32, count: u8) -> Instruction {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::front::run::arch::SOCKET;
 
     /// Runs the program as the kernel would.
     fn verdict(arch: u32, number: u32, arguments: [u64; 6]) -> u32 {
@@ -215,6 +219,21 @@ mod tests {
         assert_eq!(IOCTLS.map(|request| ioctl(request.into())), [NOTIFY; 2]);
         assert_eq!(u64::from(IOCTLS[0]), libc::FIONREAD);
         assert_eq!((ioctl(0x0720), ioctl(libc::TCGETS)), (ALLOW, ALLOW));
+        let socket = |family: i32, protocol: i32| verdict(ARCH, SOCKET, [family as u64, 3, protocol as u64, 0, 0, 0]);
+        assert_eq!(socket(libc::AF_NETLINK, libc::NETLINK_KOBJECT_UEVENT), NOTIFY);
+        assert_eq!(socket(libc::AF_NETLINK, libc::NETLINK_ROUTE), ALLOW);
+        assert_eq!(socket(libc::AF_UNIX, libc::NETLINK_KOBJECT_UEVENT), ALLOW);
+        let low = |number: i64, second, third| verdict(ARCH, number as u32, [3, second, third, 0, 0, 0]);
+        assert_eq!([low(libc::SYS_bind, 8, 12), low(libc::SYS_bind, 12, 16)], [NOTIFY, ALLOW]);
+        assert_eq!([low(libc::SYS_setsockopt, 270, 1), low(libc::SYS_setsockopt, 1, 270)], [NOTIFY, ALLOW]);
+        assert_eq!(low(libc::SYS_getsockopt, 270, 12), ALLOW);
+        for number in [libc::SYS_recvmsg, libc::SYS_recvmmsg, libc::SYS_sendmmsg, libc::SYS_bind, libc::SYS_getsockopt]
+        {
+            for (descriptor, wanted) in [(447, ALLOW), (448, NOTIFY), (511, NOTIFY), (512, ALLOW), (1023, ALLOW)] {
+                assert_eq!(verdict(ARCH, number as u32, [descriptor; 6]), wanted, "{number} of {descriptor}");
+            }
+        }
+        assert_eq!(verdict(ARCH, libc::SYS_clone as u32, [450; 6]), ALLOW);
         assert_eq!(verdict(ARCH, X32_BIT | 2, [0; 6]), libc::SECCOMP_RET_ERRNO | 38);
         for number in OPENS_32 {
             assert_eq!(verdict(ARCH_32, number, [0; 6]), NOTIFY, "{number}");

@@ -24,6 +24,7 @@ mod status;
 mod supervisor;
 mod trap;
 mod tree;
+mod uevents;
 
 use crate::{
     fuse::mount::{Failure, Mount, Way, mount},
@@ -56,6 +57,7 @@ use trap::Places;
 
 pub(crate) use road::Traps;
 pub use road::{Road, UnknownRoad};
+use uevents::Uevents;
 
 pub(crate) use arch::call_name;
 pub(crate) use tree::{Stopper, descendants};
@@ -191,6 +193,7 @@ fn serve(
             (files, names, None)
         }
     };
+    let uevents = Uevents::start(lab, &listener).map_err(said("starting what tells of devices"))?;
     let (kept, mount) = (files.clone(), names.mount());
     let supervisor = Supervisor {
         listener,
@@ -198,6 +201,7 @@ fn serve(
         killable,
         waiting: Places::default(),
         opener,
+        uevents,
         names,
         files,
         lab: lab.clone(),

@@ -3,7 +3,7 @@
 //! The common answer is "not ours", and it must be cheap. A path is looked at closely only if its last part is one of our
 //! names or a number (as in /proc/self/fd/3), or if it is a symbolic link.
 
-use super::{files::Files, status};
+use super::{files::Files, status, uevents::database::Record};
 use crate::{
     lab::{Lab, Lookup},
     sys::memory::ClientMemory,
@@ -35,6 +35,8 @@ pub(super) enum Target {
     NotADirectory,
     /// The file that says how the devices are.
     Status,
+    /// Something that udev would have in /run/udev.
+    Udev(Record),
     /// A descriptor of ours, by way of /proc: its device's name, and the device while the lab knows it.
     Descriptor(String, Option<Arc<dyn Plugged>>),
     /// Not ours: the kernel goes on as if we were not there.
@@ -114,7 +116,9 @@ impl Names {
         // What a `Path` forgets: a slash at the end asks for a directory, and follows a link.
         let slash = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
         match self.follow_path(Start { follow: start.follow || slash, ..start }, path) {
-            Target::Device(_) | Target::Descriptor(..) | Target::Status if slash => Target::NotADirectory,
+            Target::Device(_) | Target::Descriptor(..) | Target::Status | Target::Udev(_) if slash => {
+                Target::NotADirectory
+            }
             target => target,
         }
     }
@@ -125,8 +129,12 @@ impl Names {
             let Some(last) = path.file_name() else { return Target::NotOurs };
             let own = last.to_str().is_some_and(|name| self.lab.is_name(name));
             let status = last == status::NAME;
-            if own || status || is_number(last) {
+            let udev = Record::may_be(last);
+            if own || status || udev || is_number(last) {
                 let Some(full) = absolute(start, &path) else { return Target::NotOurs };
+                if udev && let Some(record) = Record::find(&self.lab, &root_of(start), &lexical(&full)) {
+                    return Target::Udev(record);
+                }
                 if status && lexical(&full) == self.status {
                     return Target::Status;
                 }

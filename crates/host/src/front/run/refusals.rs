@@ -73,7 +73,7 @@ impl Supervisor {
         // futimens(3) is utimensat(2) without a path.
         let target = if path == 0 { Target::NotOurs } else { self.target(call, directory, path, flags, follow) };
         match target {
-            Target::Device(_) | Target::Status => Verdict::Answer(Err(errno)),
+            Target::Device(_) | Target::Status | Target::Udev(_) => Verdict::Answer(Err(errno)),
             Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
             Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
             // Of a descriptor we are asked where the kernel goes on: SETATTR.

@@ -38,6 +38,11 @@ pub(super) fn content(lab: &Lab) -> Vec<u8> {
 /// # Errors
 /// What open(2) says of a file that can be read and nothing else.
 pub(super) fn open(lab: &Lab, listener: &Listener, id: u64, flags: i32) -> Result<(), Errno> {
+    open_text(&content(lab), listener, id, flags)
+}
+
+/// As [`open`], for a file that says `content`.
+pub(super) fn open_text(content: &[u8], listener: &Listener, id: u64, flags: i32) -> Result<(), Errno> {
     if flags & libc::O_DIRECTORY != 0 {
         return Err(Errno::NOTDIR);
     }
@@ -47,7 +52,7 @@ pub(super) fn open(lab: &Lab, listener: &Listener, id: u64, flags: i32) -> Resul
     if flags & libc::O_ACCMODE != libc::O_RDONLY || flags & libc::O_TRUNC != 0 {
         return Err(Errno::ACCESS);
     }
-    let snapshot = snapshot(&content(lab))?;
+    let snapshot = snapshot(content)?;
     match listener.answer_with_descriptor(id, snapshot.as_fd(), flags & libc::O_CLOEXEC != 0) {
         // The caller does not wait any more.
         Err(Errno::NOENT) | Ok(()) => Ok(()),

@@ -11,6 +11,7 @@ use super::{
     road::Traps,
     status,
     trap::Places,
+    uevents::{Uevents, database::Record},
 };
 use crate::{
     lab::Lab,
@@ -50,6 +51,7 @@ pub(super) struct Supervisor {
     pub(super) lab: Arc<Lab>,
     /// Who opens files on FUSE; `None` where there is none.
     pub(super) opener: Option<Opener>,
+    pub(super) uevents: Uevents,
     pub(super) started: SystemTime,
     pub(super) told_32: AtomicBool,
     pub(super) on_thread: Option<ThreadHook>,
@@ -152,7 +154,11 @@ impl Supervisor {
                 Verdict::Proceed => self.nothing_of_a_zombie(call),
                 verdict => verdict,
             },
+            number if arch::is_of_sockets(number) => self.uevents.judge(call),
             _ => self.refuse(call),
+            },
+            number if arch::is_of_sockets(number) => self.uevents.judge(call),
+            _ => Verdict::Proceed,
         }
     }
 
@@ -180,7 +186,9 @@ impl Supervisor {
         let in_root = how.resolve & RESOLVE_IN_ROOT != 0;
         let inside = path.iter().position(|byte| !in_root || *byte != b'/').map_or(&[][..], |first| &path[first..]);
         let target = self.names.resolve_bytes(start, inside);
-        if matches!(target, Target::Device(_) | Target::Gone(_) | Target::Status) && how.forbids(inside) {
+        if matches!(target, Target::Device(_) | Target::Gone(_) | Target::Status | Target::Udev(_))
+            && how.forbids(inside)
+        {
             return Verdict::Answer(Err(Errno::XDEV));
         }
         self.open_target(call, target, how.flags as i32)
@@ -213,6 +221,12 @@ impl Supervisor {
                 }
                 _ => Verdict::Answer(Err(Errno::NODEV)),
             },
+            Target::Udev(Record::Device(text)) => match status::open_text(&text, &self.listener, call.id, flags) {
+                Ok(()) => Verdict::Answered,
+                Err(errno) => Verdict::Answer(Err(errno)),
+            },
+            // A socket cannot be opened.
+            Target::Udev(Record::Control) => Verdict::Answer(Err(Errno::NXIO)),
             // By /proc/self/fd/N the kernel opens the inode again, and asks us there.
             Target::Device(_) | Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
         }
@@ -268,7 +282,7 @@ impl Supervisor {
             _ => (call.arguments[0] as i32, call.arguments[1]),
         };
         match self.names.resolve(Start { pid: call.pid, directory, follow: true }, path) {
-            Target::NotOurs | Target::Descriptor(..) | Target::Status => Verdict::Proceed,
+            Target::NotOurs | Target::Descriptor(..) | Target::Status | Target::Udev(_) => Verdict::Proceed,
             Target::Device(_) | Target::Gone(_) | Target::NotADirectory => {
                 if !self.told_32.swap(true, Ordering::Relaxed) {
                     eprintln!(
@@ -335,12 +349,14 @@ impl Supervisor {
             Target::Device(device) => (Some(device), device.node().name.as_str()),
             Target::Descriptor(name, device) => (device.as_ref(), name.as_str()),
             Target::Status => (None, status::NAME),
+            Target::Udev(_) => (None, "udev"),
             Target::Gone(_) => return Err(Verdict::Answer(Err(Errno::NOENT))),
             Target::NotADirectory => return Err(Verdict::Answer(Err(Errno::NOTDIR))),
             Target::NotOurs => return Err(Verdict::Proceed),
         };
         let (mode, size) = match target {
             Target::Status => (status::MODE, status::content(&self.lab).len() as u64),
+            Target::Udev(record) => (record.mode(), record.size()),
             _ => (NODE_MODE, 0),
         };
         let (major, minor) = device.map_or((0, 0), |device| (device.node().major, device.node().minor));
@@ -367,7 +383,7 @@ impl Supervisor {
                     other => other,
                 }
             }
-            Target::Device(_) | Target::Status => Verdict::Answer(Err(Errno::INVAL)),
+            Target::Device(_) | Target::Status | Target::Udev(_) => Verdict::Answer(Err(Errno::INVAL)),
             Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
             Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
             Target::NotOurs => Verdict::Proceed,
@@ -389,8 +405,11 @@ fn access(target: &Target, mode: i32) -> Verdict {
         // EINVAL, whatever the path.
         _ if mode & !(libc::R_OK | libc::W_OK | libc::X_OK) != 0 => Verdict::Proceed,
         Target::Device(_) | Target::Descriptor(..) if mode & libc::X_OK != 0 => Verdict::Answer(Err(Errno::ACCESS)),
-        Target::Status if mode & (libc::W_OK | libc::X_OK) != 0 => Verdict::Answer(Err(Errno::ACCESS)),
-        Target::Device(_) | Target::Descriptor(..) | Target::Status => Verdict::Answer(Ok(0)),
+        Target::Udev(Record::Control) if mode & libc::X_OK == 0 => Verdict::Answer(Ok(0)),
+        Target::Status | Target::Udev(_) if mode & (libc::W_OK | libc::X_OK) != 0 => {
+            Verdict::Answer(Err(Errno::ACCESS))
+        }
+        Target::Device(_) | Target::Descriptor(..) | Target::Status | Target::Udev(_) => Verdict::Answer(Ok(0)),
         Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
         Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
         Target::NotOurs => Verdict::Proceed,
@@ -400,7 +419,7 @@ fn access(target: &Target, mode: i32) -> Verdict {
 /// Extended attributes, which `ls -l` asks for: our nodes have none (xattr(7)).
 fn attribute(target: &Target, none: Result<i64, Errno>) -> Verdict {
     match target {
-        Target::Device(_) | Target::Status => Verdict::Answer(none),
+        Target::Device(_) | Target::Status | Target::Udev(_) => Verdict::Answer(none),
         Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
         Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
         Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
