@@ -12,9 +12,14 @@ pub mod contract;
 pub mod dma;
 pub mod file;
 pub mod i2c;
+mod landing;
 pub mod plugged;
+pub mod uio;
 
 pub use contract::{Contract, Fate, Terms, UnknownContract};
-pub use file::{Access, Answer, Call, Completion, Fault, File, Memory, OpenFlags, PollBits};
+pub use file::{
+    Access, Answer, Call, Completion, Fault, File, MapCall, Mapping, Memory, OpenFlags, PAGE_SIZE, PollBits,
+    SharedMemory,
+};
 pub use plugged::{Hardware, Node, Plugged, StillBusy};
 pub use rustix::io::Errno;

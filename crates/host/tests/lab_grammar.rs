@@ -26,7 +26,8 @@ type Bus<'a> = (Option<u32>, Vec<(&'a str, u16)>);
 
 fn buses(config: &LabConfig) -> Vec<Bus<'_>> {
     let mut buses = Vec::new();
-    for DeviceConfig::I2c(bus) in &config.devices {
+    for device in &config.devices {
+        let DeviceConfig::I2c(bus) = device else { panic!("not a bus") };
         buses.push((bus.number, bus.chips.iter().map(|chip| (chip.model.as_str(), chip.address)).collect()));
     }
     buses
@@ -55,8 +56,8 @@ fn what_is_wrong_with_a_spec_is_said() {
     let cases = [
         ("", "--device : not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7"),
         ("i2c", "--device i2c: not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7"),
-        ("i2s:24c02@0x50", "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c"),
-        ("mtd:nor", "--device mtd:nor: unknown class `mtd`; known here: i2c"),
+        ("i2s:24c02@0x50", "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio"),
+        ("mtd:nor", "--device mtd:nor: unknown class `mtd`; known here: i2c, uio"),
         ("i2c:", "--device i2c:: which model? write CLASS:MODEL, such as i2c:24c02@0x50"),
         ("i2c:@0x50", "--device i2c:@0x50: which model? write CLASS:MODEL, such as i2c:24c02@0x50"),
         ("i2c:24c02", "--device i2c:24c02: which address? write it after the model: i2c:24c02@0x50"),
@@ -182,7 +183,7 @@ fn a_lab_file_is_understood() {
     assert_eq!(config.name.as_deref(), Some("bench"));
     let wanted = vec![(Some(7), vec![("24c02", 0x50), ("lm75", 0x48)]), (None, vec![("tmp102", 0x48)])];
     assert_eq!(buses(&config), wanted);
-    let DeviceConfig::I2c(bus) = &config.devices[0];
+    let DeviceConfig::I2c(bus) = &config.devices[0] else { panic!("not a bus") };
     let file = folder.path().join("eeprom.bin").to_str().unwrap().to_owned();
     assert_eq!(bus.chips[0].keys, BTreeMap::from([("file".to_owned(), file)]), "relative to the lab file");
     assert_eq!(bus.chips[1].keys, BTreeMap::from([("temp".to_owned(), "21.5".to_owned())]));
@@ -211,7 +212,7 @@ fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
         ("contract = 7\n", "1:12: `contract` is a text; write it in quotes"),
         ("name = 'é!'\n", "1:8: `é!` cannot name a lab; use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a -"),
         ("[[device]]\nnum = 7\n", "1:1: which class? add class = \"i2c\""),
-        ("[[device]]\nclass = 'i2d'\n", "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c"),
+        ("[[device]]\nclass = 'i2d'\n", "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c, uio"),
         ("[[device]]\nclass = 'i2c'\n", "1:1: which model? add model = \"24c02\""),
         ("[[device]]\nclass = 'i2c'\nmodel = '24c02'\n", "1:1: which address? add addr = 0x50"),
         (

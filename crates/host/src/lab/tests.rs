@@ -6,6 +6,10 @@ use outlive_classes::{
 };
 use std::sync::{Mutex, mpsc};
 
+fn i2c_name(number: u32) -> String {
+    Class::I2c.node_name(number)
+}
+
 const SOON: Duration = Duration::from_secs(10);
 
 fn lab(specs: &[&str]) -> Arc<Lab> {

@@ -16,6 +16,11 @@ pub(super) const OPENS_32: [u32; 4] = [5, 8, 295, 437]; // open, creat, openat, 
 
 pub(super) const MMAP: u32 = libc::SYS_mmap as u32;
 
+/// The upper half of the descriptor's number in an mmap that we have a client make, which is not to come to us: the
+/// kernel takes the lower half only (`ksys_mmap_pgoff` of mm/mmap.c). A program that says so itself gets what the kernel
+/// has to say of our file.
+pub(super) const MAPPED_BY_US: u32 = 0x6f75_746c;
+
 /// Every 64-bit call that we look at, besides mmap.
 pub(super) const WATCHED: [u32; 18] = [
     libc::SYS_open as u32,

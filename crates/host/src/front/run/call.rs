@@ -76,13 +76,17 @@ impl Files {
         use wire::{IoctlIn, ReadIn, WriteIn};
         match request.opcode() {
             Some(wire::Opcode::Read) => {
-                let (ReadIn { fh, size, .. }, _) = request.parse()?;
-                Ok((self.file(fh)?, Call::Read { size: size as usize }))
+                let (ReadIn { fh, size, flags, .. }, _) = request.parse()?;
+                let file = self.file(fh)?;
+                file.file.set_nonblock(flags.cast_signed() & libc::O_NONBLOCK != 0);
+                Ok((file, Call::Read { size: size as usize }))
             }
             Some(wire::Opcode::Write) => {
-                let (WriteIn { fh, size, .. }, data) = request.parse()?;
+                let (WriteIn { fh, size, flags, .. }, data) = request.parse()?;
                 let data = data.get(..size as usize).ok_or(Errno::IO)?.to_vec();
-                Ok((self.file(fh)?, Call::Write { data }))
+                let file = self.file(fh)?;
+                file.file.set_nonblock(flags.cast_signed() & libc::O_NONBLOCK != 0);
+                Ok((file, Call::Write { data }))
             }
             _ => {
                 let (IoctlIn { fh, flags, command, argument, .. }, _) = request.parse()?;
@@ -103,8 +107,8 @@ impl Files {
             let mut watch = file.watch.lock().unwrap_or_else(PoisonError::into_inner);
             if watch.is_none() {
                 let channel = self.channel.clone();
-                // Before the state is looked at, so that a device that goes in between wakes the sleeper.
-                *watch = Some(file.file.on_gone(Box::new(move |_| channel.notify_poll(kh))));
+                // Before the state is looked at, so that what comes in between wakes the sleeper.
+                *watch = Some(file.file.on_news(Arc::new(move || channel.notify_poll(kh))));
             }
         }
         Ok(wire::PollOut { revents: file.file.poll().0, padding: 0 }.as_bytes().to_vec())

@@ -58,6 +58,8 @@ struct Node {
 pub(super) struct OpenFile {
     pub(super) file: Arc<dyn File>,
     pub(super) device: String,
+    /// Its inode, which others may be open on, too.
+    node: u64,
     /// Wakes its pollers when the device goes.
     pub(super) watch: Mutex<Option<Box<dyn Send + Sync>>>,
 }
@@ -107,6 +109,11 @@ impl Files {
     /// The device that inode `id` stands for: its name, and the device itself while the lab knows it.
     pub(super) fn device_of(&self, id: u64) -> Option<(String, Option<Arc<dyn Plugged>>)> {
         self.table().nodes.get(&id).map(|node| (node.name.clone(), node.device.upgrade()))
+    }
+
+    /// An open file on inode `id`: whichever, they are of one device.
+    pub(super) fn file_of(&self, id: u64) -> Option<Arc<OpenFile>> {
+        self.table().open.values().find(|file| file.node == id).cloned()
     }
 
     /// The inodes that stand for `device`.
@@ -227,7 +234,8 @@ impl Files {
         let opened = device.ok_or(Errno::NODEV).and_then(|device| device.open(open_flags(flags as i32)));
         self.lab
             .answered(number, opened.as_ref().map_or_else(|e| Answered::Errno(e.raw_os_error()), |_| Answered::Ok(0)));
-        let file = OpenFile { file: opened?, device: name, watch: Mutex::new(None) };
+        let node = request.header.nodeid;
+        let file = OpenFile { file: opened?, device: name, node, watch: Mutex::new(None) };
         let fh = {
             let mut table = self.table();
             table.last = table.last.max(wire::ROOT) + 1;

@@ -1,7 +1,7 @@
 //! The seccomp filter that CMD runs under: which calls come to us. Classic BPF over `struct seccomp_data`
 //! (`linux/seccomp.h`): number at 0, architecture at 4, arguments from 16 on, 8 bytes each.
 
-use super::arch::{ARCH, ARCH_32, MMAP, OPENS_32, WATCHED, X32_BIT};
+use super::arch::{ARCH, ARCH_32, MAPPED_BY_US, MMAP, OPENS_32, WATCHED, X32_BIT};
 use crate::sys::seccomp::Instruction;
 
 const NUMBER: u32 = 0;
@@ -25,14 +25,23 @@ pub(crate) fn program() -> Vec<Instruction> {
 fn native_calls() -> Vec<Instruction> {
     // x32 calls have numbers of their own that would slip through.
     let mut part = vec![load(NUMBER), skip_if_below(X32_BIT, 1), give(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32)];
-    part.push(skip_unless_equal(MMAP, 4));
-    part.push(load(argument(3)));
-    part.push(skip_unless_set(libc::MAP_ANONYMOUS as u32, 1));
-    part.push(give(libc::SECCOMP_RET_ALLOW));
-    part.push(give(libc::SECCOMP_RET_USER_NOTIF));
+    part.extend(notify_of_mapped_files());
     part.extend(notify_of_nothing_to_move());
     part.extend(notify_of(&WATCHED));
     part
+}
+
+/// Notify of an mmap of a file, unless we have it made.
+fn notify_of_mapped_files() -> [Instruction; 7] {
+    [
+        skip_unless_equal(MMAP, 6),
+        load(argument(3)),
+        jump(libc::BPF_JSET, libc::MAP_ANONYMOUS as u32, 2, 0),
+        load(argument(4) + 4),
+        skip_unless_equal(MAPPED_BY_US, 1),
+        give(libc::SECCOMP_RET_ALLOW),
+        give(libc::SECCOMP_RET_USER_NOTIF),
+    ]
 }
 
 /// Notify of a read or write of no bytes: FUSE answers that by itself, with a success that a zombie must not have (I16).
@@ -93,10 +102,6 @@ fn skip_if_below(value: u32, count: u8) -> Instruction {
     jump(libc::BPF_JGE, value, 0, count)
 }
 
-fn skip_unless_set(bits: u32, count: u8) -> Instruction {
-    jump(libc::BPF_JSET, bits, 0, count)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +151,8 @@ mod tests {
         assert_eq!(map(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS), ALLOW);
         assert_eq!(map(libc::MAP_PRIVATE), NOTIFY);
         assert_eq!(map(libc::MAP_SHARED), NOTIFY);
+        let ours = u64::from(MAPPED_BY_US) << 32 | 3;
+        assert_eq!(verdict(ARCH, MMAP, [0, 0, 0, libc::MAP_SHARED as u64, ours, 0]), ALLOW);
         assert_eq!(verdict(ARCH, X32_BIT | 2, [0; 6]), libc::SECCOMP_RET_ERRNO | 38);
         for number in OPENS_32 {
             assert_eq!(verdict(ARCH_32, number, [0; 6]), NOTIFY, "{number}");

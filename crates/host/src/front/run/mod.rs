@@ -11,6 +11,7 @@ mod deliveries;
 mod files;
 pub(crate) mod filter;
 mod holders;
+mod mapping;
 mod names;
 mod open_how;
 mod opener;
@@ -137,6 +138,7 @@ fn serve(
         lab: lab.clone(),
         started: SystemTime::now(),
         told_32: false.into(),
+        told_traced: false.into(),
         on_thread,
     };
     Crew::start("names", move |crew| supervisor.serve(crew)).map_err(said("starting a thread"))?;

@@ -8,7 +8,7 @@ use crate::{
     lab::{Lab, Lookup},
     sys::memory::ClientMemory,
 };
-use outlive_classes::Plugged;
+use outlive_classes::{Access, Plugged};
 use rustix::fs::{AtFlags, CWD, StatxFlags, readlinkat, statx};
 use std::{
     ffi::OsStr,
@@ -280,6 +280,20 @@ pub(super) fn descriptor_of(process: &str, number: i32) -> Option<(u64, u64)> {
     // `ino` is there from 5.14 on.
     let node = field("ino:").or_else(|| inode_without_sync(process, number))?;
     Some((mount, node))
+}
+
+/// The inode of a descriptor of ours, and how it is open (proc(5): octal, as open(2) took them).
+pub(super) fn open_inode(pid: u32, number: i32) -> Option<(u64, Access)> {
+    let process = format!("/proc/{pid}");
+    let (_, inode) = descriptor_of(&process, number)?;
+    let info = std::fs::read_to_string(format!("{process}/fdinfo/{number}")).ok()?;
+    let flags = info.lines().find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok())?;
+    let access = match flags & libc::O_ACCMODE {
+        libc::O_RDONLY => Access::Read,
+        libc::O_WRONLY => Access::Write,
+        _ => Access::ReadWrite,
+    };
+    Some((inode, access))
 }
 
 fn inode_without_sync(process: &str, number: i32) -> Option<u64> {

@@ -5,6 +5,7 @@ use super::{
     arch::{self, Stat, Statx, StatxTime},
     crew::Crew,
     files::Files,
+    mapping::Mapped,
     names::{Names, Start, Target, read_path},
     open_how::{OpenHow, RESOLVE_IN_ROOT},
     opener::{Job, Opener},
@@ -43,6 +44,7 @@ pub(super) struct Supervisor {
     pub(super) opener: Opener,
     pub(super) started: SystemTime,
     pub(super) told_32: AtomicBool,
+    pub(super) told_traced: AtomicBool,
     pub(super) on_thread: Option<ThreadHook>,
 }
 
@@ -142,8 +144,11 @@ impl Supervisor {
             },
             // Of no length: EINVAL, whatever the file.
             libc::SYS_mmap if a[1] != 0 => match self.names.descriptor(call.pid, a[4] as i32) {
-                // What Linux says of a device without an mmap operation.
-                Target::Descriptor(..) => Verdict::Answer(Err(Errno::NODEV)),
+                Target::Descriptor(device, _) => match self.map(call, &device) {
+                    Some(Mapped::Answer(errno)) => Verdict::Answer(Err(errno)),
+                    Some(Mapped::Done) => Verdict::Answered,
+                    None => Verdict::Proceed,
+                },
                 _ => Verdict::Proceed,
             },
             _ => Verdict::Proceed,

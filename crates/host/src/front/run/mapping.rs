@@ -1,0 +1,121 @@
+//! mmap(2) of a device whose memory its clients share with it.
+//!
+//! FUSE can map its files through the page cache only, where the device would not see what a client writes (or from
+//! another file, FOPEN_PASSTHROUGH, which needs CAP_SYS_ADMIN and one file for all regions). So the memory is a memfd of
+//! ours, and the client's own thread maps it: it is *lent* a descriptor of the memfd, is held by ptrace on its way out of
+//! the call that we answer, and makes the same call again with the descriptor lent; then it closes that, and goes on with
+//! the result as if nothing had been. All its signals are blocked meanwhile. What the kernel knows of a mapping (its
+//! length, protection, fork, mremap, partial unmapping) it then knows of this one.
+//!
+//! Other threads of the client can see the descriptor lent for those 30 microseconds, and one that forks then keeps it
+//! until it execs. It is no danger to us: the memfd is sealed.
+
+use super::{arch::MAPPED_BY_US, supervisor::Supervisor};
+use crate::{
+    sys::{
+        seccomp::Notification,
+        tracee::{Ended, Registers, Tracee},
+    },
+    trial::Answered,
+};
+use outlive_classes::{Access, Errno, MapCall, Mapping, PAGE_SIZE};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What the kernel puts in the place of a call's result when a signal is to be seen to first (`include/linux/errno.h`).
+const ERESTARTSYS: i64 = 512;
+
+/// How the caller is answered.
+pub(super) enum Mapped {
+    /// With this.
+    Answer(Errno),
+    /// It has its mapping, or has been told why not, or has ended.
+    Done,
+}
+
+impl Supervisor {
+    /// `call` maps descriptor `number` of the caller's, which is an open file of `device`. `None`: nothing that reaches a
+    /// device; the kernel says what is wrong with it.
+    pub(super) fn map(&self, call: &Notification, device: &str) -> Option<Mapped> {
+        let [_, length, _, flags, number, offset] = call.arguments;
+        if length == 0 || !offset.is_multiple_of(PAGE_SIZE) {
+            return None;
+        }
+        let (inode, access) = super::names::open_inode(call.pid, number as i32)?;
+        let shared = matches!(flags as i32 & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
+        let asked = MapCall { offset, length, access, shared };
+        let operation = self.lab.arrived(device, call.pid, "mmap", &asked);
+        // An inode without an open file: of a device that has gone, or closed just now by another thread.
+        let mapping = self.files.file_of(inode).ok_or(Errno::NODEV).and_then(|file| file.file.map(&asked));
+        let mapped = mapping.and_then(|mapping| self.carry_out(call, &mapping, access));
+        let answered = match mapped {
+            Ok(Ok(address)) => Answered::Ok(address),
+            Ok(Err(errno)) | Err(errno) => Answered::Errno(errno.raw_os_error()),
+        };
+        self.lab.answered(operation, answered);
+        Some(match mapped {
+            Ok(_) => Mapped::Done,
+            Err(errno) => Mapped::Answer(errno),
+        })
+    }
+
+    /// The inner result is what the caller has been told; the outer error what it is to be told.
+    fn carry_out(&self, call: &Notification, mapping: &Mapping, access: Access) -> Result<Result<i64, Errno>, Errno> {
+        let memory = mapping.memory.descriptor(access).ok_or(Errno::ACCESS)?;
+        let mut tracee = Tracee::seize(call.pid).map_err(|errno| {
+            if errno == Errno::PERM && !self.told_traced.swap(true, Relaxed) {
+                eprintln!(
+                    "outlive: a program (pid {}) that maps a device is traced by somebody else (strace, gdb), or may \
+                     not be traced: its mmap says ENODEV",
+                    call.pid
+                );
+            }
+            Errno::NODEV
+        })?;
+        let lent = self.listener.lend_descriptor(call.id, memory);
+        // From here on it is stopped on its way out: that it does not wait any more is found out there.
+        tracee.interrupt();
+        let _ = self.listener.answer(call.id, Err(refusal(lent)));
+        let mapped = match lent {
+            Ok(lent) => map_in(&mut tracee, call, lent, mapping.offset).unwrap_or(Err(Errno::INTR)),
+            Err(errno) => Err(refusal(Err(errno))),
+        };
+        Ok(mapped)
+    }
+}
+
+/// What the caller is told if the mapping comes to nothing: that its table is full, most likely.
+fn refusal(lent: Result<i32, Errno>) -> Errno {
+    match lent {
+        Ok(_) => Errno::NODEV,
+        Err(_) => Errno::NOMEM,
+    }
+}
+
+/// Has the caller map descriptor `lent`, and close it.
+fn map_in(tracee: &mut Tracee, call: &Notification, lent: i32, offset: u64) -> Result<Result<i64, Errno>, Ended> {
+    tracee.wait_for_interrupt()?;
+    let before = tracee.registers()?;
+    if !is_on_its_way_out(&before, call) {
+        return Ok(Err(Errno::INTR));
+    }
+    let mask = tracee.signal_mask()?;
+    tracee.set_signal_mask(u64::MAX)?;
+    let [address, length, protection, flags, ..] = call.arguments;
+    // The kernel looks at the lower half of the descriptor's number; our filter at the upper one, too.
+    let number = u64::from(MAPPED_BY_US) << 32 | u64::from(lent.cast_unsigned());
+    let result = tracee.call(&before, libc::SYS_mmap, [address, length, protection, flags, number, offset])?;
+    tracee.call(&before, libc::SYS_close, [u64::from(lent.cast_unsigned()), 0, 0, 0, 0, 0])?;
+    tracee.finish_call(&before, result)?;
+    tracee.set_signal_mask(mask)?;
+    let failed = (-4095..0).contains(&result);
+    Ok(if failed { Err(Errno::from_raw_os_error(-result as i32)) } else { Ok(result) })
+}
+
+/// Whether it has just been answered: then it stands right behind that system call. On kernels that let any signal end
+/// the wait for us (before 5.19), it may be elsewhere by now.
+fn is_on_its_way_out(registers: &Registers, call: &Notification) -> bool {
+    let result = registers.rax as i64;
+    let answered = result == -i64::from(refusal(Ok(0)).raw_os_error()) || result == -ERESTARTSYS;
+    let Registers { rdi, rsi, rdx, r10, r8, r9, .. } = *registers;
+    answered && registers.orig_rax == call.number as u64 && [rdi, rsi, rdx, r10, r8, r9] == call.arguments
+}
