@@ -8,4 +8,5 @@ mod policies;
 mod removal;
 mod stage;
 mod status;
+mod uio;
 mod ways;

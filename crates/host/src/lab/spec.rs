@@ -25,8 +25,7 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
     let what = parts.next().unwrap_or_default();
     let (model, address) = what.split_once('@').map_or((what, None), |(model, address)| (model, Some(address)));
     if model.is_empty() {
-        let (name, example) = (class.name(), example(class));
-        return Err(error(format!("which model? write {name}:MODEL, such as {example}")));
+        return Err(error(format!("which model? write CLASS:MODEL, such as {}", example(class))));
     }
     let model = model.to_owned();
     let (place, places) = (place.to_owned(), BTreeMap::new());
@@ -41,7 +40,7 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
         Class::I2c => {
             let missing = || error(format!("which address? write it after the model: i2c:{model}@0x50"));
             let address = parse_address(address.ok_or_else(missing)?).map_err(error)?;
-            let mut keys = parse_keys(parts).map_err(error)?;
+            let mut keys = parse_keys(class, parts).map_err(error)?;
             let (number, policy) = device(&mut keys).map_err(error)?;
             let chip = ChipEntry { model, address, keys, place, places };
             Ok(DeviceConfig::I2c(BusConfig { number, policy, chips: vec![chip] }))
@@ -50,7 +49,7 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
             if let Some(address) = address {
                 return Err(error(format!("a board has no address; leave out `@{address}`")));
             }
-            let mut keys = parse_keys(parts).map_err(error)?;
+            let mut keys = parse_keys(class, parts).map_err(error)?;
             let (number, policy) = device(&mut keys).map_err(error)?;
             Ok(DeviceConfig::Uio(BoardEntry { number, policy, model, keys, place, places }))
         }
@@ -58,7 +57,7 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
 }
 
 /// A SPEC of that class.
-pub(super) const fn example(class: Class) -> &'static str {
+const fn example(class: Class) -> &'static str {
     match class {
         Class::I2c => "i2c:24c02@0x50",
         Class::Uio => "uio:timer",
@@ -70,7 +69,7 @@ pub(super) fn check_class(class: &str) -> Result<Class, String> {
     Class::named(class).ok_or_else(|| format!("unknown class `{class}`; {}", suggest::known(class, &known)))
 }
 
-fn parse_keys<'a>(parts: impl Iterator<Item = &'a str>) -> Result<BTreeMap<String, String>, String> {
+fn parse_keys<'a>(class: Class, parts: impl Iterator<Item = &'a str>) -> Result<BTreeMap<String, String>, String> {
     let mut keys = BTreeMap::new();
     for part in parts {
         let (key, value) = match part.split_once('=') {
@@ -82,7 +81,7 @@ fn parse_keys<'a>(parts: impl Iterator<Item = &'a str>) -> Result<BTreeMap<Strin
             _ => return Err(format!("`{part}` has no value; write KEY=VALUE")),
         };
         // The alias goes by its proper name from here on, so that bus=1,num=2 is seen as a contradiction.
-        let key = if key == "bus" { "num" } else { key };
+        let key = if class == Class::I2c && key == "bus" { "num" } else { key };
         if keys.insert(key.to_owned(), value.to_owned()).is_some() {
             return Err(format!("`{key}` is said twice; say it once"));
         }

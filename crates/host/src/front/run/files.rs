@@ -4,7 +4,7 @@
 //! asks LOOKUP and OPEN), unlinks it, and gives the open file to the client. From then on the kernel keeps the rules of
 //! descriptors for us (dup, passing, inheriting), and tells of the last close by RELEASE.
 
-use super::{call::Flight, crew::Crew, deliveries::Deliveries};
+use super::{call::Flight, crew::Crew, deliveries::Deliveries, mapping::Mappings};
 use crate::{
     fuse::{
         channel::{Channel, Received, Reply, Room},
@@ -30,6 +30,7 @@ pub(super) struct Files {
     pub(super) this: Weak<Files>,
     table: Mutex<Table>,
     pub(super) deliveries: Deliveries,
+    pub(super) mappings: Mappings,
 }
 
 #[derive(Default)]
@@ -75,6 +76,7 @@ impl Files {
             this: this.clone(),
             table: Mutex::default(),
             deliveries: Deliveries::default(),
+            mappings: Mappings::default(),
         })
     }
 

@@ -18,11 +18,59 @@ use crate::{
     },
     trial::Answered,
 };
-use outlive_classes::{Access, Errno, MapCall, Mapping, PAGE_SIZE};
-use std::sync::atomic::Ordering::Relaxed;
+use outlive_classes::{Errno, MapCall, PAGE_SIZE, Plugged};
+use rustix::fs::fstat;
+use std::{
+    os::fd::BorrowedFd,
+    sync::{Arc, Mutex, PoisonError, Weak, atomic::Ordering::Relaxed},
+};
 
 /// What the kernel puts in the place of a call's result when a signal is to be seen to first (`include/linux/errno.h`).
 const ERESTARTSYS: i64 = 512;
+
+/// What has been mapped of which device, to find those who have it mapped.
+#[derive(Default)]
+pub(super) struct Mappings(Mutex<Vec<(Weak<dyn Plugged>, MemoryId)>>);
+
+/// The file system and the inode of a memfd, as fstat(2) tells them, and /proc/PID/maps of those who have it mapped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct MemoryId {
+    major: u32,
+    minor: u32,
+    inode: u64,
+}
+
+impl Mappings {
+    fn note(&self, device: &Arc<dyn Plugged>, memory: BorrowedFd<'_>) {
+        let Ok(stat) = fstat(memory) else { return };
+        let (major, minor) = (rustix::fs::major(stat.st_dev), rustix::fs::minor(stat.st_dev));
+        let id = MemoryId { major, minor, inode: stat.st_ino };
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.retain(|(device, _)| device.strong_count() > 0);
+        if !noted.iter().any(|(_, known)| *known == id) {
+            noted.push((Arc::downgrade(device), id));
+        }
+    }
+
+    /// The memory of `device` that has been mapped.
+    pub(super) fn of(&self, device: &Arc<dyn Plugged>) -> Vec<MemoryId> {
+        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |noted: &Weak<dyn Plugged>| noted.upgrade().is_some_and(|other| Arc::ptr_eq(&other, device));
+        noted.iter().filter(|(device, _)| is_it(device)).map(|(_, id)| *id).collect()
+    }
+}
+
+impl MemoryId {
+    /// Whether a line of /proc/PID/maps is about it (proc(5)): range, permissions, offset, device, inode, name.
+    pub(super) fn is_in(self, line: &str) -> bool {
+        let mut fields = line.split_ascii_whitespace().skip(3);
+        let device = fields.next().and_then(|device| device.split_once(':'));
+        let hexadecimal = |text: &str| u32::from_str_radix(text, 16).ok();
+        let device = device.and_then(|(major, minor)| Some((hexadecimal(major)?, hexadecimal(minor)?)));
+        device == Some((self.major, self.minor))
+            && fields.next().and_then(|inode| inode.parse().ok()) == Some(self.inode)
+    }
+}
 
 /// How the caller is answered.
 pub(super) enum Mapped {
@@ -33,9 +81,9 @@ pub(super) enum Mapped {
 }
 
 impl Supervisor {
-    /// `call` maps descriptor `number` of the caller's, which is an open file of `device`. `None`: nothing that reaches a
-    /// device; the kernel says what is wrong with it.
-    pub(super) fn map(&self, call: &Notification, device: &str) -> Option<Mapped> {
+    /// `call` maps an open file of the device called `name`. `None`: nothing that reaches a device; the kernel says what is
+    /// wrong with it.
+    pub(super) fn map(&self, call: &Notification, name: &str, device: Option<&Arc<dyn Plugged>>) -> Option<Mapped> {
         let [_, length, _, flags, number, offset] = call.arguments;
         if length == 0 || !offset.is_multiple_of(PAGE_SIZE) {
             return None;
@@ -43,10 +91,14 @@ impl Supervisor {
         let (inode, access) = super::names::open_inode(call.pid, number as i32)?;
         let shared = matches!(flags as i32 & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
         let asked = MapCall { offset, length, access, shared };
-        let operation = self.lab.arrived(device, call.pid, "mmap", &asked);
+        let operation = self.lab.arrived(name, call.pid, "mmap", &asked);
         // An inode without an open file: of a device that has gone, or closed just now by another thread.
         let mapping = self.files.file_of(inode).ok_or(Errno::NODEV).and_then(|file| file.file.map(&asked));
-        let mapped = mapping.and_then(|mapping| self.carry_out(call, &mapping, access));
+        let mapped = mapping.and_then(|mapping| {
+            let memory = mapping.memory.descriptor(access).ok_or(Errno::ACCESS)?;
+            device.into_iter().for_each(|device| self.files.mappings.note(device, memory));
+            self.carry_out(call, memory, mapping.offset)
+        });
         let answered = match mapped {
             Ok(Ok(address)) => Answered::Ok(address),
             Ok(Err(errno)) | Err(errno) => Answered::Errno(errno.raw_os_error()),
@@ -59,8 +111,7 @@ impl Supervisor {
     }
 
     /// The inner result is what the caller has been told; the outer error what it is to be told.
-    fn carry_out(&self, call: &Notification, mapping: &Mapping, access: Access) -> Result<Result<i64, Errno>, Errno> {
-        let memory = mapping.memory.descriptor(access).ok_or(Errno::ACCESS)?;
+    fn carry_out(&self, call: &Notification, memory: BorrowedFd<'_>, offset: u64) -> Result<Result<i64, Errno>, Errno> {
         let mut tracee = Tracee::seize(call.pid).map_err(|errno| {
             if errno == Errno::PERM && !self.told_traced.swap(true, Relaxed) {
                 eprintln!(
@@ -76,7 +127,7 @@ impl Supervisor {
         tracee.interrupt();
         let _ = self.listener.answer(call.id, Err(refusal(lent)));
         let mapped = match lent {
-            Ok(lent) => map_in(&mut tracee, call, lent, mapping.offset).unwrap_or(Err(Errno::INTR)),
+            Ok(lent) => map_in(&mut tracee, call, lent, offset).unwrap_or(Err(Errno::INTR)),
             Err(errno) => Err(refusal(Err(errno))),
         };
         Ok(mapped)
@@ -118,4 +169,23 @@ fn is_on_its_way_out(registers: &Registers, call: &Notification) -> bool {
     let answered = result == -i64::from(refusal(Ok(0)).raw_os_error()) || result == -ERESTARTSYS;
     let Registers { rdi, rsi, rdx, r10, r8, r9, .. } = *registers;
     answered && registers.orig_rax == call.number as u64 && [rdi, rsi, rdx, r10, r8, r9] == call.arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::shared_memory::Region;
+    use outlive_classes::{Access, SharedMemory};
+
+    #[test]
+    fn memory_is_known_in_maps_again() {
+        let (region, other) = (Region::new("mine", 4096).unwrap(), Region::new("other", 4096).unwrap());
+        let stat = fstat(region.descriptor(Access::Read).unwrap()).unwrap();
+        let (major, minor) = (rustix::fs::major(stat.st_dev), rustix::fs::minor(stat.st_dev));
+        let id = MemoryId { major, minor, inode: stat.st_ino };
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let found: Vec<_> = maps.lines().filter(|line| id.is_in(line)).collect();
+        assert!(matches!(&found[..], [line] if line.contains("/memfd:mine")), "{found:?}");
+        drop(other);
+    }
 }

@@ -144,7 +144,7 @@ impl Supervisor {
             },
             // Of no length: EINVAL, whatever the file.
             libc::SYS_mmap if a[1] != 0 => match self.names.descriptor(call.pid, a[4] as i32) {
-                Target::Descriptor(device, _) => match self.map(call, &device) {
+                Target::Descriptor(name, device) => match self.map(call, &name, device.as_ref()) {
                     Some(Mapped::Answer(errno)) => Verdict::Answer(Err(errno)),
                     Some(Mapped::Done) => Verdict::Answered,
                     None => Verdict::Proceed,
