@@ -69,7 +69,8 @@ impl clap::Args for LabArgs {
                  number share the bus. Without a number a device gets the lowest that is free.\n\n\
                  i2c:24c02@0x50,bus=7            an EEPROM of 256 bytes at address 0x50 of /dev/i2c-7\n\
                  i2c:24c02@0x50,file=eeprom.bin  one that keeps its content in a file\n\
-                 i2c:lm75@0x48,slow=100ms        a thermometer whose transfers take 100 ms each",
+                 i2c:lm75@0x48,slow=100ms        a thermometer whose transfers take 100 ms each\n\
+                 uio:timer,num=0,period=10ms     a board to map at /dev/uio0, which interrupts every 10 ms",
             );
         let lab = Arg::new("lab")
             .long("lab")

@@ -131,6 +131,18 @@ fn a_client_in_the_middle_of_maps_can_be_killed() {
     }
 }
 
+#[test]
+fn a_client_asleep_in_a_read_can_be_killed() {
+    for who in everybody() {
+        let mut live = pulled(who, &["read"]);
+        let pid = live.process("uio-static");
+        until_in_call(pid, "read");
+        kill(pid, "KILL");
+        assert_eq!(live.exit_code(), 137, "{who:?}");
+        live.expect_nothing_left();
+    }
+}
+
 /// Stopped and continued in the middle of maps: a stop is neither lost nor made up.
 #[test]
 fn a_client_in_the_middle_of_maps_can_be_stopped() {

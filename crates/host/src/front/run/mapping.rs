@@ -7,7 +7,7 @@
 //! the result as if nothing had been. All its signals are blocked meanwhile. What the kernel knows of a mapping (its
 //! length, protection, fork, mremap, partial unmapping) it then knows of this one.
 //!
-//! Other threads of the client can see the descriptor lent for those 30 microseconds, and one that forks then keeps it
+//! Other threads of the client can see the descriptor lent for those tens of microseconds, and one that forks then keeps it
 //! until it execs. It is no danger to us: the memfd is sealed.
 
 use super::{arch::MAPPED_BY_US, supervisor::Supervisor};
@@ -88,7 +88,7 @@ impl Supervisor {
         if length == 0 || !offset.is_multiple_of(PAGE_SIZE) {
             return None;
         }
-        let (inode, access) = super::names::open_inode(call.pid, number as i32)?;
+        let (inode, access) = self.names.open_inode(call.pid, number as i32)?;
         let shared = matches!(flags as i32 & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
         let asked = MapCall { offset, length, access, shared };
         let operation = self.lab.arrived(name, call.pid, "mmap", &asked);

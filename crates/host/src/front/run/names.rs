@@ -99,6 +99,20 @@ impl Names {
         self.descriptor_at(&format!("/proc/{pid}"), number)
     }
 
+    /// The inode of a descriptor that is ours, and how it is open (proc(5): octal, as open(2) took it).
+    pub(super) fn open_inode(&self, pid: u32, number: i32) -> Option<(u64, Access)> {
+        let process = format!("/proc/{pid}");
+        let info = std::fs::read_to_string(format!("{process}/fdinfo/{number}")).ok()?;
+        let (_, inode) = parse_info(&info, &process, number).filter(|(mount, _)| *mount == self.mount)?;
+        let flags = info.lines().find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok())?;
+        let access = match flags & libc::O_ACCMODE {
+            libc::O_RDONLY => Access::Read,
+            libc::O_WRONLY => Access::Write,
+            _ => Access::ReadWrite,
+        };
+        Some((inode, access))
+    }
+
     fn descriptor_at(&self, process: &str, number: i32) -> Target {
         match descriptor_of(process, number) {
             Some((mount, node)) if mount == self.mount => match self.files.device_of(node) {
@@ -275,25 +289,15 @@ pub(super) fn descriptor_of(process: &str, number: i32) -> Option<(u64, u64)> {
         return None;
     }
     let info = std::fs::read_to_string(format!("{process}/fdinfo/{number}")).ok()?;
+    parse_info(&info, process, number)
+}
+
+fn parse_info(info: &str, process: &str, number: i32) -> Option<(u64, u64)> {
     let field = |key: &str| info.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok());
     let mount = field("mnt_id:")?;
     // `ino` is there from 5.14 on.
     let node = field("ino:").or_else(|| inode_without_sync(process, number))?;
     Some((mount, node))
-}
-
-/// The inode of a descriptor of ours, and how it is open (proc(5): octal, as open(2) took them).
-pub(super) fn open_inode(pid: u32, number: i32) -> Option<(u64, Access)> {
-    let process = format!("/proc/{pid}");
-    let (_, inode) = descriptor_of(&process, number)?;
-    let info = std::fs::read_to_string(format!("{process}/fdinfo/{number}")).ok()?;
-    let flags = info.lines().find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok())?;
-    let access = match flags & libc::O_ACCMODE {
-        libc::O_RDONLY => Access::Read,
-        libc::O_WRONLY => Access::Write,
-        _ => Access::ReadWrite,
-    };
-    Some((inode, access))
 }
 
 fn inode_without_sync(process: &str, number: i32) -> Option<u64> {
