@@ -5,6 +5,8 @@
  *   uio exec                    what `maps` executes while it has the board mapped
  *   uio storm THREADS N         N maps in all by so many threads, with a signal each millisecond; then leaked descriptors
  *   uio forks N                 N maps while another thread forks and execs
+ *   uio churn N                 N maps of a number that another thread keeps closing and giving to other files
+ *   uio execs N                 executes itself N times in the middle of maps by three other threads
  *   uio pulled [read|poll]      maps, says "ready", and after the pull, when a line comes, tells what is left; with `read`
  *                               or `poll` it sleeps there when it is pulled. OUTLIVE_CLIENT_EXPECT: errno of a call then
  *   uio count                   how many memfds it has: what `forks` executes
@@ -423,6 +425,83 @@ static int forks(int count)
 	return finish();
 }
 
+/* ---- churn, execs ---- */
+
+static void *churning_thread(void *argument)
+{
+	int number = *(int *)argument, null = open("/dev/null", O_RDWR), board = open_board(O_RDWR);
+
+	while (atomic_load(&left) > 0) {
+		dup2(null, number);
+		dup2(board, number);
+		close(number);
+		dup2(board, number);
+	}
+	close(null);
+	close(board);
+	return NULL;
+}
+
+static int churn(int count)
+{
+	/* Far from the lowest free one, which others get. */
+	int fd = open_board(O_RDWR), number = fcntl(fd, F_DUPFD, 200), before = descriptors(), mapped = 0, others = 0;
+	pthread_t churning;
+
+	left = count;
+	pthread_create(&churning, NULL, churning_thread, &number);
+	for (int i = 0; i < count || mapped == 0; i++) {
+		registers board = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, number, 0);
+		if (board != MAP_FAILED) {
+			mapped++;
+			wrong += board[ID] != MAGIC;
+			munmap((void *)board, PAGE);
+		} else if (errno == EBADF || errno == ENODEV) { /* closed just now, or /dev/null */
+			others++;
+		} else {
+			wrong++;
+			printf("note a map said %s\n", errno_name(errno));
+		}
+	}
+	left = 0;
+	pthread_join(churning, NULL);
+	printf("note %d mapped, %d refused\n", mapped, others);
+	expect_value("maps that were wrong", wrong, 0);
+	expect_value("descriptors are as before", descriptors(), before);
+	return finish();
+}
+
+static void *loop_thread(void *argument)
+{
+	for (;;) {
+		void *memory = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, *(int *)argument, 0);
+		if (memory != MAP_FAILED)
+			munmap(memory, PAGE);
+	}
+	return NULL;
+}
+
+static int execs(int count, const char *before)
+{
+	int fd = open_board(O_RDWR | O_CLOEXEC);
+	char left_text[16], now[16];
+	pthread_t thread;
+
+	snprintf(now, sizeof now, "%d", descriptors());
+	if (before && strcmp(before, now) != 0)
+		expect_value("descriptors in the middle of it", atoi(now), atoi(before));
+	if (count == 0) {
+		expect_value("after the last there is no memory of the first", is_in_maps() + count_descriptors(), 0);
+		return finish();
+	}
+	for (int i = 0; i < 3; i++)
+		pthread_create(&thread, NULL, loop_thread, &fd);
+	usleep(500 + count % 7 * 300);
+	snprintf(left_text, sizeof left_text, "%d", count - 1);
+	execl("/proc/self/exe", "uio", "execs", left_text, now, NULL);
+	give_up("exec: %s", strerror(errno));
+}
+
 /* ---- pulled ---- */
 
 static void on_fault(int number)
@@ -502,16 +581,6 @@ static int wait_mapped(void)
 			return 1;
 }
 
-static void *loop_thread(void *argument)
-{
-	for (;;) {
-		void *memory = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, *(int *)argument, 0);
-		if (memory != MAP_FAILED)
-			munmap(memory, PAGE);
-	}
-	return NULL;
-}
-
 static int loop(void)
 {
 	int fd = open_board(O_RDWR);
@@ -541,11 +610,15 @@ int main(int argc, char **argv)
 		return storm(argument_number(argv[2]), argument_number(argv[3]));
 	if (IS("forks") && argc == 3)
 		return forks(argument_number(argv[2]));
+	if (IS("churn") && argc == 3)
+		return churn(argument_number(argv[2]));
+	if (IS("execs") && argc >= 3)
+		return execs(argument_number(argv[2]), argv[3]);
 	if (IS("pulled"))
 		return pulled(argv[2]);
 	if (IS("wait"))
 		return wait_mapped();
 	if (IS("loop"))
 		return loop();
-	give_up("usage: uio calls | maps | storm THREADS N | forks N | pulled [read|poll] | wait | loop");
+	give_up("usage: uio calls | maps | storm THREADS N | forks N | churn N | execs N | pulled [read|poll] | wait | loop");
 }

@@ -79,15 +79,9 @@ impl Line {
         Seen(Arc::new(AtomicU32::new(self.count())))
     }
 
-    /// The mark: the count stays as it is. Sleepers are cancelled by the core, and pollers look again.
+    /// The mark: the count stays as it is. Whoever sleeps is woken by the core, once the names have been taken away (I10).
     pub(super) fn end(&self) {
-        let mut state = self.state();
-        state.ended = true;
-        let sleepers = std::mem::take(&mut state.sleepers);
-        let watchers: Vec<Wake> = state.watchers.values().cloned().collect();
-        drop(state);
-        drop(sleepers);
-        watchers.iter().for_each(|wake| wake());
+        self.state().ended = true;
     }
 
     /// Answers `read` when the count is another than was seen; at once if it is.
@@ -118,7 +112,7 @@ impl Line {
         drop(sleeper);
     }
 
-    /// Calls `wake` at each interrupt and at the mark, until the result is dropped.
+    /// Calls `wake` at each interrupt, until the result is dropped.
     pub(super) fn watch(&self, wake: Wake) -> Watching {
         let mut state = self.state();
         state.next += 1;

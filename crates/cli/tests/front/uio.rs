@@ -49,6 +49,20 @@ fn what_is_lent_for_a_map_is_not_left_to_programs_that_are_executed() {
     uio(Who::Root, "shared", &["forks", "1000"]);
 }
 
+/// The number that is mapped means something else a moment later: what is mapped is one or the other.
+#[test]
+fn a_number_that_is_given_to_other_files_meanwhile_maps_one_of_them() {
+    uio(Who::Root, "static", &["churn", "3000"]);
+}
+
+/// exec ends the other threads, wherever they are in a map.
+#[test]
+fn a_program_is_executed_in_the_middle_of_maps() {
+    for who in everybody() {
+        uio(who, "static", &["execs", "100"]);
+    }
+}
+
 #[test]
 fn a_board_without_an_interrupt_is_memory() {
     let program = "

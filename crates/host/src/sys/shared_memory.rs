@@ -7,7 +7,7 @@ use rustix::{
         openat,
     },
     io,
-    mm::{MapFlags, ProtFlags, mmap, munmap},
+    mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap},
 };
 use std::{
     fmt,
@@ -44,6 +44,8 @@ impl Region {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new mapping at an address of the kernel's choice replaces none of ours.
         let address = unsafe { mmap(std::ptr::null_mut(), length, protection, MapFlags::SHARED, &for_both, 0)? };
+        // SAFETY: changes what a child of this process has of the new mapping: nothing. No child of ours uses a region.
+        unsafe { madvise(address, length, Advice::LinuxDontFork)? };
         let address = NonNull::new(address.cast()).ok_or(io::Errno::NOMEM)?;
         Ok(Region { address, size, for_both, for_reading })
     }

@@ -162,9 +162,10 @@ impl Drop for Tracee {
             self.interrupt();
             let _ = self.wait_for_interrupt();
         }
-        if self.state == State::Stopped {
-            // ESRCH: it has been killed, and nobody has to let it go.
-            let _ = request(libc::PTRACE_DETACH, self.thread, 0, 0);
+        while self.state != State::Gone && request(libc::PTRACE_DETACH, self.thread, 0, 0).is_err() {
+            // It has been killed. It stays ours until it is waited for, and whoever executes a program in another thread of
+            // its process waits for that.
+            let _ = self.wait();
         }
     }
 }
@@ -235,7 +236,8 @@ mod tests {
         child.kill().unwrap();
         assert_eq!(tracee.call(&registers, libc::SYS_getpid, [0; 6]), Err(Ended));
         drop(tracee);
-        child.wait().unwrap();
+        // It was a child of ours besides, so that was its last trace.
+        child.wait().unwrap_err();
     }
 
     #[test]

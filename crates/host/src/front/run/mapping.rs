@@ -113,7 +113,9 @@ impl Supervisor {
     /// The inner result is what the caller has been told; the outer error what it is to be told.
     fn carry_out(&self, call: &Notification, memory: BorrowedFd<'_>, offset: u64) -> Result<Result<i64, Errno>, Errno> {
         let mut tracee = Tracee::seize(call.pid).map_err(|errno| {
-            if errno == Errno::PERM && !self.told_traced.swap(true, Relaxed) {
+            // One that is being killed may not be traced either.
+            let traced = errno == Errno::PERM && self.listener.is_valid(call.id);
+            if traced && !self.told_traced.swap(true, Relaxed) {
                 eprintln!(
                     "outlive: a program (pid {}) that maps a device is traced by somebody else (strace, gdb), or may \
                      not be traced: its mmap says ENODEV",
