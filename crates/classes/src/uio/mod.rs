@@ -5,6 +5,8 @@
 //! of the interrupt count (4 bytes, which sleeps until it has moved), poll (IN when it has), write of 1 and 0 to turn the
 //! interrupt on and off. `Documentation/driver-api/uio-howto.rst` of the kernel is its manual.
 //!
+//! Mapping asks for life only: it needs no driver, and works while calls are parked or refused.
+//!
 //! **After removal** (strict): a count that had come and was not read can be read (I18); ENODEV from every other call,
 //! valid or not; HUP and ERR from poll. Mappings stay, and are nobody's memory but their owners' from then on (I24): the
 //! next generation has memory of its own. What the other contracts have it say is in [`zombie`].
