@@ -12,7 +12,7 @@ const fn argument(n: u32) -> u32 {
 }
 
 /// The calls that go by path (open, stat, access, readlink), fstat, which must say "character device" of our
-/// descriptors, mmap of a file, which our devices refuse, and moving no bytes. All others run at full speed.
+/// descriptors, mmap of a file, since FUSE cannot map ours, and moving no bytes. All others run at full speed.
 pub(crate) fn program() -> Vec<Instruction> {
     let native = native_calls();
     let foreign = foreign_calls();

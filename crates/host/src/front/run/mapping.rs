@@ -97,21 +97,22 @@ impl Supervisor {
         let mapped = mapping.and_then(|mapping| {
             let memory = mapping.memory.descriptor(access).ok_or(Errno::ACCESS)?;
             device.into_iter().for_each(|device| self.files.mappings.note(device, memory));
-            self.carry_out(call, memory, mapping.offset)
+            self.carry_out(call, memory, mapping.offset, operation)
         });
-        let answered = match mapped {
-            Ok(Ok(address)) => Answered::Ok(address),
-            Ok(Err(errno)) | Err(errno) => Answered::Errno(errno.raw_os_error()),
-        };
-        self.lab.answered(operation, answered);
         Some(match mapped {
-            Ok(_) => Mapped::Done,
-            Err(errno) => Mapped::Answer(errno),
+            Ok(()) => Mapped::Done,
+            Err(errno) => {
+                self.lab.answered(operation, Answered::Errno(errno.raw_os_error()));
+                Mapped::Answer(errno)
+            }
         })
     }
 
-    /// The inner result is what the caller has been told; the outer error what it is to be told.
-    fn carry_out(&self, call: &Notification, memory: BorrowedFd<'_>, offset: u64) -> Result<Result<i64, Errno>, Errno> {
+    /// Carries out operation `operation`; `Ok`: the caller has been answered.
+    ///
+    /// # Errors
+    /// What the caller is to be told.
+    fn carry_out(&self, call: &Notification, memory: BorrowedFd<'_>, offset: u64, operation: u64) -> Result<(), Errno> {
         let mut tracee = Tracee::seize(call.pid).map_err(|errno| {
             // One that is being killed may not be traced either.
             let traced = errno == Errno::PERM && self.listener.is_valid(call.id);
@@ -132,7 +133,10 @@ impl Supervisor {
             Ok(lent) => map_in(&mut tracee, call, lent, offset).unwrap_or(Err(Errno::INTR)),
             Err(errno) => Err(refusal(Err(errno))),
         };
-        Ok(mapped)
+        // As long as the caller is held, or its next call might be told of before.
+        let answered = mapped.map_or_else(|errno| Answered::Errno(errno.raw_os_error()), Answered::Ok);
+        self.lab.answered(operation, answered);
+        Ok(())
     }
 }
 
@@ -165,7 +169,7 @@ fn map_in(tracee: &mut Tracee, call: &Notification, lent: i32, offset: u64) -> R
 }
 
 /// Whether it has just been answered: then it stands right behind that system call. On kernels that let any signal end
-/// the wait for us (before 5.19), it may be elsewhere by now.
+/// the wait for us (before 5.19), it may be elsewhere by now; it makes the call again then, and keeps the descriptor lent.
 fn is_on_its_way_out(registers: &Registers, call: &Notification) -> bool {
     let result = registers.rax as i64;
     let answered = result == -i64::from(refusal(Ok(0)).raw_os_error()) || result == -ERESTARTSYS;
