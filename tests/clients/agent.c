@@ -13,6 +13,7 @@
 #include <linux/i2c.h>
 #include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@
 #define COMMANDS 65536
 
 struct command {
-	char id[16], verb[16], path[256];
+	char id[16], verb[32], path[256];
 	long a, b;
 };
 
@@ -78,8 +79,19 @@ static long smbus(int fd)
 	return ioctl(fd, I2C_SMBUS, &data);
 }
 
+static long irq(int fd)
+{
+	return write(fd, &(int){ 1 }, sizeof(int));
+}
+
+/* The call of that name that reaches a driver. */
+static long first(int fd, const char *name)
+{
+	return strcmp(name, "irq") == 0 ? irq(fd) : rdwr(fd);
+}
+
 /* The same open file, by way of a socket. */
-static long passed(int fd)
+static long passed(int fd, const char *call)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
 	struct iovec iov = { &byte, 1 };
@@ -101,7 +113,7 @@ static long passed(int fd)
 	memcpy(&copy, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
 	close(sockets[0]);
 	close(sockets[1]);
-	result = rdwr(copy);
+	result = first(copy, call);
 	int error = errno;
 	close(copy);
 	errno = error;
@@ -109,7 +121,7 @@ static long passed(int fd)
 }
 
 /* Another open file, by way of the descriptor's name. */
-static long reopened(int fd)
+static long reopened(int fd, const char *call)
 {
 	char name[64];
 	int other, error;
@@ -119,21 +131,21 @@ static long reopened(int fd)
 	other = open(name, O_RDWR | O_CLOEXEC);
 	if (other < 0)
 		return -1;
-	result = rdwr(other);
+	result = first(other, call);
 	error = errno;
 	close(other);
 	errno = error;
 	return result;
 }
 
-static long without_waiting(int fd)
+static long without_waiting(int fd, size_t size)
 {
-	char byte;
+	int bytes;
 	int flags = fcntl(fd, F_GETFL), error;
 	long result;
 
 	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-	result = read(fd, &byte, 1);
+	result = read(fd, &bytes, size);
 	error = errno;
 	fcntl(fd, F_SETFL, flags);
 	errno = error;
@@ -195,6 +207,26 @@ static long poll_bits(int fd, int events, int timeout)
 	return n < 0 ? -1 : wait.revents;
 }
 
+static _Thread_local sigjmp_buf out;
+
+static void fault(int signal)
+{
+	(void)signal;
+	siglongjmp(out, 1);
+}
+
+/* Reads or writes a word of memory; EFAULT if a signal comes of it. */
+static long touched(volatile unsigned *word, int writes, unsigned value)
+{
+	if (sigsetjmp(out, 1)) {
+		errno = EFAULT;
+		return -1;
+	}
+	if (writes)
+		*word = value;
+	return writes ? 0 : *word;
+}
+
 static long carry_out(const struct command *c)
 {
 	char byte = 1;
@@ -226,7 +258,11 @@ static long carry_out(const struct command *c)
 	if (VERB("read"))
 		return read(c->a, &byte, 1);
 	if (VERB("nonblocking"))
-		return without_waiting(c->a);
+		return without_waiting(c->a, 1);
+	if (VERB("count"))
+		return without_waiting(c->a, sizeof(int));
+	if (VERB("irq"))
+		return irq(c->a);
 	if (VERB("write"))
 		return write(c->a, &byte, 1);
 	if (VERB("empty"))
@@ -236,11 +272,13 @@ static long carry_out(const struct command *c)
 	if (VERB("sleep"))
 		return poll_bits(c->a, 0, -1);
 	if (VERB("map"))
-		return mmap(NULL, 4096, PROT_READ, MAP_SHARED, c->a, 0) == MAP_FAILED ? -1 : 0;
-	if (VERB("passed"))
-		return passed(c->a);
-	if (VERB("reopened"))
-		return reopened(c->a);
+		return (long)mmap(NULL, c->b, PROT_READ | PROT_WRITE, MAP_SHARED, c->a, 0);
+	if (VERB("get") || VERB("set"))
+		return touched((volatile unsigned *)c->a, c->verb[0] == 's', c->b);
+	if (strncmp(c->verb, "passed:", 7) == 0)
+		return passed(c->a, c->verb + 7);
+	if (strncmp(c->verb, "reopened:", 9) == 0)
+		return reopened(c->a, c->verb + 9);
 	errno = ENOSYS;
 	return -1;
 }
@@ -270,6 +308,9 @@ int main(void)
 	char line[512];
 
 	sigaction(SIGUSR1, &action, NULL);
+	action.sa_handler = fault;
+	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGSEGV, &action, NULL);
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&detached, 64 * 1024);
@@ -277,8 +318,8 @@ int main(void)
 		struct command *c = calloc(1, sizeof(*c));
 		pthread_t thread;
 
-		if (sscanf(line, "%15s %15s path %255s %ld", c->id, c->verb, c->path, &c->a) < 3 &&
-		    sscanf(line, "%15s %15s %ld %ld", c->id, c->verb, &c->a, &c->b) < 2)
+		if (sscanf(line, "%15s %31s path %255s %ld", c->id, c->verb, c->path, &c->a) < 3 &&
+		    sscanf(line, "%15s %31s %ld %ld", c->id, c->verb, &c->a, &c->b) < 2)
 			return 2;
 		if (pthread_create(&thread, &detached, on_its_thread, c) != 0)
 			return 1;

@@ -12,6 +12,11 @@ use std::{
 
 /// Calls of one run of a client.
 const CALLS: &str = "20000";
+/// Maps of one run of a client.
+const MAPS: &str = "5000";
+/// What the clients use.
+const BUS: &str = "i2c:24c02@0x50,bus=7";
+const BOARD: &str = "uio:timer,num=0,size=8KiB,ram=4KiB,period=1ms";
 
 /// Runs clients under `outlive run` until `end`. Prints the seed of each run, so that one that fails can be run again.
 ///
@@ -20,33 +25,38 @@ const CALLS: &str = "20000";
 pub(crate) fn run(end: Instant) -> Result<()> {
     let outlive = clients::build_outlive()?;
     let hostile = clients::build("tests/clients/hostile.c", &[])?;
+    let uio = clients::build("tests/clients/uio.c", &[])?;
     let before = leftovers();
     let first = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
     let mut runs: u32 = 0;
     while runs == 0 || Instant::now() < end {
         let seed = (first + u64::from(runs)).to_string();
         println!("seed {seed}");
-        client(&outlive, &hostile, &["random", &seed, CALLS])?;
-        client(&outlive, &hostile, &["race", CALLS])?;
+        client(&outlive, BUS, &hostile, &["random", &seed, CALLS])?;
+        client(&outlive, BUS, &hostile, &["race", CALLS])?;
+        for maps in [&["storm", "8", MAPS][..], &["churn", MAPS], &["forks", MAPS], &["execs", "200"]] {
+            client(&outlive, BOARD, &uio, maps)?;
+        }
         runs += 1;
         let left: Vec<_> = leftovers().difference(&before).cloned().collect();
         ensure!(left.is_empty(), "left behind after seed {seed}: {}", left.join(", "));
     }
-    println!("{runs} times two clients of {CALLS} calls");
+    println!("{runs} times two clients of {CALLS} calls and three of {MAPS} maps");
     Ok(())
 }
 
 /// How long one client may take before it counts as hung.
 const LIMIT: Duration = Duration::from_secs(300);
 
-fn client(outlive: &Path, hostile: &Path, arguments: &[&str]) -> Result<()> {
+fn client(outlive: &Path, device: &str, program: &Path, arguments: &[&str]) -> Result<()> {
     let mut command = Command::new("timeout");
-    command.arg(LIMIT.as_secs().to_string()).arg(outlive).args(["run", "--device", "i2c:24c02@0x50,bus=7", "--"]);
-    let output = command.arg(hostile).args(arguments).output().context("cannot run timeout")?;
+    command.arg(LIMIT.as_secs().to_string()).arg(outlive).args(["run", "--device", device, "--"]);
+    let output = command.arg(program).args(arguments).output().context("cannot run timeout")?;
     let said = || [&output.stdout[..], &output.stderr[..]].concat();
-    let (what, said) = (arguments.join(" "), String::from_utf8_lossy(&said()).into_owned());
-    ensure!(output.status.code() != Some(124), "hostile {what} hung for {} s:\n{said}", LIMIT.as_secs());
-    ensure!(output.status.success(), "hostile {what} failed ({}):\n{said}", output.status);
+    let name = program.file_name().unwrap_or_default().display();
+    let (what, said) = (format!("{name} {}", arguments.join(" ")), String::from_utf8_lossy(&said()).into_owned());
+    ensure!(output.status.code() != Some(124), "{what} hung for {} s:\n{said}", LIMIT.as_secs());
+    ensure!(output.status.success(), "{what} failed ({}):\n{said}", output.status);
     Ok(())
 }
 

@@ -74,6 +74,8 @@ impl fmt::Display for Fate {
         match self {
             Fate::Fails(Errno::NODEV) => f.pad("ENODEV"),
             Fate::Fails(Errno::NXIO) => f.pad("ENXIO"),
+            Fate::Fails(Errno::IO) => f.pad("EIO"),
+            Fate::Fails(Errno::INVAL) => f.pad("EINVAL"),
             Fate::Fails(errno) => errno.fmt(f),
             Fate::Kept => f.pad("as alive, from what the file keeps"),
             Fate::StandIn => f.pad("as alive, from a stand-in"),

@@ -2,7 +2,7 @@
 
 use crate::{Errno, Payload};
 use outlive::{Gone, HandleId};
-use std::{fmt, sync::Arc};
+use std::{fmt, os::fd::BorrowedFd, sync::Arc};
 
 /// A client's system call on an open file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -137,6 +137,60 @@ pub trait Completion: Send {
     }
 }
 
+/// What `mmap(2)` asks of an open file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MapCall {
+    /// From where in the file, in bytes; a multiple of [`PAGE_SIZE`].
+    pub offset: u64,
+    /// How many bytes, 1 at least. What is mapped are whole pages.
+    pub length: u64,
+    /// How the file is open.
+    pub access: Access,
+    /// `MAP_SHARED`: what is written reaches the device.
+    pub shared: bool,
+}
+
+impl fmt::Display for MapCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.shared { "shared" } else { "private" };
+        write!(f, "{:#x} at {:#x}, {kind}", self.length, self.offset)
+    }
+}
+
+/// The unit of mappings, in bytes: as on x86-64.
+pub const PAGE_SIZE: u64 = 4096;
+
+/// What a client's `mmap(2)` is carried out with.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// The memory.
+    pub memory: Arc<dyn SharedMemory>,
+    /// From where in it, in bytes.
+    pub offset: u64,
+}
+
+/// Memory that a device shares with those who map it, for one of its lives: each sees at once what the other writes.
+///
+/// The device's side reads and writes by words of 32 bits, as over a bus; there is no tearing. A word that lies outside
+/// reads as all ones, and writing it does nothing.
+pub trait SharedMemory: Send + Sync + fmt::Debug {
+    /// In bytes: whole pages.
+    fn size(&self) -> u64;
+
+    /// The word at `offset`, a multiple of 4.
+    fn load(&self, offset: u64) -> u32;
+
+    /// Writes the word at `offset`, a multiple of 4.
+    fn store(&self, offset: u64, value: u32);
+
+    /// What a client's mapping is made from, with no more rights than `access` has. `None` if it cannot be mapped that
+    /// way, or at all.
+    fn descriptor(&self, access: Access) -> Option<BorrowedFd<'_>>;
+
+    /// Takes the content away: whoever has it mapped finds zeroes, without a signal (I24).
+    fn discard(&self);
+}
+
 /// The bits of `poll(2)`, from `asm-generic/poll.h`.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct PollBits(pub u32);
@@ -144,12 +198,16 @@ pub struct PollBits(pub u32);
 impl PollBits {
     /// There is something to read.
     pub const IN: PollBits = PollBits(0x0001);
+    /// Something urgent.
+    pub const PRI: PollBits = PollBits(0x0002);
     /// Something can be written.
     pub const OUT: PollBits = PollBits(0x0004);
     /// An error: set on every zombie (I19).
     pub const ERR: PollBits = PollBits(0x0008);
     /// The device is gone: set on every zombie and on nothing else (I19, I20).
     pub const HUP: PollBits = PollBits(0x0010);
+    /// Not an open file.
+    pub const NVAL: PollBits = PollBits(0x0020);
     /// As `IN`.
     pub const RDNORM: PollBits = PollBits(0x0040);
     /// As `OUT`.
@@ -162,7 +220,20 @@ impl PollBits {
 
     /// The names of the bits that are set, without the `POLL`.
     pub fn names(self) -> Vec<&'static str> {
-        let names = [("IN", 1), ("OUT", 4), ("ERR", 8), ("HUP", 16), ("RDNORM", 64), ("WRNORM", 256)];
+        let names = [
+            ("IN", 0x1),
+            ("PRI", 0x2),
+            ("OUT", 0x4),
+            ("ERR", 0x8),
+            ("HUP", 0x10),
+            ("NVAL", 0x20),
+            ("RDNORM", 0x40),
+            ("RDBAND", 0x80),
+            ("WRNORM", 0x100),
+            ("WRBAND", 0x200),
+            ("MSG", 0x400),
+            ("RDHUP", 0x2000),
+        ];
         names.iter().filter(|(_, bit)| self.0 & bit != 0).map(|(name, _)| *name).collect()
     }
 
@@ -203,6 +274,26 @@ pub trait File: Send + Sync {
     /// Calls `wake` once when the device goes, if its contract has poll tell of it; at once if it is gone. Dropping the result takes it back. `wake` must
     /// not block.
     fn on_gone(&self, wake: Box<dyn FnOnce(Gone) + Send>) -> Box<dyn Send + Sync>;
+
+    /// Calls `wake` whenever [`poll`](File::poll) may have something new to say, until the result is dropped. `wake` must
+    /// not block.
+    fn on_news(&self, wake: Arc<dyn Fn() + Send + Sync>) -> Box<dyn Send + Sync> {
+        self.on_gone(Box::new(move |_| wake()))
+    }
+
+    /// Tells whether its calls may sleep now: `O_NONBLOCK`, which fcntl(2) sets at any time.
+    fn set_nonblock(&self, nonblock: bool) {
+        let _ = nonblock;
+    }
+
+    /// What `mmap(2)` of it maps.
+    ///
+    /// # Errors
+    /// ENODEV of a class without mappings, and of a device that is gone unless its contract says otherwise.
+    fn map(&self, call: &MapCall) -> Result<Mapping, Errno> {
+        let _ = call;
+        Err(Errno::NODEV)
+    }
 
     /// Whether the device is gone.
     fn gone(&self) -> Option<Gone>;

@@ -13,11 +13,16 @@ pub mod dma;
 pub mod file;
 pub mod i2c;
 pub mod kobject;
+mod landing;
 pub mod payload;
 pub mod plugged;
+pub mod uio;
 
 pub use contract::{Contract, Fate, Terms, UnknownContract};
-pub use file::{Access, Answer, Call, Completion, Fault, File, Memory, OpenFlags, PollBits};
+pub use file::{
+    Access, Answer, Call, Completion, Fault, File, MapCall, Mapping, Memory, OpenFlags, PAGE_SIZE, PollBits,
+    SharedMemory,
+};
 pub use kobject::Kobject;
 pub use payload::Payload;
 pub use plugged::{Hardware, Node, Plugged, StillBusy};

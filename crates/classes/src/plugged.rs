@@ -1,6 +1,6 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
-use crate::{Contract, Errno, File, Kobject, OpenFlags, i2c};
+use crate::{Contract, Errno, File, Kobject, OpenFlags, i2c, uio};
 use outlive::{Generation, Gone, IllegalTransition, Inside, Part, Policy, Reason, Refused, State, Status};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -29,6 +29,8 @@ impl Node {
 pub enum Hardware {
     /// An I2C adapter with what hangs on its bus.
     I2c(Box<dyn i2c::Adapter>),
+    /// A board that a program drives from user space.
+    Uio(Box<dyn uio::Driver>),
 }
 
 /// What an open that was refused says to its client: see [`Plugged::open`].

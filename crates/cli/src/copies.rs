@@ -25,7 +25,11 @@ impl Copies {
     /// # Errors
     /// If a file cannot be read. One that does not exist yet has an empty copy, as the chip would make it.
     pub(crate) fn of(lab: &mut LabConfig) -> io::Result<Self> {
-        let chips = lab.devices.iter_mut().flat_map(|DeviceConfig::I2c(bus)| &mut bus.chips);
+        let buses = lab.devices.iter_mut().filter_map(|device| match device {
+            DeviceConfig::I2c(bus) => Some(bus),
+            DeviceConfig::Uio(_) => None,
+        });
+        let chips = buses.flat_map(|bus| &mut bus.chips);
         let mut files = Vec::new();
         for path in chips.filter_map(|chip| chip.keys.get_mut(KEY)) {
             // What is no plain file is left for the chip to refuse: reading it may block.
@@ -59,7 +63,7 @@ mod tests {
     use std::fs;
 
     fn file_of(lab: &LabConfig) -> String {
-        let DeviceConfig::I2c(bus) = &lab.devices[0];
+        let DeviceConfig::I2c(bus) = &lab.devices[0] else { panic!("not a bus") };
         bus.chips[0].keys["file"].clone()
     }
 

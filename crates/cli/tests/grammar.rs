@@ -41,7 +41,11 @@ fn calling_it_wrongly_exits_2() {
             "error: invalid value '5' for '--deadline <TIME>': \"5\" is not a duration; write a number and ns, us, ms, s, min \
              or h, such as 5ms",
         ),
-        ("plug i2s:24c02@0x50", 2, "outlive: i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c"),
+        (
+            "plug i2s:24c02@0x50",
+            2,
+            "outlive: i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio",
+        ),
         ("plug i2c:24c02", 2, "outlive: i2c:24c02: which address? write it after the model: i2c:24c02@0x50"),
         // The exit status of run is its program's, so a mistake of ours has one that programs do not use.
         ("run --nonsense", 125, "error: unexpected argument '--nonsense' found"),

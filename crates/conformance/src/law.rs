@@ -1,6 +1,6 @@
 //! The statements, each with its check and the bug that the check must find.
 
-use crate::{Breach, Subject, beginning, fence, identity, removal, zombie};
+use crate::{Breach, Subject, beginning, fence, identity, mappings, removal, zombie};
 
 /// One statement of the removal law.
 pub struct Statement {
@@ -48,7 +48,12 @@ pub const LAW: [Statement; 34] = [
     statement(21, "watchers hear at the mark", zombie::watchers_hear_at_the_mark, "they hear when all have left"),
     statement(22, "close works, and touches nothing", zombie::close_works, "close fails"),
     statement(23, "one's own objects can go", zombie::own_objects_can_go, "they cannot"),
-    statement(24, "mappings", zombie::mappings, "a zombie is mapped"),
+    statement(
+        24,
+        "mappings stay, and lead nowhere",
+        mappings::check,
+        "a zombie is mapped, or a mapping follows the name",
+    ),
     statement(25, "no way makes a live handle", identity::no_way_back, "a handle can be opened again"),
     statement(26, "a handle never reaches another device", identity::never_another_device, "it follows the name"),
     statement(27, "numbers do not alias", identity::numbers_do_not_alias, "the lowest is given out"),

@@ -1,7 +1,8 @@
 //! A subject that breaks one statement, so that its check can be seen to find that.
 
 use crate::{
-    Answer, Badge, Entry, FarEnd, Happened, Object, Poll, Rig, Said, Standing, Stuck, Subject, User, stage::PATIENCE,
+    Answer, Badge, Entry, FarEnd, Happened, Mapped, Object, Poll, Rig, Said, Standing, Stuck, Subject, User,
+    stage::PATIENCE,
 };
 use outlive::{Policy, REMOVAL_BUDGET, Reason, State};
 use std::{
@@ -46,6 +47,10 @@ impl Subject for Planted {
         self.subject.failed()
     }
 
+    fn received_at_once(&self) -> bool {
+        self.subject.received_at_once()
+    }
+
     fn plug(&self, far: &Arc<FarEnd>, badge: Badge) -> Arc<dyn Rig> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner).push(far.clone());
         let rig = self.subject.plug(far, badge.clone());
@@ -57,6 +62,7 @@ impl Subject for Planted {
             _badge: (self.bug == 28).then_some(badge),
             state: Mutex::new(State::Running),
             calls: AtomicUsize::new(0),
+            mapped: AtomicBool::new(false),
         })))
     }
 }
@@ -69,6 +75,8 @@ struct Bad {
     _badge: Option<Badge>,
     state: Mutex<State>,
     calls: AtomicUsize,
+    /// Somebody has a mapping.
+    mapped: AtomicBool,
 }
 
 struct BadRig(Arc<Bad>);
@@ -118,7 +126,8 @@ impl Rig for BadRig {
     }
 
     fn open(&self) -> Result<Arc<dyn User>, Said> {
-        Ok(Arc::new(BadUser { user: self.0.rig.open()?, rig: self.0.clone(), interrupted: AtomicBool::new(false) }))
+        let (user, rig) = (self.0.rig.open()?, self.0.clone());
+        Ok(Arc::new(BadUser { user, rig, interrupted: AtomicBool::new(false), calls: AtomicUsize::new(0) }))
     }
 
     fn idle(&self, count: usize) -> Box<dyn Any + Send> {
@@ -184,8 +193,46 @@ impl Rig for BadRig {
         if self.0.bug == 29 { !self.0.rig.is_gone() } else { self.0.rig.remains() }
     }
 
+    fn word(&self, number: usize) -> Option<u32> {
+        self.0.rig.word(number)
+    }
+
+    fn set_word(&self, number: usize, value: u32) {
+        self.0.rig.set_word(number, value);
+    }
+
     fn sleep_inside(&self) -> bool {
         self.0.bug != 14 && self.0.rig.sleep_inside()
+    }
+}
+
+/// A mapping that leads to whatever has the name.
+struct Following {
+    mapping: Box<dyn Mapped>,
+    rig: Arc<Bad>,
+}
+
+impl Mapped for Following {
+    fn get(&self, number: usize) -> Result<u32, Said> {
+        self.rig.rig.word(number).map_or_else(|| self.mapping.get(number), Ok)
+    }
+
+    fn set(&self, number: usize, value: u32) -> Result<(), Said> {
+        self.rig.rig.set_word(number, value);
+        self.mapping.set(number, value)
+    }
+}
+
+/// A mapping of what cannot be mapped.
+struct Wild;
+
+impl Mapped for Wild {
+    fn get(&self, _: usize) -> Result<u32, Said> {
+        Err(Said::failed("SIGBUS"))
+    }
+
+    fn set(&self, _: usize, _: u32) -> Result<(), Said> {
+        Err(Said::failed("SIGBUS"))
     }
 }
 
@@ -193,6 +240,7 @@ struct BadUser {
     user: Arc<dyn User>,
     rig: Arc<Bad>,
     interrupted: AtomicBool,
+    calls: AtomicUsize,
 }
 
 impl BadUser {
@@ -260,8 +308,16 @@ impl User for BadUser {
         }
     }
 
-    fn map(&self) -> Said {
-        if self.rig.bug == 24 && self.is_zombie() { Said::Done } else { self.user.map() }
+    fn map(&self) -> Result<Box<dyn Mapped>, Said> {
+        match self.user.map() {
+            Ok(mapping) if self.rig.bug == 24 => {
+                self.rig.mapped.store(true, SeqCst);
+                Ok(Box::new(Following { mapping, rig: self.rig.clone() }))
+            }
+            // Where there are mappings, the other bug is to be found.
+            Err(_) if self.rig.bug == 24 && self.is_zombie() && !self.rig.mapped.load(SeqCst) => Ok(Box::new(Wild)),
+            said => said,
+        }
     }
 
     fn make_object(&self) -> Box<dyn Object> {

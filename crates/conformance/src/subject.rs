@@ -23,6 +23,11 @@ pub trait Subject: Send + Sync {
     /// What the driver's own error looks like to a user ([`Behaviour::Fail`](crate::Behaviour)).
     fn failed(&self) -> Said;
 
+    /// Whether items that a user has not asked for are read all at once ([`User::read_received`]), as a count is.
+    fn received_at_once(&self) -> bool {
+        false
+    }
+
     /// Plugs a device in, in a place of its own that is given out by the lowest free number, with a driver that hands
     /// all its calls to `far` and whose objects carry `badge`.
     fn plug(&self, far: &Arc<FarEnd>, badge: Badge) -> Arc<dyn Rig>;
@@ -78,6 +83,18 @@ pub trait Rig: Send + Sync {
     /// Whether memory of the handles' lifetime is still there (I29).
     fn remains(&self) -> bool;
 
+    /// The word of its memory by that number, from 0, as the device sees it now; `None` if it has no memory that users
+    /// map, or none any more.
+    fn word(&self, number: usize) -> Option<u32> {
+        let _ = number;
+        None
+    }
+
+    /// The device writes a word of its memory, as far as it has one.
+    fn set_word(&self, number: usize, value: u32) {
+        let _ = (number, value);
+    }
+
     /// Tries to sleep inside the gate; whether it was caught (I14).
     fn sleep_inside(&self) -> bool {
         false
@@ -104,8 +121,11 @@ pub trait User: Send + Sync {
     /// What it learns about its device without an error (I31).
     fn standing(&self) -> Standing;
 
-    /// Asks for a mapping (I24).
-    fn map(&self) -> Said;
+    /// Asks for a mapping of its device's memory, which it keeps (I24).
+    ///
+    /// # Errors
+    /// What the user is told.
+    fn map(&self) -> Result<Box<dyn Mapped>, Said>;
 
     /// An object of the user's own.
     fn make_object(&self) -> Box<dyn Object>;
@@ -122,6 +142,24 @@ pub trait User: Send + Sync {
     /// Closes it.
     fn close(&self) -> Said;
 }
+
+/// A user's mapping of a device's memory: [`MAPPED_WORDS`] words of 32 bits, on two pages.
+pub trait Mapped: Send + Sync {
+    /// Reads a word.
+    ///
+    /// # Errors
+    /// The signal that came of it.
+    fn get(&self, number: usize) -> Result<u32, Said>;
+
+    /// Writes a word.
+    ///
+    /// # Errors
+    /// As [`get`](Mapped::get).
+    fn set(&self, number: usize, value: u32) -> Result<(), Said>;
+}
+
+/// How many words there are in a mapping.
+pub const MAPPED_WORDS: usize = 2048;
 
 /// Something that belongs to a user.
 pub trait Object {

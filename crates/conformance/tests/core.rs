@@ -5,7 +5,7 @@ use outlive::{
     REMOVAL_BUDGET, Reason, Refused, Request, SharedLife, State, Stream, Subscribers,
 };
 use outlive_conformance::{
-    Answer, Badge, Entry, FarEnd, Happened, Held, Object, Poll, Rig, Said, Standing, Stuck, Subject, User, run,
+    Answer, Badge, Entry, FarEnd, Happened, Held, Mapped, Object, Poll, Rig, Said, Standing, Stuck, Subject, User, run,
 };
 use std::{
     any::Any,
@@ -392,8 +392,8 @@ impl User for CoreUser {
         Standing::of(handle.gone(), lives_elsewhere)
     }
 
-    fn map(&self) -> Said {
-        Said::failed("ENODEV")
+    fn map(&self) -> Result<Box<dyn Mapped>, Said> {
+        Err(Said::failed("ENODEV"))
     }
 
     fn make_object(&self) -> Box<dyn Object> {

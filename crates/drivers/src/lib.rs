@@ -6,4 +6,5 @@
 pub mod clock;
 pub mod dma;
 pub mod i2c;
+pub mod uio;
 pub mod value;

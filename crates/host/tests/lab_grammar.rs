@@ -26,7 +26,8 @@ type Bus<'a> = (Option<u32>, Vec<(&'a str, u16)>);
 
 fn buses(config: &LabConfig) -> Vec<Bus<'_>> {
     let mut buses = Vec::new();
-    for DeviceConfig::I2c(bus) in &config.devices {
+    for device in &config.devices {
+        let DeviceConfig::I2c(bus) = device else { panic!("not a bus") };
         buses.push((bus.number, bus.chips.iter().map(|chip| (chip.model.as_str(), chip.address)).collect()));
     }
     buses
@@ -55,8 +56,21 @@ fn what_is_wrong_with_a_spec_is_said() {
     let cases = [
         ("", "--device : not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7"),
         ("i2c", "--device i2c: not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7"),
-        ("i2s:24c02@0x50", "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c"),
-        ("mtd:nor", "--device mtd:nor: unknown class `mtd`; known here: i2c"),
+        ("i2s:24c02@0x50", "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio"),
+        ("mtd:nor", "--device mtd:nor: unknown class `mtd`; known here: i2c, uio"),
+        ("uio:", "--device uio:: which model? write CLASS:MODEL, such as uio:timer"),
+        ("uio:timr", "--device uio:timr: there is no board \"timr\"; known boards: timer"),
+        ("uio:timer@0x50", "--device uio:timer@0x50: a board has no address; leave out `@0x50`"),
+        ("uio:timer,bus=0", "--device uio:timer,bus=0: timer has no key \"bus\"; its keys: period, ram, size"),
+        ("uio:timer,num=1048576", "--device uio:timer,num=1048576: there is no board 1048576; the highest is 1048575"),
+        (
+            "uio:timer,size=4000",
+            "--device uio:timer,size=4000: key \"size\": a region is a whole number of pages, from 4KiB to 64MiB",
+        ),
+        (
+            "uio:timer,period=10us",
+            "--device uio:timer,period=10us: key \"period\": from 100us to 1h, or 0 for a board without an interrupt",
+        ),
         ("i2c:", "--device i2c:: which model? write CLASS:MODEL, such as i2c:24c02@0x50"),
         ("i2c:@0x50", "--device i2c:@0x50: which model? write CLASS:MODEL, such as i2c:24c02@0x50"),
         ("i2c:24c02", "--device i2c:24c02: which address? write it after the model: i2c:24c02@0x50"),
@@ -176,13 +190,41 @@ slow = "1ms"
 "#;
 
 #[test]
+fn boards_are_understood() {
+    let text = b"[[device]]\nclass = 'uio'\nmodel = 'timer'\nnum = 3\npolicy = 'kill'\nperiod = '5ms'\n";
+    let (_folder, sources) = lab_file(text);
+    let config = config(&[sources, specs(&["uio:timer,ram=8KiB", "i2c:lm75@0x48,bus=3"])].concat());
+    let boards: Vec<_> = config
+        .devices
+        .iter()
+        .filter_map(|device| match device {
+            DeviceConfig::Uio(board) => Some((board.number, board.policy, board.model.as_str(), board.keys.clone())),
+            DeviceConfig::I2c(_) => None,
+        })
+        .collect();
+    let key = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+    let wanted =
+        [(Some(3), Some(Policy::Kill), "timer", key("period", "5ms")), (None, None, "timer", key("ram", "8KiB"))];
+    assert_eq!(boards, wanted);
+    let json = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<LabConfig>(&json).unwrap(), config, "as it is handed to another process");
+    // Each class counts for itself, and a board is plugged in again under its name.
+    let lab = Lab::start(&config).unwrap();
+    assert_eq!(lab.names()[..2], ["i2c-3", "uio0"]);
+    assert!(lab.names().contains(&"uio3".to_owned()));
+    assert_eq!(lab.plug_spec("uio:timer,num=3").unwrap_err().to_string().split(';').next(), Some("uio3 is plugged in"));
+    lab.unplug("uio3", outlive::Reason::Pulled, Policy::Detach, std::time::Duration::from_secs(1)).unwrap();
+    assert_eq!(lab.plug_name("uio3").unwrap(), "uio3");
+}
+
+#[test]
 fn a_lab_file_is_understood() {
     let (folder, sources) = lab_file(EXAMPLE.as_bytes());
     let config = config(&sources);
     assert_eq!(config.name.as_deref(), Some("bench"));
     let wanted = vec![(Some(7), vec![("24c02", 0x50), ("lm75", 0x48)]), (None, vec![("tmp102", 0x48)])];
     assert_eq!(buses(&config), wanted);
-    let DeviceConfig::I2c(bus) = &config.devices[0];
+    let DeviceConfig::I2c(bus) = &config.devices[0] else { panic!("not a bus") };
     let file = folder.path().join("eeprom.bin").to_str().unwrap().to_owned();
     assert_eq!(bus.chips[0].keys, BTreeMap::from([("file".to_owned(), file)]), "relative to the lab file");
     assert_eq!(bus.chips[1].keys, BTreeMap::from([("temp".to_owned(), "21.5".to_owned())]));
@@ -198,7 +240,17 @@ fn a_lab_file_is_understood() {
 
 #[test]
 fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
-    let cases: [(&str, &str); 23] = [
+    let cases: [(&str, &str); 27] = [
+        ("[[device]]\nclass = 'uio'\n", "1:1: which model? add model = \"timer\""),
+        ("[[device]]\nclass = 'uio'\nmodel = 'clock'\n", "3:9: there is no board \"clock\"; known boards: timer"),
+        (
+            "[[device]]\nclass = 'uio'\nmodel = 'timer'\nram = '1GiB'\n",
+            "4:7: key \"ram\": a region is a whole number of pages, from 4KiB to 64MiB",
+        ),
+        (
+            "[[device]]\nclass = 'uio'\nmodel = 'timer'\naddr = 1\n",
+            "4:8: timer has no key \"addr\"; its keys: period, ram, size",
+        ),
         ("device = 1\n", "1:10: `device` is a list; begin each device with a line [[device]]"),
         ("device = [1]\n", "1:11: a device is a table of keys and values"),
         (
@@ -211,7 +263,7 @@ fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
         ("contract = 7\n", "1:12: `contract` is a text; write it in quotes"),
         ("name = 'é!'\n", "1:8: `é!` cannot name a lab; use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a -"),
         ("[[device]]\nnum = 7\n", "1:1: which class? add class = \"i2c\""),
-        ("[[device]]\nclass = 'i2d'\n", "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c"),
+        ("[[device]]\nclass = 'i2d'\n", "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c, uio"),
         ("[[device]]\nclass = 'i2c'\n", "1:1: which model? add model = \"24c02\""),
         ("[[device]]\nclass = 'i2c'\nmodel = '24c02'\n", "1:1: which address? add addr = 0x50"),
         (

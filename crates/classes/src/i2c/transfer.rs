@@ -5,11 +5,10 @@ use super::{
     Adapter, Error, Message, Shared, Transfer,
     uapi::{BLOCK_MAX, flag},
 };
+use crate::landing;
 use outlive::{Cause, Handle, Operation, Outcome, Refused, Request};
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread::{self, ThreadId},
     time::Instant,
 };
 
@@ -52,22 +51,9 @@ fn attempt(handle: &BusHandle, kind: &'static str, messages: Vec<Message>, on_en
 }
 
 fn hand_over(operation: Operation<Shared, Box<dyn Adapter>>, messages: Vec<Message>, on_end: OnEnd) {
-    let handle = operation.handle().uncounted();
-    let guard = match handle.enter() {
-        Ok(guard) => guard,
-        Err(gone) => {
-            drop(operation);
-            return on_end(Outcome::Cancelled(Cause::Gone(gone)));
-        }
-    };
     let asked: Vec<_> = messages.iter().map(|message| (message.flags, message.data.len())).collect();
-    let landing = Arc::new(Landing::new());
-    let there = landing.clone();
-    let request = Request::new(operation, move |end| there.land(Box::new(move || on_end(checked(end, &asked)))));
-    // A driver that panics has dropped the request, which answers it; the panic hook has reported the rest.
-    let _ = catch_unwind(AssertUnwindSafe(|| guard.transfer(messages, request)));
-    drop(guard);
-    landing.leave();
+    let reply = move |end| on_end(checked(end, &asked));
+    landing::hand_over(operation, reply, |adapter, request| adapter.transfer(messages, request));
 }
 
 /// An adapter answers with the messages that it was given, each as long as it was asked for. Anything else is a bug of
@@ -85,43 +71,6 @@ fn checked(end: End, asked: &[(u16, usize)]) -> End {
     let fits =
         |(message, (flags, size)): (&Message, &(u16, usize))| message.data.len() == size + block(message, *flags);
     if messages.len() == asked.len() && pairs.all(fits) { end } else { Outcome::Done(Err(Error::Io)) }
-}
-
-/// Keeps an answer that comes while the adapter is still on this thread's stack, and with it our guard, until both are
-/// off. An answer on another thread does not wait: that thread holds nothing of ours.
-struct Landing {
-    caller: ThreadId,
-    slot: Mutex<Slot>,
-}
-
-enum Slot {
-    Inside,
-    Landed(Box<dyn FnOnce() + Send>),
-    Outside,
-}
-
-impl Landing {
-    fn new() -> Self {
-        Landing { caller: thread::current().id(), slot: Mutex::new(Slot::Inside) }
-    }
-
-    fn land(&self, finish: Box<dyn FnOnce() + Send>) {
-        if thread::current().id() == self.caller {
-            let mut slot = lock(&self.slot);
-            if matches!(*slot, Slot::Inside) {
-                *slot = Slot::Landed(finish);
-                return;
-            }
-        }
-        finish();
-    }
-
-    fn leave(&self) {
-        let slot = std::mem::replace(&mut *lock(&self.slot), Slot::Outside);
-        if let Slot::Landed(finish) = slot {
-            finish();
-        }
-    }
 }
 
 /// A transfer that is tried again while it loses the arbitration, as `__i2c_transfer` in

@@ -75,3 +75,57 @@ except OSError as error:
         assert_eq!(live.exit_code(), 0);
     }
 }
+
+/// Opens a board, is pulled, and says how each call went; what it has mapped stays under each contract.
+const BOARD_CALLS: &str = "
+import errno, fcntl, mmap, os, select, struct, sys
+board = os.open('/dev/uio0', os.O_RDWR)
+memory = mmap.mmap(board, 4096)
+os.write(board, struct.pack('I', 0))
+os.set_blocking(board, False)
+try:
+    os.read(board, 4)
+except BlockingIOError:
+    pass
+os.set_blocking(board, True)
+print('ready', flush=True)
+sys.stdin.readline()
+def say(name, call):
+    try:
+        call()
+        print(name, 'ok', flush=True)
+    except OSError as error:
+        print(name, errno.errorcode[error.errno], flush=True)
+say('read', lambda: os.read(board, 4))
+say('short', lambda: os.read(board, 3))
+say('write', lambda: os.write(board, struct.pack('I', 1)))
+say('map', lambda: mmap.mmap(board, 4096))
+say('ioctl', lambda: fcntl.ioctl(board, 0x1234))
+poll = select.poll()
+poll.register(board, select.POLLIN | select.POLLOUT | select.POLLPRI)
+print('poll', poll.poll(0)[0][1], flush=True)
+memory[0:4] = b'mine'
+print(memory[0:8], flush=True)
+";
+
+/// I15, I16, I24 as each contract has them.
+#[test]
+fn a_board_that_has_gone_answers_by_its_contract() {
+    let cases = [
+        ("strict", "read ENODEV, short ENODEV, write ENODEV, map ENODEV, ioctl ENODEV, poll 24"),
+        ("quiet", "read EIO, short EINVAL, write EIO, map ENODEV, ioctl ENOTTY, poll 24"),
+        ("linux", "read EIO, short EINVAL, write EINVAL, map EINVAL, ioctl ENOTTY, poll 27"),
+    ];
+    for (contract, expected) in cases {
+        for who in everybody() {
+            let run = Run::with(&["uio:timer,num=0"]).contract(contract).by(who);
+            let mut live = run.start(["python3", "-c", BOARD_CALLS]);
+            live.line("ready");
+            assert_eq!(live.command(&["unplug", "uio0"]).0, 0);
+            live.say("\n");
+            let expected = format!(r"{expected}, b'mine\x00\x00\x00\x00'");
+            assert_eq!(live.rest().join(", "), expected, "{contract}, {who:?}");
+            assert_eq!(live.exit_code(), 0);
+        }
+    }
+}

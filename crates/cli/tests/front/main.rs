@@ -14,4 +14,5 @@ mod signals;
 mod stage;
 mod status;
 mod uevents;
+mod uio;
 mod ways;

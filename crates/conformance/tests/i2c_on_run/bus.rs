@@ -1,5 +1,6 @@
 //! An adapter all of whose transfers go to a far end.
 
+use crate::on_run::Socket;
 use outlive::{Cause, Noticer, Reason};
 use outlive_classes::i2c::{self, Error, Message, Transfer, uapi::func};
 use outlive_conformance::{Badge, FarEnd, Held};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where the far end is connected, which may be another in the next life.
 #[derive(Debug)]
-pub(crate) struct Socket(Mutex<Ends>);
+pub(crate) struct Wires(Mutex<Ends>);
 
 struct Ends {
     far: Arc<FarEnd>,
@@ -20,9 +21,9 @@ impl std::fmt::Debug for Ends {
     }
 }
 
-impl Socket {
+impl Wires {
     pub(crate) fn new(far: &Arc<FarEnd>) -> Arc<Self> {
-        Arc::new(Socket(Mutex::new(Ends { far: far.clone(), noticer: Noticer::new() })))
+        Arc::new(Wires(Mutex::new(Ends { far: far.clone(), noticer: Noticer::new() })))
     }
 
     fn ends(&self) -> MutexGuard<'_, Ends> {
@@ -32,12 +33,14 @@ impl Socket {
     fn far(&self) -> Arc<FarEnd> {
         self.ends().far.clone()
     }
+}
 
-    pub(crate) fn connect(&self, far: &Arc<FarEnd>) {
+impl Socket for Wires {
+    fn connect(&self, far: &Arc<FarEnd>) {
         self.ends().far = far.clone();
     }
 
-    pub(crate) fn notice(&self) {
+    fn notice(&self) {
         let noticer = self.ends().noticer.clone();
         noticer.gone(Reason::Pulled);
     }
@@ -46,7 +49,7 @@ impl Socket {
 /// The driver.
 #[derive(Debug)]
 pub(crate) struct Adapter {
-    pub(crate) socket: Arc<Socket>,
+    pub(crate) socket: Arc<Wires>,
     pub(crate) _badge: Badge,
 }
 

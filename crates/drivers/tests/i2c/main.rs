@@ -6,3 +6,5 @@ mod config;
 mod eeprom;
 mod mangling;
 mod sensors;
+#[path = "../time/mod.rs"]
+mod time;

@@ -1,6 +1,6 @@
 //! What a lab is made of. Plain data: it can be handed to another process as JSON.
 
-use super::{lab_file, spec, suggest};
+use super::{class::Class, lab_file, spec, suggest};
 use outlive::Policy;
 use outlive_classes::Contract;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,59 @@ pub struct LabConfig {
 pub enum DeviceConfig {
     /// An I2C bus.
     I2c(BusConfig),
+    /// A board that a program drives from user space.
+    Uio(BoardEntry),
+}
+
+impl DeviceConfig {
+    pub(super) fn class(&self) -> Class {
+        match self {
+            DeviceConfig::I2c(_) => Class::I2c,
+            DeviceConfig::Uio(_) => Class::Uio,
+        }
+    }
+
+    /// The 7 of `/dev/i2c-7`; `None` for the lowest that is free.
+    pub fn number(&self) -> Option<u32> {
+        match self {
+            DeviceConfig::I2c(bus) => bus.number,
+            DeviceConfig::Uio(board) => board.number,
+        }
+    }
+
+    /// What becomes of its users when it is unplugged, unless the unplug says otherwise.
+    pub fn policy(&self) -> Option<Policy> {
+        match self {
+            DeviceConfig::I2c(bus) => bus.policy,
+            DeviceConfig::Uio(board) => board.policy,
+        }
+    }
+}
+
+/// A uio board.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoardEntry {
+    /// The 0 of `/dev/uio0`; `None` for the lowest that is free.
+    pub number: Option<u32>,
+    /// What becomes of its users when it is unplugged, unless the unplug says otherwise.
+    #[serde(with = "policy_name", default)]
+    pub policy: Option<Policy>,
+    /// The model: `timer`.
+    pub model: String,
+    /// What is left for the driver to understand.
+    pub keys: BTreeMap<String, String>,
+    /// Where it was asked for: `--device uio:timer`, or `lab.toml:5:11`.
+    pub place: String,
+    /// Where the value of each key stands, `model` among them; empty if all are at `place`.
+    pub places: BTreeMap<String, String>,
+}
+
+impl BoardEntry {
+    /// Where the value of `key` stands.
+    pub(super) fn place_of(&self, key: &str) -> &str {
+        self.places.get(key).unwrap_or(&self.place)
+    }
 }
 
 /// An I2C bus with what hangs on it.
@@ -132,17 +185,17 @@ impl LabConfig {
 
     /// Adds a device. Buses with one number are one bus.
     fn add(&mut self, device: DeviceConfig) {
-        let DeviceConfig::I2c(new) = &device;
-        let same = |old: &&mut DeviceConfig| {
-            let DeviceConfig::I2c(old) = old;
-            new.number.is_some() && old.number == new.number
-        };
-        match (self.devices.iter_mut().find(same), device) {
-            (Some(DeviceConfig::I2c(bus)), DeviceConfig::I2c(more)) => {
+        let DeviceConfig::I2c(more) = device else { return self.devices.push(device) };
+        let same = self.devices.iter_mut().find_map(|old| match old {
+            DeviceConfig::I2c(old) if more.number.is_some() && old.number == more.number => Some(old),
+            _ => None,
+        });
+        match same {
+            Some(bus) => {
                 bus.chips.extend(more.chips);
                 bus.policy = more.policy.or(bus.policy);
             }
-            (None, device) => self.devices.push(device),
+            None => self.devices.push(DeviceConfig::I2c(more)),
         }
     }
 }

@@ -1,15 +1,29 @@
 //! Makes the hardware that a configuration asks for.
 
-use super::config::{BusConfig, ChipEntry, ConfigError};
-use outlive_classes::i2c::Adapter;
+use super::config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig};
+use outlive_classes::{Hardware, i2c::Adapter, uio};
 use outlive_drivers::{
     clock::Clock,
     i2c::{Bus, ChipConfig, ConfigError as Refused},
+    uio::BoardConfig,
 };
 use std::sync::Arc;
 
+/// The hardware of a device.
+pub(super) fn make(device: &DeviceConfig, clock: Arc<dyn Clock>) -> Result<Hardware, ConfigError> {
+    match device {
+        DeviceConfig::I2c(bus) => adapter(bus, clock).map(Hardware::I2c),
+        DeviceConfig::Uio(entry) => board(entry, clock).map(Hardware::Uio),
+    }
+}
+
+fn board(entry: &BoardEntry, clock: Arc<dyn Clock>) -> Result<Box<dyn uio::Driver>, ConfigError> {
+    let config = BoardConfig { model: entry.model.clone(), keys: entry.keys.clone() };
+    config.build(clock).map_err(|refused| ConfigError::new(entry.place_of(refused.key()), refused.to_string()))
+}
+
 /// The adapter of an i2c bus, with its chips.
-pub(super) fn adapter(config: &BusConfig, clock: Arc<dyn Clock>) -> Result<Box<dyn Adapter>, ConfigError> {
+fn adapter(config: &BusConfig, clock: Arc<dyn Clock>) -> Result<Box<dyn Adapter>, ConfigError> {
     let chips: Vec<_> = config.chips.iter().map(chip).collect();
     match Bus::new(&chips, clock) {
         Ok(bus) => Ok(Box::new(bus)),

@@ -3,7 +3,8 @@
 //! It is read by hand from a tree that knows its places, so that every error names the line and column at fault.
 
 use super::{
-    config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_contract, parse_name, parse_policy},
+    class::Class,
+    config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_contract, parse_name, parse_policy},
     spec, suggest,
 };
 use outlive::Policy;
@@ -113,8 +114,11 @@ impl Reader<'_> {
         let at = value.span().start;
         let table = self.table("device", value)?;
         let class = table.get("class").ok_or_else(|| self.error(at, "which class? add class = \"i2c\""))?;
-        spec::check_class(&self.string("class", class)?).map_err(|why| self.error(class.span().start, why))?;
-        self.bus(at, table).map(DeviceConfig::I2c)
+        let named = spec::check_class(&self.string("class", class)?);
+        match named.map_err(|why| self.error(class.span().start, why))? {
+            Class::I2c => self.bus(at, table).map(DeviceConfig::I2c),
+            Class::Uio => self.board(at, table).map(DeviceConfig::Uio),
+        }
     }
 
     /// An i2c bus: with a list of chips, or with one chip whose keys stand beside those of the bus, as in a SPEC.
@@ -123,7 +127,7 @@ impl Reader<'_> {
             (Some(_), Some(second)) => {
                 return Err(self.error(second.span().start, "`bus` is another word for `num`; leave one out"));
             }
-            (Some(value), None) | (None, Some(value)) => Some(self.number(value)?),
+            (Some(value), None) | (None, Some(value)) => Some(self.number(Class::I2c, value)?),
             (None, None) => None,
         };
         let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
@@ -147,6 +151,23 @@ impl Reader<'_> {
             }
         }
         Ok(bus)
+    }
+
+    /// A uio board. Keys that are not the lab's are its driver's.
+    fn board(&self, at: usize, table: &Table<'_>) -> Result<BoardEntry, ConfigError> {
+        let model = table.get("model").ok_or_else(|| self.error(at, "which model? add model = \"timer\""))?;
+        let number = table.get("num").map(|value| self.number(Class::Uio, value)).transpose()?;
+        let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
+        let (mut keys, mut places) = (BTreeMap::new(), BTreeMap::new());
+        for (key, value) in table {
+            let key = key.get_ref().as_ref();
+            places.insert(key.to_owned(), self.place(value.span().start));
+            if !["class", "num", "policy", "model"].contains(&key) {
+                keys.insert(key.to_owned(), self.scalar(key, value)?);
+            }
+        }
+        let (model, place) = (self.string("model", model)?, self.place(at));
+        Ok(BoardEntry { number, policy, model, keys, place, places })
     }
 
     /// A chip. Keys that are not `others` and not its own are its driver's.
@@ -173,8 +194,8 @@ impl Reader<'_> {
         })
     }
 
-    fn number(&self, value: &Value<'_>) -> Result<u32, ConfigError> {
-        spec::parse_number(&self.scalar("num", value)?).map_err(|why| self.error(value.span().start, why))
+    fn number(&self, class: Class, value: &Value<'_>) -> Result<u32, ConfigError> {
+        spec::parse_number(class, &self.scalar("num", value)?).map_err(|why| self.error(value.span().start, why))
     }
 
     fn table<'t, 'd>(&self, what: &str, value: &'t Value<'d>) -> Result<&'t Table<'d>, ConfigError> {

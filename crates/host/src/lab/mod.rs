@@ -1,5 +1,6 @@
 //! A lab: the set of devices that a command line or a file describes, while it runs.
 
+mod class;
 mod clock;
 mod config;
 mod hardware;
@@ -15,7 +16,7 @@ mod suggest;
 pub(crate) mod tests;
 
 pub use clock::WallClock;
-pub use config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, Source};
+pub use config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, Source};
 pub use holders::{Holders, Killed};
 pub(crate) use hotplug::Hotplug;
 pub use observe::{Arrival, Detail, DeviceChange, Observer};
@@ -25,9 +26,10 @@ pub use report::{DeviceReport, LabError, OperationReport, PlugError, SetError, S
 pub use spec::parse as parse_spec;
 
 use crate::trial::Answered;
+use class::{Class, ClassNumbers, Means};
 use observe::Operations;
-use outlive::{Events, Numbers, Reason};
-use outlive_classes::{Contract, Hardware, Plugged, i2c};
+use outlive::{Events, Reason};
+use outlive_classes::{Contract, Hardware, Plugged};
 use outlive_drivers::clock::Clock;
 use places::Places;
 use std::{
@@ -44,8 +46,7 @@ pub struct Lab {
     name: String,
     clock: Arc<dyn Clock>,
     places: Arc<Places>,
-    /// The numbers of i2c buses.
-    buses: Numbers,
+    numbers: ClassNumbers,
     operations: Arc<Operations>,
     /// What becomes of the users of each device, unless an unplug says otherwise.
     policies: Mutex<BTreeMap<String, Policy>>,
@@ -72,7 +73,7 @@ impl LabConfig {
     /// What [`Lab::start`] would say.
     pub fn check(&self) -> Result<(), ConfigError> {
         let clock: Arc<dyn Clock> = Arc::new(WallClock::new());
-        self.devices.iter().try_for_each(|DeviceConfig::I2c(bus)| hardware::adapter(bus, clock.clone()).map(drop))
+        self.devices.iter().try_for_each(|device| hardware::make(device, clock.clone()).map(drop))
     }
 }
 
@@ -87,14 +88,14 @@ impl Lab {
             name: config.name.clone().unwrap_or_else(|| format!("lab-{}", std::process::id())),
             clock: Arc::new(WallClock::new()),
             places: Arc::new(Places::new(operations.clone())),
-            buses: Numbers::new(),
+            numbers: ClassNumbers::new(),
             operations,
             policies: Mutex::default(),
             policy: config.policy.unwrap_or_default(),
             contract: config.contract,
             holders: OnceLock::new(),
         };
-        let numbered = |device: &&DeviceConfig| matches!(device, DeviceConfig::I2c(bus) if bus.number.is_some());
+        let numbered = |device: &&DeviceConfig| device.number().is_some();
         let (first, second): (Vec<_>, Vec<_>) = config.devices.iter().partition(numbered);
         for device in first.into_iter().chain(second) {
             lab.plug(device).map_err(|error| match error {
@@ -261,15 +262,15 @@ impl Lab {
     /// As [`plug_spec`](Lab::plug_spec).
     pub fn plug(&self, device: &DeviceConfig) -> Result<String, PlugError> {
         self.places.prune();
-        let DeviceConfig::I2c(config) = device;
         // Asked before anything is made, since making a chip may open its file; claimed after, since a claim begins a
         // generation.
-        if let Some(number) = config.number.filter(|number| self.buses.is_held(*number)) {
-            return Err(self.held(&i2c_name(number)));
+        let class = device.class();
+        if let Some(number) = device.number().filter(|number| self.numbers.of(class).is_held(*number)) {
+            return Err(self.held(&class.node_name(number)));
         }
-        let adapter = hardware::adapter(config, self.clock.clone()).map_err(PlugError::Config)?;
-        let name = self.plug_hardware(config.number, Hardware::I2c(adapter))?;
-        if let Some(policy) = config.policy {
+        let hardware = hardware::make(device, self.clock.clone()).map_err(PlugError::Config)?;
+        let name = self.plug_hardware(device.number(), hardware)?;
+        if let Some(policy) = device.policy() {
             self.policies.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), policy);
         }
         Ok(name)
@@ -280,17 +281,23 @@ impl Lab {
     ///
     /// # Errors
     /// [`PlugError::Held`] (EBUSY) as long as handles to a former owner of the number live (I27);
-    /// [`PlugError::Plugged`] if there is such a device.
+    /// [`PlugError::Plugged`] if there is such a device; [`PlugError::NoMemory`].
     pub fn plug_hardware(&self, number: Option<u32>, hardware: Hardware) -> Result<String, PlugError> {
         self.places.prune();
+        let class = Class::of(&hardware);
+        let means = self.means(&hardware, class.name())?;
+        let numbers = self.numbers.of(class);
         let number = match number {
-            Some(number) => self.buses.claim(number).map_err(|_| self.held(&i2c_name(number)))?,
-            None => self.buses.claim_lowest(0, |number| !is_the_machines(&i2c_name(number))),
+            Some(number) => numbers.claim(number).map_err(|_| self.held(&class.node_name(number)))?,
+            None => numbers.claim_lowest(0, |number| !is_the_machines(&class.node_name(number))),
         };
         let value = number.value();
-        let Hardware::I2c(adapter) = hardware;
-        self.places.settle(value, Arc::new(i2c::Bus::plug_under(self.contract, number, adapter)));
-        Ok(i2c_name(value))
+        self.places.settle(value, class::plug(self.contract, number, hardware, means));
+        Ok(class.node_name(value))
+    }
+
+    fn means(&self, hardware: &Hardware, name: &str) -> Result<Means, PlugError> {
+        Means::of(hardware, name).map_err(|errno| PlugError::NoMemory { name: name.to_owned(), why: errno.to_string() })
     }
 
     /// The hardware that the last unplug of `name` gave back, for the caller to keep: the device cannot be plugged in
@@ -304,7 +311,8 @@ impl Lab {
     /// Handles to former ones stay dead (I26). Gives the device's name.
     ///
     /// # Errors
-    /// [`PlugError::Plugged`], [`PlugError::Unknown`], or [`PlugError::StillBusy`] if its removal has not finished.
+    /// [`PlugError::Plugged`], [`PlugError::Unknown`], [`PlugError::StillBusy`] if its removal has not finished, or
+    /// [`PlugError::NoMemory`].
     pub fn plug_name(&self, name: &str) -> Result<String, PlugError> {
         self.places.prune();
         let name = bare(name).to_owned();
@@ -320,9 +328,16 @@ impl Lab {
         let hardware = if leaving.is_none() { place.hardware.take() } else { None };
         drop(table);
         match (hardware, leaving) {
-            (Some(Hardware::I2c(adapter)), _) => {
-                let bus = i2c::Bus::plug_under(self.contract, self.buses.claim_again(number), adapter);
-                self.places.settle(number, Arc::new(bus));
+            (Some(hardware), _) => {
+                let means = match self.means(&hardware, &name) {
+                    Ok(means) => means,
+                    Err(error) => {
+                        self.places.put_back(&name, hardware);
+                        return Err(error);
+                    }
+                };
+                let again = self.numbers.of(Class::of(&hardware)).claim_again(number);
+                self.places.settle(number, class::plug(self.contract, again, hardware, means));
                 Ok(name)
             }
             (_, Some(device)) => self.plug_leaving(name, &*device),
@@ -338,7 +353,7 @@ impl Lab {
     /// One line for each life of a device that is there or still has handles.
     pub fn list(&self) -> Vec<DeviceReport> {
         self.places.prune();
-        self.places.report(|class, number| class == "i2c" && self.buses.is_held(number))
+        self.places.report(|class, number| self.numbers.is_held(class, number))
     }
 
     /// Lets `observer` watch all operations. Once, and before the first.
@@ -397,10 +412,6 @@ impl Lab {
 /// The name of a device, which may be given as the path of its node.
 pub(crate) fn bare(name: &str) -> &str {
     name.strip_prefix("/dev/").unwrap_or(name)
-}
-
-fn i2c_name(number: u32) -> String {
-    format!("i2c-{number}")
 }
 
 /// Whether the machine has a node of that name, which a number given out by ourselves should not hide.

@@ -144,6 +144,13 @@ impl Places {
         self.settled.notify_all();
     }
 
+    /// Takes hardware back that could not be plugged in.
+    pub(super) fn put_back(&self, name: &str, hardware: Hardware) {
+        if let Some(place) = self.lock().get_mut(name) {
+            place.hardware = Some(hardware);
+        }
+    }
+
     /// Waits until whoever got the hardware of that life has brought it here. `false` after `limit`.
     pub(super) fn wait_until_kept(&self, name: &str, generation: Generation, limit: Duration) -> bool {
         let deadline = Instant::now().checked_add(limit);

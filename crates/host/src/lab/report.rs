@@ -216,6 +216,14 @@ pub enum PlugError {
         /// Who is inside.
         busy: StillBusy,
     },
+    /// There is no memory for it to share with its clients.
+    #[error("{name}: no memory for its regions: {why}; see `ulimit -v` and the memory limit of its group")]
+    NoMemory {
+        /// The device's name, or its class if it had none yet.
+        name: String,
+        /// The error.
+        why: String,
+    },
     /// Its hardware is in somebody else's hands: it is being plugged in, or was lost.
     #[error("{name}: somebody else is plugging it in")]
     BeingPlugged {

@@ -1,20 +1,15 @@
 //! SPEC, one device in one word: `CLASS:MODEL[@ADDR][,KEY=VALUE]...`, such as `i2c:24c02@0x50,bus=7`.
 
 use super::{
-    config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_policy},
+    class::Class,
+    config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_policy},
     suggest,
 };
 use outlive_drivers::value;
 use std::{collections::BTreeMap, path::Path};
 
-/// The device classes that a lab can have.
-pub(super) const CLASSES: [&str; 1] = ["i2c"];
-
 /// The keys of a chip that are names of files.
 const PATHS: [&str; 1] = ["file"];
-
-/// The highest bus number: i2c-dev has a minor for each (`I2C_MINORS` of `drivers/i2c/i2c-dev.c`, 20 bits).
-const HIGHEST_BUS: u64 = (1 << 20) - 1;
 
 /// Reads `text`; an error says that it is at `place`. Relative paths are relative to the working directory.
 ///
@@ -25,32 +20,56 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
     let Some((class, rest)) = text.split_once(':') else {
         return Err(error("not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7".into()));
     };
-    check_class(class).map_err(error)?;
+    let class = check_class(class).map_err(error)?;
     let mut parts = rest.split(',');
     let what = parts.next().unwrap_or_default();
     let (model, address) = what.split_once('@').map_or((what, None), |(model, address)| (model, Some(address)));
     if model.is_empty() {
-        return Err(error("which model? write CLASS:MODEL, such as i2c:24c02@0x50".into()));
+        return Err(error(format!("which model? write CLASS:MODEL, such as {}", example(class))));
     }
-    let missing = || error(format!("which address? write it after the model: {class}:{model}@0x50"));
-    let address = parse_address(address.ok_or_else(missing)?).map_err(error)?;
-    let mut keys = parse_keys(parts).map_err(error)?;
-    let number = take_number(&mut keys).map_err(error)?;
-    let policy = keys.remove("policy").map(|text| parse_policy(&text)).transpose().map_err(error)?;
-    let base = std::env::current_dir().map_err(|why| error(format!("no working directory: {why}")))?;
-    absolute_paths(&mut keys, &base).map_err(error)?;
-    let chip = ChipEntry { model: model.to_owned(), address, keys, place: place.to_owned(), places: BTreeMap::new() };
-    Ok(DeviceConfig::I2c(BusConfig { number, policy, chips: vec![chip] }))
+    let model = model.to_owned();
+    let (place, places) = (place.to_owned(), BTreeMap::new());
+    let device = |keys: &mut BTreeMap<String, String>| {
+        let number = take_number(class, keys)?;
+        let policy = keys.remove("policy").map(|text| parse_policy(&text)).transpose()?;
+        let base = std::env::current_dir().map_err(|why| format!("no working directory: {why}"))?;
+        absolute_paths(keys, &base)?;
+        Ok((number, policy))
+    };
+    match class {
+        Class::I2c => {
+            let missing = || error(format!("which address? write it after the model: i2c:{model}@0x50"));
+            let address = parse_address(address.ok_or_else(missing)?).map_err(error)?;
+            let mut keys = parse_keys(class, parts).map_err(error)?;
+            let (number, policy) = device(&mut keys).map_err(error)?;
+            let chip = ChipEntry { model, address, keys, place, places };
+            Ok(DeviceConfig::I2c(BusConfig { number, policy, chips: vec![chip] }))
+        }
+        Class::Uio => {
+            if let Some(address) = address {
+                return Err(error(format!("a board has no address; leave out `@{address}`")));
+            }
+            let mut keys = parse_keys(class, parts).map_err(error)?;
+            let (number, policy) = device(&mut keys).map_err(error)?;
+            Ok(DeviceConfig::Uio(BoardEntry { number, policy, model, keys, place, places }))
+        }
+    }
 }
 
-pub(super) fn check_class(class: &str) -> Result<(), String> {
-    if CLASSES.contains(&class) {
-        return Ok(());
+/// A SPEC of that class.
+const fn example(class: Class) -> &'static str {
+    match class {
+        Class::I2c => "i2c:24c02@0x50",
+        Class::Uio => "uio:timer",
     }
-    Err(format!("unknown class `{class}`; {}", suggest::known(class, &CLASSES)))
 }
 
-fn parse_keys<'a>(parts: impl Iterator<Item = &'a str>) -> Result<BTreeMap<String, String>, String> {
+pub(super) fn check_class(class: &str) -> Result<Class, String> {
+    let known = Class::ALL.map(Class::name);
+    Class::named(class).ok_or_else(|| format!("unknown class `{class}`; {}", suggest::known(class, &known)))
+}
+
+fn parse_keys<'a>(class: Class, parts: impl Iterator<Item = &'a str>) -> Result<BTreeMap<String, String>, String> {
     let mut keys = BTreeMap::new();
     for part in parts {
         let (key, value) = match part.split_once('=') {
@@ -62,7 +81,7 @@ fn parse_keys<'a>(parts: impl Iterator<Item = &'a str>) -> Result<BTreeMap<Strin
             _ => return Err(format!("`{part}` has no value; write KEY=VALUE")),
         };
         // The alias goes by its proper name from here on, so that bus=1,num=2 is seen as a contradiction.
-        let key = if key == "bus" { "num" } else { key };
+        let key = if class == Class::I2c && key == "bus" { "num" } else { key };
         if keys.insert(key.to_owned(), value.to_owned()).is_some() {
             return Err(format!("`{key}` is said twice; say it once"));
         }
@@ -70,18 +89,19 @@ fn parse_keys<'a>(parts: impl Iterator<Item = &'a str>) -> Result<BTreeMap<Strin
     Ok(keys)
 }
 
-fn take_number(keys: &mut BTreeMap<String, String>) -> Result<Option<u32>, String> {
-    if keys.contains_key("addr") {
+fn take_number(class: Class, keys: &mut BTreeMap<String, String>) -> Result<Option<u32>, String> {
+    if class == Class::I2c && keys.contains_key("addr") {
         return Err("the address is written after the model, as in i2c:24c02@0x50; leave out `addr`".into());
     }
-    keys.remove("num").map(|text| parse_number(&text)).transpose()
+    keys.remove("num").map(|text| parse_number(class, &text)).transpose()
 }
 
-/// The number of a bus.
-pub(super) fn parse_number(text: &str) -> Result<u32, String> {
+/// The number of a device.
+pub(super) fn parse_number(class: Class, text: &str) -> Result<u32, String> {
+    let highest = class.highest();
     match value::parse_integer(text).map_err(|why| format!("the number {why}"))? {
-        number if number <= HIGHEST_BUS => Ok(number as u32),
-        number => Err(format!("there is no bus {number}; the highest is {HIGHEST_BUS}")),
+        number if number <= highest.into() => Ok(number as u32),
+        number => Err(format!("there is no {} {number}; the highest is {highest}", class.noun())),
     }
 }
 

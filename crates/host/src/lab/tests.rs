@@ -6,6 +6,10 @@ use outlive_classes::{
 };
 use std::sync::{Mutex, mpsc};
 
+fn i2c_name(number: u32) -> String {
+    Class::I2c.node_name(number)
+}
+
 const SOON: Duration = Duration::from_secs(10);
 
 fn lab(specs: &[&str]) -> Arc<Lab> {
@@ -214,8 +218,8 @@ pub(crate) fn stuck_lab() -> StuckLab {
     let lab = lab_with_bus_7();
     let adapter = Stuck::default();
     let (transfers, torn_down) = (adapter.transfers.clone(), adapter.torn_down.clone());
-    let number = lab.buses.claim(9).unwrap();
-    lab.places.settle(9, Arc::new(i2c::Bus::plug(number, Box::new(adapter))));
+    let number = lab.numbers.of(Class::I2c).claim(9).unwrap();
+    lab.places.settle(9, Arc::new(outlive_classes::i2c::Bus::plug(number, Box::new(adapter))));
     let file = open(&lab, "/dev/i2c-9");
     address(&file);
     drop(call(&file, Call::Read { size: 1 }));

@@ -23,6 +23,11 @@ pub(super) const IOCTLS: [u32; 2] = [0x541b, 0x5460];
 /// `fchmodat2` of `asm/unistd_64.h`, since Linux 6.6.
 pub(super) const SYS_FCHMODAT2: i64 = 452;
 
+/// The upper half of the descriptor's number in an mmap that we have a client make, which is not to come to us: the
+/// kernel takes the lower half only (`ksys_mmap_pgoff` of mm/mmap.c). A program that says so itself gets what the kernel
+/// has to say of our file.
+pub(super) const MAPPED_BY_US: u32 = 0x6f75_746c;
+
 /// Every 64-bit call that we look at whatever its arguments.
 pub(super) const WATCHED: [u32; 45] = [
     libc::SYS_open as u32,

@@ -41,19 +41,22 @@ impl Files {
         use wire::{IoctlIn, ReadIn, WriteIn};
         match request.opcode() {
             Some(wire::Opcode::Read) => {
-                let (ReadIn { fh, size, read_flags, .. }, _) = request.parse()?;
+                let (ReadIn { fh, size, read_flags, flags, .. }, _) = request.parse()?;
                 let file = self.file(fh)?;
                 if read_flags & wire::READ_LOCKOWNER == 0 {
                     // For the page cache: splicing, which devices do not have (splice(2)). What was cached would still be
                     // there when the device is gone (I16).
                     return Err(if file.file.gone().is_some() { Errno::NODEV } else { Errno::INVAL });
                 }
+                file.file.set_nonblock(flags.cast_signed() & libc::O_NONBLOCK != 0);
                 Ok((file, Call::Read { size: size as usize }))
             }
             Some(wire::Opcode::Write) => {
-                let (WriteIn { fh, size, .. }, data) = request.parse()?;
+                let (WriteIn { fh, size, flags, .. }, data) = request.parse()?;
                 let data = data.get(..size as usize).ok_or(Errno::IO)?.to_vec();
-                Ok((self.file(fh)?, Call::Write { data }))
+                let file = self.file(fh)?;
+                file.file.set_nonblock(flags.cast_signed() & libc::O_NONBLOCK != 0);
+                Ok((file, Call::Write { data }))
             }
             _ => {
                 let (IoctlIn { fh, flags, command, argument, .. }, _) = request.parse()?;
@@ -74,9 +77,9 @@ impl Files {
             let mut watch = file.watch.lock().unwrap_or_else(PoisonError::into_inner);
             if watch.is_none() {
                 let channel = self.channel.clone();
-                // Before the state is looked at, so that a device that goes in between wakes the sleeper.
-                let wake = move |_| channel.into_iter().for_each(|channel| channel.notify_poll(kh));
-                *watch = Some(file.file.on_gone(Box::new(wake)));
+                // Before the state is looked at, so that what comes in between wakes the sleeper.
+                let wake = move || channel.iter().for_each(|channel| channel.notify_poll(kh));
+                *watch = Some(file.file.on_news(Arc::new(wake)));
             }
         }
         let bits = file.file.poll();

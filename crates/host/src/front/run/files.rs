@@ -10,6 +10,7 @@ use super::{
     deliveries::Deliveries,
     flight::{Flight, FlightId},
     locks::{Key, Kind, Locks},
+    mapping::Mappings,
     plain::{Line, Sockets},
 };
 use crate::{
@@ -56,6 +57,7 @@ pub(super) struct Files {
     /// Whether the kernel tells of every close of a descriptor, and waits for our answer.
     hears_of_closes: bool,
     pub(super) locks: Locks,
+    pub(super) mappings: Mappings,
 }
 
 #[derive(Default)]
@@ -93,6 +95,7 @@ struct Node {
 pub(super) struct OpenFile {
     pub(super) file: Arc<dyn File>,
     pub(super) device: String,
+    /// Its inode, which others may be open on, too.
     pub(super) node: u64,
     pub(super) generation: u64,
     /// Wakes its pollers when the device goes.
@@ -123,6 +126,7 @@ impl Files {
             clients: Clients::default(),
             hears_of_closes,
             locks: Locks::default(),
+            mappings: Mappings::default(),
         })
     }
 
@@ -179,6 +183,12 @@ impl Files {
     /// The device that inode `id` stands for: its name, and the device itself while the lab knows it.
     pub(super) fn device_of(&self, id: u64) -> Option<(String, Option<Arc<dyn Plugged>>)> {
         self.table().nodes.get(&id).map(|node| (node.name.clone(), node.device.upgrade()))
+    }
+
+    /// An open file on inode `id`: whichever, they are of one device.
+    pub(super) fn file_of(&self, id: u64) -> Option<Arc<OpenFile>> {
+        let table = self.table();
+        table.nodes.get(&id)?.open.iter().find_map(|fh| table.open.get(fh).cloned())
     }
 
     /// The inodes that stand for `device`.

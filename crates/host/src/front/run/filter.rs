@@ -2,7 +2,7 @@
 //! (`linux/seccomp.h`): number at 0, architecture at 4, arguments from 16 on, 8 bytes each.
 
 use super::{
-    arch::{ARCH, ARCH_32, IOCTL, IOCTLS, MMAP, OPENS_32, TRANSFERS, WATCHED, X32_BIT},
+    arch::{ARCH, ARCH_32, IOCTL, IOCTLS, MAPPED_BY_US, MMAP, OPENS_32, TRANSFERS, WATCHED, X32_BIT},
     road::Traps,
     uevents,
 };
@@ -16,8 +16,8 @@ pub(super) const fn argument(n: u32) -> u32 {
 }
 
 /// The calls that go by path, fstat, which must say "character device" of our descriptors, and what the kernel would
-/// carry out on them as on any file, which our devices refuse: mmap of a file, splicing, FIONREAD, moving no bytes; and the sockets of
-/// uevents. All others run at full speed.
+/// carry out on them as on any file, which our devices refuse: splicing, FIONREAD, moving no bytes; mmap of a file, since FUSE cannot
+/// map ours; and the sockets of uevents. All others run at full speed.
 ///
 /// Ioctls on descriptors in `trapped` come to us, too. Reads and writes do not: copying to and from the client
 /// costs more than the detour through FUSE, where the kernel does it.
@@ -34,11 +34,7 @@ fn native_calls(traps: &Traps) -> Vec<Instruction> {
     // x32 calls have numbers of their own that would slip through.
     let mut part = vec![load(NUMBER), skip_if_below(X32_BIT, 1), give(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32)];
     part.extend(uevents::watch());
-    part.push(skip_unless_equal(MMAP, 4));
-    part.push(load(argument(3)));
-    part.push(skip_unless_set(libc::MAP_ANONYMOUS as u32, 1));
-    part.push(give(libc::SECCOMP_RET_ALLOW));
-    part.push(give(libc::SECCOMP_RET_USER_NOTIF));
+    part.extend(notify_of_mapped_files());
     if *traps == Traps::All {
         for number in TRANSFERS {
             part.push(skip_unless_equal(number, 1));
@@ -55,6 +51,19 @@ fn native_calls(traps: &Traps) -> Vec<Instruction> {
     }
     part.extend(notify_of(&WATCHED));
     part
+}
+
+/// Notify of an mmap of a file, unless we have it made.
+fn notify_of_mapped_files() -> [Instruction; 7] {
+    [
+        skip_unless_equal(MMAP, 6),
+        load(argument(3)),
+        jump(libc::BPF_JSET, libc::MAP_ANONYMOUS as u32, 2, 0),
+        load(argument(4) + 4),
+        skip_unless_equal(MAPPED_BY_US, 1),
+        give(libc::SECCOMP_RET_ALLOW),
+        give(libc::SECCOMP_RET_USER_NOTIF),
+    ]
 }
 
 /// Notify of a read or write of no bytes: FUSE answers that by itself, with a success that a zombie must not have (I16).
@@ -131,10 +140,6 @@ pub(super) fn skip_unless_equal(value: u32, count: usize) -> Instruction {
 
 pub(super) fn skip_if_below(value: u32, count: u8) -> Instruction {
     jump(libc::BPF_JGE, value, 0, count)
-}
-
-fn skip_unless_set(bits: u32, count: u8) -> Instruction {
-    jump(libc::BPF_JSET, bits, 0, count)
 }
 
 #[cfg(test)]
@@ -234,6 +239,8 @@ mod tests {
             }
         }
         assert_eq!(verdict(ARCH, libc::SYS_clone as u32, [450; 6]), ALLOW);
+        let ours = u64::from(MAPPED_BY_US) << 32 | 3;
+        assert_eq!(verdict(ARCH, MMAP, [0, 0, 0, libc::MAP_SHARED as u64, ours, 0]), ALLOW);
         assert_eq!(verdict(ARCH, X32_BIT | 2, [0; 6]), libc::SECCOMP_RET_ERRNO | 38);
         for number in OPENS_32 {
             assert_eq!(verdict(ARCH_32, number, [0; 6]), NOTIFY, "{number}");

@@ -1,6 +1,6 @@
-//! Who holds a device open, by whatever way: opened, inherited, duplicated or received.
+//! Who holds a device, by whatever way: opened, inherited, duplicated or received, or mapped.
 
-use super::{files::Files, names::descriptor_of, tree::descendants};
+use super::{files::Files, mapping::MemoryId, names::descriptor_of, tree::descendants};
 use crate::lab::{Holders, Killed};
 use outlive_classes::Plugged;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -25,21 +25,36 @@ pub(super) struct TreeHolders {
     pub(super) files: Weak<Files>,
 }
 
+/// By what a device is known in /proc.
+struct Traces {
+    inodes: HashSet<u64>,
+    memory: Vec<MemoryId>,
+}
+
+impl Traces {
+    fn is_mapped_by(&self, process: &str) -> bool {
+        // Of a device without mappings nobody's map, which may be long, is read.
+        !self.memory.is_empty()
+            && read_to_string(format!("{process}/maps"))
+                .is_ok_and(|maps| maps.lines().any(|line| self.memory.iter().any(|memory| memory.is_in(line))))
+    }
+}
+
 impl Holders for TreeHolders {
     fn kill(&self, device: &Arc<dyn Plugged>) -> Vec<Killed> {
         let mut killed: Vec<Killed> = Vec::new();
         let end = Instant::now() + LIMIT;
         while let Some(files) = self.files.upgrade() {
             // Anew each time: an open that was under way at the mark has come to its end by now.
-            let inodes = files.inodes_of(device);
+            let device = Traces { inodes: files.inodes_of(device), memory: files.mappings.of(device) };
             let holders: Vec<u32> =
-                descendants(self.root).into_iter().filter(|pid| self.holds(*pid, &inodes)).collect();
+                descendants(self.root).into_iter().filter(|pid| self.holds(*pid, &device)).collect();
             if holders.is_empty() || Instant::now() >= end {
                 break;
             }
             for pid in holders {
                 let comm = read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim_end().to_owned();
-                if self.end(pid, &inodes) && !killed.iter().any(|known| known.pid == pid) {
+                if self.end(pid, &device) && !killed.iter().any(|known| known.pid == pid) {
                     killed.push(Killed { pid, comm });
                 }
             }
@@ -50,22 +65,22 @@ impl Holders for TreeHolders {
 }
 
 impl TreeHolders {
-    /// Whether process `pid` has one of `inodes` open. (A device that can be mapped would be looked for in
-    /// /proc/PID/maps, too; none of the classes that there are can be.) What /proc says of a descriptor is the kernel's
-    /// own: the file system, which may be ours, is not asked and cannot keep us waiting.
-    fn holds(&self, pid: u32, inodes: &HashSet<u64>) -> bool {
+    /// Whether process `pid` has a device open or mapped. What /proc says of a descriptor is the kernel's own: the file
+    /// system, which may be ours, is not asked and cannot keep us waiting.
+    fn holds(&self, pid: u32, device: &Traces) -> bool {
         let process = format!("/proc/{pid}");
         let Ok(entries) = read_dir(format!("{process}/fd")) else { return false };
         let descriptors = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         descriptors
             .filter_map(|descriptor| descriptor_of(&process, descriptor))
-            .any(|(mount, inode)| mount == self.mount && inodes.contains(&inode))
+            .any(|(mount, inode)| mount == self.mount && device.inodes.contains(&inode))
+            || device.is_mapped_by(&process)
     }
 
     /// Kills the process, if it still is the one that holds: its number may be another one's by now.
-    fn end(&self, pid: u32, inodes: &HashSet<u64>) -> bool {
+    fn end(&self, pid: u32, device: &Traces) -> bool {
         let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
         let Ok(process) = pidfd_open(process, PidfdFlags::empty()) else { return false };
-        self.holds(pid, inodes) && pidfd_send_signal(process, Signal::KILL).is_ok()
+        self.holds(pid, device) && pidfd_send_signal(process, Signal::KILL).is_ok()
     }
 }

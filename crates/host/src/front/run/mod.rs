@@ -14,6 +14,7 @@ pub(crate) mod filter;
 mod flight;
 mod holders;
 mod locks;
+mod mapping;
 mod names;
 mod open_how;
 mod opener;
@@ -207,6 +208,7 @@ fn serve(
         lab: lab.clone(),
         started: SystemTime::now(),
         told_32: false.into(),
+        told_traced: false.into(),
         on_thread,
     };
     Crew::start("names", move |crew| supervisor.serve(crew)).map_err(said("starting a thread"))?;

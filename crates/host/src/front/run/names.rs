@@ -8,7 +8,7 @@ use crate::{
     lab::{Lab, Lookup},
     sys::memory::ClientMemory,
 };
-use outlive_classes::Plugged;
+use outlive_classes::{Access, Plugged};
 use rustix::fs::{AtFlags, CWD, StatxFlags, readlinkat, statx};
 use std::{
     ffi::OsStr,
@@ -99,6 +99,20 @@ impl Names {
     /// What descriptor `number` of the client is.
     pub(super) fn descriptor(&self, pid: u32, number: i32) -> Target {
         self.descriptor_at(&format!("/proc/{pid}"), number)
+    }
+
+    /// The inode of a descriptor that is ours, and how it is open (proc(5): octal, as open(2) took it).
+    pub(super) fn open_inode(&self, pid: u32, number: i32) -> Option<(u64, Access)> {
+        let process = format!("/proc/{pid}");
+        let info = std::fs::read_to_string(format!("{process}/fdinfo/{number}")).ok()?;
+        let (_, inode) = parse_info(&info, &process, number).filter(|(mount, _)| *mount == self.mount)?;
+        let flags = info.lines().find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok())?;
+        let access = match flags & libc::O_ACCMODE {
+            libc::O_RDONLY => Access::Read,
+            libc::O_WRONLY => Access::Write,
+            _ => Access::ReadWrite,
+        };
+        Some((inode, access))
     }
 
     fn descriptor_at(&self, process: &str, number: i32) -> Target {
@@ -283,6 +297,10 @@ pub(super) fn descriptor_of(process: &str, number: i32) -> Option<(u64, u64)> {
         return None;
     }
     let info = std::fs::read_to_string(format!("{process}/fdinfo/{number}")).ok()?;
+    parse_info(&info, process, number)
+}
+
+fn parse_info(info: &str, process: &str, number: i32) -> Option<(u64, u64)> {
     let field = |key: &str| info.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok());
     let mount = field("mnt_id:")?;
     // `ino` is there from 5.14 on.

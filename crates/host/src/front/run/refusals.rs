@@ -15,10 +15,7 @@ impl Supervisor {
     pub(super) fn refuse(&self, call: &Notification) -> Verdict {
         let a = &call.arguments;
         match call.number {
-            // Of no length: EINVAL, whatever the file.
-            libc::SYS_mmap if a[1] == 0 => Verdict::Proceed,
-            // What Linux says of devices without such an operation (mmap(2), splice(2), sendfile(2), ioctl_tty(2)).
-            libc::SYS_mmap => self.refuse_descriptors(call, &[a[4]], Errno::NODEV),
+            // What Linux says of devices without such an operation (splice(2), sendfile(2), ioctl_tty(2)).
             libc::SYS_splice | libc::SYS_copy_file_range => self.refuse_descriptors(call, &[a[0], a[2]], Errno::INVAL),
             libc::SYS_sendfile => self.refuse_descriptors(call, &[a[0], a[1]], Errno::INVAL),
             libc::SYS_ioctl => self.refuse_descriptors(call, &[a[0]], Errno::NOTTY),

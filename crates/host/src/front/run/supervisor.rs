@@ -5,6 +5,7 @@ use super::{
     arch::{self, Stat, Statx, StatxTime},
     crew::Crew,
     files::Files,
+    mapping::Mapped,
     names::{Names, Start, Target, read_path},
     open_how::{OpenHow, RESOLVE_IN_ROOT},
     opener::{Job, Opener},
@@ -54,6 +55,7 @@ pub(super) struct Supervisor {
     pub(super) uevents: Uevents,
     pub(super) started: SystemTime,
     pub(super) told_32: AtomicBool,
+    pub(super) told_traced: AtomicBool,
     pub(super) on_thread: Option<ThreadHook>,
 }
 
@@ -154,11 +156,18 @@ impl Supervisor {
                 Verdict::Proceed => self.nothing_of_a_zombie(call),
                 verdict => verdict,
             },
+            // Of no length: EINVAL, whatever the file.
+            libc::SYS_mmap if a[1] != 0 => match self.names.descriptor(call.pid, a[4] as i32) {
+                Target::Descriptor(name, device) => match self.map(call, &name, device.as_ref()) {
+                    Some(Mapped::Answer(errno)) => Verdict::Answer(Err(errno)),
+                    Some(Mapped::Done) => Verdict::Answered,
+                    None => Verdict::Proceed,
+                },
+                _ => Verdict::Proceed,
+            },
+            libc::SYS_mmap => Verdict::Proceed,
             number if arch::is_of_sockets(number) => self.uevents.judge(call),
             _ => self.refuse(call),
-            },
-            number if arch::is_of_sockets(number) => self.uevents.judge(call),
-            _ => Verdict::Proceed,
         }
     }
 

@@ -1,0 +1,150 @@
+//! uio: the boards behind `/dev/uioN`, which a program drives from user space: it maps their registers, and waits for
+//! their interrupts.
+//!
+//! What a client can do is what Linux' `drivers/uio/uio.c` offers: mmap of region n at offset n times the page size, read
+//! of the interrupt count (4 bytes, which sleeps until it has moved), poll (IN when it has), write of 1 and 0 to turn the
+//! interrupt on and off. `Documentation/driver-api/uio-howto.rst` of the kernel is its manual.
+//!
+//! Mapping asks for life only: it needs no driver, and works while calls are parked or refused.
+//!
+//! **After removal** (strict): a count that had come and was not read can be read (I18); ENODEV from every other call,
+//! valid or not; HUP and ERR from poll. Mappings stay, and are nobody's memory but their owners' from then on (I24): the
+//! next generation has memory of its own. What the other contracts have it say is in [`zombie`].
+
+mod driver;
+mod file;
+mod kobjects;
+mod line;
+#[cfg(test)]
+mod tests;
+pub mod uapi;
+pub mod zombie;
+
+pub use driver::{Control, Driver, Error, Wiring};
+pub use line::Line;
+
+use crate::{
+    Contract, Errno, File, Hardware, Kobject, Node, OpenFlags, Plugged, SharedMemory, StillBusy, plugged::open_errno,
+};
+use outlive::{
+    Builder, Device, Generation, Gone, Handle, IllegalTransition, Inside as Operation, Noticer, Number, Policy, Reason,
+    State, Status,
+};
+use std::{sync::Arc, time::Duration};
+
+/// What handles of a board see for ever.
+#[derive(Debug)]
+pub struct Shared {
+    number: Number,
+    contract: Contract,
+    line: Line,
+}
+
+/// What is there as long as the device is: the board, and the memory that it shares.
+#[derive(Debug)]
+pub struct Inside {
+    driver: Box<dyn Driver>,
+    memory: Vec<Arc<dyn SharedMemory>>,
+}
+
+type BoardHandle = Handle<Shared, Inside>;
+
+/// A board that is plugged in.
+#[derive(Debug)]
+pub struct Board {
+    device: Device<Shared, Inside>,
+    node: Node,
+}
+
+/// The name of a board's node: `uio0`.
+pub fn node_name(number: u32) -> String {
+    format!("uio{number}")
+}
+
+impl Board {
+    /// Plugs in a board as `number`, which answers for its zombies as `contract` says. `memory`: of each of its
+    /// [regions](Driver::regions), all zeroes, and of nobody else's.
+    pub fn plug_under(
+        contract: Contract,
+        number: Number,
+        driver: Box<dyn Driver>,
+        memory: Vec<Arc<dyn SharedMemory>>,
+    ) -> Self {
+        let node =
+            Node { name: node_name(number.value()), major: uapi::MAJOR, minor: number.value(), positioned: false };
+        let builder = Builder::new().number(number.clone()).teardown(|inside: &mut Inside| inside.driver.teardown());
+        let (noticer, line) = (Noticer::new(), Line::default());
+        driver.plugged(Wiring { noticer: noticer.clone(), line: line.clone(), memory: memory.clone() });
+        let device = builder.build(Shared { number, contract, line: line.clone() }, Inside { driver, memory });
+        device.on_names(move |_| line.end());
+        device.noticed_by(&noticer);
+        Board { device, node }
+    }
+}
+
+impl Plugged for Board {
+    fn class(&self) -> &'static str {
+        "uio"
+    }
+
+    fn node(&self) -> &Node {
+        &self.node
+    }
+
+    fn kobjects(&self) -> Vec<Kobject> {
+        kobjects::kobjects(&self.node)
+    }
+
+    fn contract(&self) -> Contract {
+        self.device.shared().contract
+    }
+
+    fn generation(&self) -> Generation {
+        self.device.shared().number.generation()
+    }
+
+    fn open(&self, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {
+        let handle = self.device.open().map_err(open_errno)?;
+        handle.enter().map_err(|_| Errno::NODEV)?.driver.opened();
+        Ok(Arc::new(file::OpenFile::new(handle, flags)))
+    }
+
+    fn on_names(&self, hook: Box<dyn FnOnce(Gone) + Send>) {
+        self.device.on_names(hook);
+    }
+
+    fn prepare(&self, limit: Duration) -> Result<bool, IllegalTransition> {
+        self.device.prepare(limit)
+    }
+
+    fn unplug(&self, reason: Reason, policy: Policy, limit: Duration) -> Result<Option<Hardware>, StillBusy> {
+        let removal = self.device.unplug_with(reason, policy);
+        let inside = if policy == Policy::Drain { removal.look(limit) } else { removal.wait(limit) };
+        Ok(inside.map_err(|busy| StillBusy::from(&busy))?.map(|mut inside| {
+            inside.driver.unplugged();
+            // The board is out of reach by now, so nothing comes back.
+            inside.memory.iter().for_each(|memory| memory.discard());
+            Hardware::Uio(inside.driver)
+        }))
+    }
+
+    fn set_state(&self, state: State) -> Result<(), IllegalTransition> {
+        self.device.set_state(state)
+    }
+
+    fn status(&self) -> Status {
+        self.device.status()
+    }
+
+    fn gone(&self) -> Option<Gone> {
+        self.device.gone()
+    }
+
+    fn handles(&self) -> usize {
+        self.device.handles()
+    }
+
+    fn inside(&self) -> Vec<Operation> {
+        self.device.inside()
+    }
+}

@@ -1,0 +1,4 @@
+mod bench;
+mod calls;
+mod contracts;
+mod life;

@@ -1,0 +1,332 @@
+//! A class on the run front: users are a process of the tree, which makes real system calls.
+
+mod agent;
+
+use agent::Agent;
+use outlive::{Policy, Reason, State, Watcher};
+use outlive_classes::{Hardware, Plugged};
+use outlive_conformance::{
+    Answer, Badge, FarEnd, Happened, MAPPED_WORDS, Mapped, Object, Poll, Rig, Said, Standing, Stuck, Subject, User, run,
+};
+use outlive_host::lab::{Lab, LabConfig, Lookup, UnplugError};
+use std::{
+    any::Any,
+    marker::PhantomData,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// What the classes have of their own.
+pub(crate) trait Class: Copy + Send + Sync + 'static {
+    /// What its drivers are connected to the far end by.
+    type Socket: Socket;
+
+    /// As in what is printed.
+    const NAME: &'static str;
+    /// The name of a node without its number.
+    const PREFIX: &'static str;
+    /// The system calls that a user has; the first reaches the driver.
+    const CALLS: &'static [&'static str];
+    /// The error of the driver's own.
+    const FAILED: &'static str;
+    /// Whether poll always says that a live device can be read (I19).
+    const ALWAYS_READABLE: bool;
+
+    /// Why a statement does not apply.
+    fn excuse(statement: u8) -> Option<&'static str>;
+
+    /// A driver that hands its calls to `far`.
+    fn driver(far: &Arc<FarEnd>, badge: Badge) -> (Arc<Self::Socket>, Hardware);
+}
+
+/// Where the far end is connected, which may be another in the next life.
+pub(crate) trait Socket: Send + Sync + 'static {
+    /// From the next life on.
+    fn connect(&self, far: &Arc<FarEnd>);
+
+    /// The driver notices that its hardware is gone.
+    fn notice(&self);
+
+    /// The hardware sends something that nobody asked for.
+    fn send(&self) {
+        unreachable!("excused")
+    }
+
+    /// A word of the memory that the driver has.
+    fn word(&self, number: usize) -> Option<u32> {
+        let _ = number;
+        None
+    }
+
+    /// The driver writes it.
+    fn set_word(&self, number: usize, value: u32) {
+        let _ = (number, value);
+    }
+}
+
+/// Runs a class through the law.
+pub(crate) fn main<C: Class>() -> ExitCode {
+    let lab = Lab::start(&LabConfig::default()).expect("an empty lab");
+    let agent = Agent::start(&lab);
+    let code = run(C::NAME, Arc::new(OnRun::<C> { lab, agent: agent.clone(), class: PhantomData }));
+    agent.end();
+    code
+}
+
+struct OnRun<C> {
+    lab: Arc<Lab>,
+    agent: Arc<Agent>,
+    class: PhantomData<C>,
+}
+
+impl<C: Class> Subject for OnRun<C> {
+    fn excuse(&self, statement: u8) -> Option<&'static str> {
+        C::excuse(statement)
+    }
+
+    fn calls(&self) -> &[&'static str] {
+        C::CALLS
+    }
+
+    fn gone(&self) -> Said {
+        Said::failed("ENODEV")
+    }
+
+    fn failed(&self) -> Said {
+        Said::failed(C::FAILED)
+    }
+
+    fn received_at_once(&self) -> bool {
+        true
+    }
+
+    fn plug(&self, far: &Arc<FarEnd>, badge: Badge) -> Arc<dyn Rig> {
+        let watcher = self.lab.events().watch();
+        let (socket, hardware) = C::driver(far, badge);
+        let name = self.lab.plug_hardware(None, hardware).expect("the lowest free number");
+        let (lab, agent, heard) = (self.lab.clone(), self.agent.clone(), Mutex::new(0));
+        Arc::new(Place::<C> { lab, agent, name, socket, watcher, heard })
+    }
+}
+
+/// A place, and the device that is plugged in there.
+struct Place<C: Class> {
+    lab: Arc<Lab>,
+    agent: Arc<Agent>,
+    name: String,
+    socket: Arc<C::Socket>,
+    watcher: Watcher,
+    heard: Mutex<usize>,
+}
+
+impl<C: Class> Place<C> {
+    fn path(&self) -> String {
+        format!("/dev/{}", self.name)
+    }
+
+    fn live(&self) -> Option<Arc<dyn Plugged>> {
+        match self.lab.find(&self.path()) {
+            Lookup::Here(device) => Some(device),
+            Lookup::Gone | Lookup::NotOurs => None,
+        }
+    }
+}
+
+impl<C: Class> Rig for Place<C> {
+    fn number(&self) -> u32 {
+        self.name.trim_start_matches(C::PREFIX).parse().expect("a number")
+    }
+
+    fn open(&self) -> Result<Arc<dyn User>, Said> {
+        let device = self.live();
+        let file = self.agent.ask(format_args!("open path {}", self.path())).number()?;
+        // Only a check that expects no success opens what is not there.
+        let device = device.map(|device| Arc::downgrade(&device)).expect("what could be opened was there");
+        let generation = device.upgrade().map_or(0, |device| device.generation().0);
+        let (agent, name, socket) = (self.agent.clone(), self.name.clone(), self.socket.clone());
+        Ok(Arc::new(Open::<C> { agent, name, generation, file, socket }))
+    }
+
+    fn idle(&self, count: usize) -> Box<dyn Any + Send> {
+        let process = self.agent.ask(format_args!("idle path {} {count}", self.path())).number().expect("a process");
+        Box::new(Idle { agent: self.agent.clone(), process })
+    }
+
+    fn unplug(&self, reason: Reason, policy: Policy, limit: Duration) -> Result<bool, Stuck> {
+        match self.lab.unplug(&self.name, reason, policy, limit) {
+            Ok(unplugged) => Ok(unplugged.acted),
+            Err(UnplugError::Busy { busy, .. }) => {
+                let culprits = busy.culprits.iter();
+                let culprits = culprits.map(|it| (it.handle.0, it.number, it.kind.to_owned(), it.age)).collect();
+                Err(Stuck { culprits, message: busy.message })
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn is_found(&self) -> bool {
+        self.agent.ask(format_args!("stat path {}", self.path())).number().is_ok()
+    }
+
+    fn handles(&self) -> usize {
+        self.lab.list().iter().filter(|device| device.name == self.name).map(|device| device.handles).sum()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.live().is_none()
+    }
+
+    fn removals_heard(&self) -> usize {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(event) = self.watcher.next(Duration::ZERO) {
+            let removed = matches!(event.change, outlive::Change::Unplugged(_));
+            *heard += usize::from(removed && event.name == self.name);
+        }
+        *heard
+    }
+
+    fn set_state(&self, state: State) {
+        self.lab.set_state(&self.name, state).expect("from running");
+    }
+
+    fn prepare(&self, limit: Duration) -> bool {
+        self.lab.prepare(&self.name, limit).expect("it is running or closing")
+    }
+
+    fn notice(&self) {
+        self.socket.notice();
+    }
+
+    fn replug(&self, far: &Arc<FarEnd>) {
+        self.socket.connect(far);
+        self.lab.plug_name(&self.name).expect("it has been unplugged");
+    }
+
+    fn scrap(&self) {
+        drop(self.lab.take_hardware(&self.name));
+    }
+
+    fn word(&self, number: usize) -> Option<u32> {
+        self.socket.word(number)
+    }
+
+    fn set_word(&self, number: usize, value: u32) {
+        self.socket.set_word(number, value);
+    }
+
+    fn remains(&self) -> bool {
+        // What holds the number is the memory of the handles' lifetime.
+        self.lab.list().iter().any(|device| device.name == self.name && device.holds_number)
+    }
+}
+
+/// Processes that do nothing.
+struct Idle {
+    agent: Arc<Agent>,
+    process: u64,
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        self.agent.ask(format_args!("end {}", self.process)).number().expect("it is the agent's child");
+    }
+}
+
+/// An open file of the agent's.
+struct Open<C: Class> {
+    agent: Arc<Agent>,
+    name: String,
+    generation: u64,
+    file: u64,
+    socket: Arc<C::Socket>,
+}
+
+const POLLIN: u64 = 1;
+const POLLERR: u64 = 8;
+const POLLHUP: u64 = 16;
+
+impl<C: Class> Open<C> {
+    fn ask(&self, verb: &str) -> Said {
+        self.call(verb).within(Duration::from_secs(10)).expect("an answer")
+    }
+}
+
+impl<C: Class> User for Open<C> {
+    fn call(&self, name: &str) -> Answer {
+        self.agent.ask(format_args!("{name} {}", self.file)).said()
+    }
+
+    fn poll(&self) -> Poll {
+        let bits = self.agent.ask(format_args!("poll {}", self.file)).number().expect("poll works");
+        let both = bits & (POLLHUP | POLLERR);
+        assert!(both == 0 || both == POLLHUP | POLLERR, "HUP and ERR go together, not {bits:#x}");
+        let (readable, alive) = (bits & POLLIN != 0, both == 0);
+        if C::ALWAYS_READABLE {
+            // Although it has nothing by itself (I19). So do dead sockets.
+            let sockets = std::env::var("OUTLIVE_ROAD").is_ok_and(|road| road == "plain");
+            assert_eq!(readable, alive || sockets, "it is ready as long as it lives: {bits:#x}");
+        }
+        Poll { readable: readable && !C::ALWAYS_READABLE, hung_up: !alive }
+    }
+
+    fn sleep_in_poll(&self) -> Answer {
+        self.agent.ask(format_args!("sleep {}", self.file)).said()
+    }
+
+    fn interrupt(&self, call: &Answer) {
+        let _ = self.agent.ask(format_args!("interrupt {}", call.name)).number();
+    }
+
+    fn other_ways(&self) -> Vec<(&'static str, Said)> {
+        let first = C::CALLS[0];
+        let way = |verb: &str| self.ask(&format!("{verb}:{first}"));
+        vec![("/proc/self/fd/N", way("reopened")), ("a descriptor that was passed", way("passed"))]
+    }
+
+    fn standing(&self) -> Standing {
+        self.agent.standing(&self.name, self.generation)
+    }
+
+    fn map(&self) -> Result<Box<dyn Mapped>, Said> {
+        let address = self.agent.ask(format_args!("map {} {}", self.file, 4 * MAPPED_WORDS)).number()?;
+        Ok(Box::new(Mapping { agent: self.agent.clone(), address }))
+    }
+
+    fn make_object(&self) -> Box<dyn Object> {
+        unreachable!("excused")
+    }
+
+    fn receive(&self) {
+        self.socket.send();
+    }
+
+    fn read_received(&self) -> Said {
+        self.ask("count")
+    }
+
+    fn events(&self) -> Vec<Happened> {
+        Vec::new()
+    }
+
+    fn close(&self) -> Said {
+        self.ask("close")
+    }
+}
+
+/// A mapping of the agent's.
+struct Mapping {
+    agent: Arc<Agent>,
+    address: u64,
+}
+
+impl Mapped for Mapping {
+    fn get(&self, number: usize) -> Result<u32, Said> {
+        let value = self.agent.ask(format_args!("get {}", self.address + 4 * number as u64)).number()?;
+        Ok(value as u32)
+    }
+
+    fn set(&self, number: usize, value: u32) -> Result<(), Said> {
+        self.agent.ask(format_args!("set {} {value}", self.address + 4 * number as u64)).number().map(drop)
+    }
+}

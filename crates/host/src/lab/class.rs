@@ -1,0 +1,104 @@
+//! The device classes that a lab can have, each with its numbers.
+
+use crate::sys::shared_memory::Region;
+use outlive::{Number, Numbers};
+use outlive_classes::{Contract, Hardware, Plugged, SharedMemory, i2c, uio};
+use rustix::io;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A class of devices.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Class {
+    I2c,
+    Uio,
+}
+
+impl Class {
+    pub(super) const ALL: [Class; 2] = [Class::I2c, Class::Uio];
+
+    /// As in a SPEC.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Class::I2c => "i2c",
+            Class::Uio => "uio",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Class::ALL.into_iter().find(|class| class.name() == name)
+    }
+
+    /// The class of this hardware.
+    pub(super) fn of(hardware: &Hardware) -> Self {
+        match hardware {
+            Hardware::I2c(_) => Class::I2c,
+            Hardware::Uio(_) => Class::Uio,
+        }
+    }
+
+    /// What a device of it is called in an error.
+    pub(super) const fn noun(self) -> &'static str {
+        match self {
+            Class::I2c => "bus",
+            Class::Uio => "board",
+        }
+    }
+
+    /// The name of its device `number`, under /dev.
+    pub(super) fn node_name(self, number: u32) -> String {
+        match self {
+            Class::I2c => format!("i2c-{number}"),
+            Class::Uio => uio::node_name(number),
+        }
+    }
+
+    /// Its highest number: a minor each. i2c: `I2C_MINORS` of `drivers/i2c/i2c-dev.c`, 20 bits.
+    pub(super) const fn highest(self) -> u32 {
+        match self {
+            Class::I2c => (1 << 20) - 1,
+            Class::Uio => uio::uapi::MAX_DEVICES - 1,
+        }
+    }
+}
+
+/// The numbers of each class.
+#[derive(Default)]
+pub(super) struct ClassNumbers(BTreeMap<Class, Numbers>);
+
+impl ClassNumbers {
+    pub(super) fn new() -> Self {
+        ClassNumbers(Class::ALL.into_iter().map(|class| (class, Numbers::new())).collect())
+    }
+
+    pub(super) fn of(&self, class: Class) -> &Numbers {
+        &self.0[&class]
+    }
+
+    /// Whether somebody holds a number of the class of that name.
+    pub(super) fn is_held(&self, class: &str, number: u32) -> bool {
+        Class::named(class).is_some_and(|class| self.of(class).is_held(number))
+    }
+}
+
+/// What a device needs of the machine for one life, besides its hardware.
+pub(super) struct Means(Vec<Arc<dyn SharedMemory>>);
+
+impl Means {
+    /// Those of `hardware` as device `name`. It is asked for before a number is, since it can fail.
+    pub(super) fn of(hardware: &Hardware, name: &str) -> io::Result<Self> {
+        let sizes = match hardware {
+            Hardware::I2c(_) => Vec::new(),
+            Hardware::Uio(driver) => driver.regions(),
+        };
+        let region = |size: &u64| Ok(Arc::new(Region::new(name, *size)?) as Arc<dyn SharedMemory>);
+        sizes.iter().map(region).collect::<io::Result<_>>().map(Means)
+    }
+}
+
+/// Plugs in `hardware` as the device of its class with that number.
+pub(super) fn plug(contract: Contract, number: Number, hardware: Hardware, means: Means) -> Arc<dyn Plugged> {
+    match hardware {
+        Hardware::I2c(adapter) => Arc::new(i2c::Bus::plug_under(contract, number, adapter)),
+        Hardware::Uio(driver) => Arc::new(uio::Board::plug_under(contract, number, driver, means.0)),
+    }
+}
