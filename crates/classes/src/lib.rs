@@ -13,8 +13,10 @@ pub mod dma;
 pub mod file;
 pub mod i2c;
 pub mod plugged;
+pub mod surroundings;
 
 pub use contract::{Contract, Fate, Terms, UnknownContract};
 pub use file::{Access, Answer, Call, Completion, Fault, File, Memory, OpenFlags, PollBits};
 pub use plugged::{Hardware, Node, Plugged, StillBusy};
 pub use rustix::io::Errno;
+pub use surroundings::Surroundings;

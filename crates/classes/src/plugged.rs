@@ -1,6 +1,6 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
-use crate::{Contract, Errno, File, OpenFlags, i2c};
+use crate::{Contract, Errno, File, OpenFlags, Surroundings, i2c};
 use outlive::{Generation, Gone, IllegalTransition, Inside, Part, Policy, Reason, Refused, State, Status};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -48,6 +48,11 @@ pub trait Plugged: Send + Sync {
 
     /// Its device node.
     fn node(&self) -> &Node;
+
+    /// What it shows around its node, in /sys and /proc. The answer is one for this life: it is asked for once.
+    fn surroundings(&self) -> Surroundings {
+        Surroundings::new()
+    }
 
     /// How it answers for its zombies.
     fn contract(&self) -> Contract;

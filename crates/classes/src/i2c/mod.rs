@@ -11,6 +11,7 @@ mod describe;
 mod driver;
 mod file;
 mod smbus;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -19,11 +20,12 @@ pub mod zombie;
 
 pub use driver::{Adapter, Error, Message, Transfer};
 
-use crate::{Contract, Errno, File, Hardware, Node, OpenFlags, Plugged, StillBusy, plugged::open_errno};
+use crate::{Contract, Errno, File, Hardware, Node, OpenFlags, Plugged, StillBusy, Surroundings, plugged::open_errno};
 use outlive::{
     Builder, Device, Generation, Gone, IllegalTransition, Inside, Noticer, Number, Policy, Reason, State, Status,
 };
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -77,8 +79,9 @@ impl Shared {
 /// A bus that is plugged in.
 #[derive(Debug)]
 pub struct Bus {
-    device: Device<Shared, Box<dyn Adapter>>,
+    device: Arc<Device<Shared, Box<dyn Adapter>>>,
     node: Node,
+    surroundings: Surroundings,
 }
 
 impl Bus {
@@ -96,9 +99,14 @@ impl Bus {
         let noticer = Noticer::new();
         adapter.plugged(&noticer);
         let shared = Shared::new(number, contract, adapter.functionality());
-        let device = builder.build(shared, adapter);
+        let (name, claimed) = (adapter.name(), |address| adapter.is_claimed(address));
+        let claimed: BTreeSet<u16> = (0..0x80).filter(|address| claimed(*address)).collect();
+        let device = Arc::new(builder.build(shared, adapter));
         device.noticed_by(&noticer);
-        Bus { device, node }
+        let weak = Arc::downgrade(&device);
+        let state = move || weak.upgrade().map_or_else(String::new, |device| format!("{}\n", device.status().state));
+        let surroundings = surroundings::of(device.shared(), &name, state, |address| claimed.contains(&address));
+        Bus { device, node, surroundings }
     }
 }
 
@@ -109,6 +117,10 @@ impl Plugged for Bus {
 
     fn node(&self) -> &Node {
         &self.node
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        self.surroundings.clone()
     }
 
     fn contract(&self) -> Contract {

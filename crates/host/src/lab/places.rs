@@ -1,12 +1,12 @@
 //! Where the devices of a lab come and go: one place a name, kept for as long as the lab lives.
 
-use super::report::DeviceReport;
+use super::{entries::Entries, report::DeviceReport};
 use outlive::{Change, Events, Generation, Gone, Policy, Reason};
 use outlive_classes::{Hardware, Plugged};
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
@@ -20,6 +20,9 @@ pub(super) struct Places {
     /// Notified when hardware comes back.
     settled: Condvar,
     pub(super) events: Events,
+    /// Changed under the table's lock, so that the last one to come is the one that is shown.
+    pub(super) entries: Entries,
+    at_mark: RwLock<Vec<Box<dyn Fn() + Send + Sync>>>,
 }
 
 /// What is, and was, under one name.
@@ -75,6 +78,7 @@ impl Places {
             });
             place.live = Some(device.clone());
             place.generation = generation;
+            self.entries.add(&device);
             self.events.tell(&name, generation, Change::Plugged);
             place.hardware.take()
         };
@@ -87,14 +91,21 @@ impl Places {
         }));
     }
 
+    pub(super) fn on_mark(&self, hook: Box<dyn Fn() + Send + Sync>) {
+        self.at_mark.write().unwrap_or_else(PoisonError::into_inner).push(hook);
+    }
+
     /// The mark: the name is taken away, and watchers hear of it (I21).
     fn retire(&self, name: &str, generation: Generation, gone: Gone) {
         let mut table = self.lock();
         let Some(place) = table.get_mut(name) else { return };
         if let Some(device) = place.live.take_if(|live| live.generation() == generation) {
+            self.entries.remove(&device);
             place.former.push(Former { device, fenced: false });
             self.events.tell(name, generation, Change::Unplugged(gone.reason));
         }
+        drop(table);
+        self.at_mark.read().unwrap_or_else(PoisonError::into_inner).iter().for_each(|hook| hook());
     }
 
     /// Takes the hardware that unplugging `device` gave back.

@@ -4,18 +4,19 @@
 //! asks LOOKUP and OPEN), unlinks it, and gives the open file to the client. From then on the kernel keeps the rules of
 //! descriptors for us (dup, passing, inheriting), and tells of the last close by RELEASE.
 
-use super::{call::Flight, crew::Crew, deliveries::Deliveries};
+use super::{call::Flight, crew::Crew, deliveries::Deliveries, surroundings::inodes::Inodes};
 use crate::{
     fuse::{
         channel::{Channel, Received, Reply, Room},
         wire::{self, Opcode},
     },
-    lab::Lab,
+    lab::{Lab, entries::ENTRY_BIT},
     trial::Answered,
 };
 use outlive_classes::{Access, Errno, File, OpenFlags, Plugged};
 use std::{
     collections::{HashMap, HashSet},
+    mem::take,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 use zerocopy::IntoBytes;
@@ -30,6 +31,8 @@ pub(super) struct Files {
     pub(super) this: Weak<Files>,
     table: Mutex<Table>,
     pub(super) deliveries: Deliveries,
+    /// What is around the devices.
+    pub(super) inodes: Arc<Inodes>,
 }
 
 #[derive(Default)]
@@ -52,6 +55,8 @@ struct Node {
     lookups: u64,
     /// The thread on whose behalf the supervisor is opening it.
     opener: Option<u32>,
+    /// The next open is for a descriptor that only stands for it: with O_PATH.
+    inert: bool,
 }
 
 /// An open file of a device.
@@ -67,17 +72,20 @@ type Answer = Result<Vec<u8>, Errno>;
 impl Files {
     pub(super) fn new(lab: Arc<Lab>, channel: Channel) -> Arc<Self> {
         let channel = Arc::new(channel);
+        let inodes = Inodes::new(lab.clone(), channel.clone());
         Arc::new_cyclic(|this| Files {
             lab,
             channel,
             this: this.clone(),
             table: Mutex::default(),
             deliveries: Deliveries::default(),
+            inodes,
         })
     }
 
-    /// A name on the mount by which `device` can be opened, for thread `opener`.
-    pub(super) fn announce(&self, device: &Arc<dyn Plugged>, opener: u32) -> String {
+    /// A name on the mount by which `device` can be opened, for thread `opener`; `inert`: not itself, but so that something
+    /// stands for it.
+    pub(super) fn announce(&self, device: &Arc<dyn Plugged>, opener: u32, inert: bool) -> String {
         let mut table = self.table();
         table.last = table.last.max(wire::ROOT) + 1;
         let id = table.last;
@@ -88,6 +96,7 @@ impl Files {
             positioned: device.node().positioned,
             lookups: 0,
             opener: Some(opener),
+            inert,
         };
         table.nodes.insert(id, node);
         table.names.insert(name.clone().into_bytes(), id);
@@ -125,6 +134,10 @@ impl Files {
     }
 
     fn handle(&self, request: &Received<'_>, reply: Reply) {
+        let forgets = matches!(request.opcode(), Some(Opcode::Forget | Opcode::BatchForget));
+        if !forgets && self.inodes.owns(request) {
+            return self.inodes.handle(request, reply);
+        }
         let answer = match request.opcode() {
             Some(Opcode::Read | Opcode::Write | Opcode::Ioctl) => return self.call(request, reply),
             Some(opcode @ (Opcode::Forget | Opcode::BatchForget)) => {
@@ -150,6 +163,15 @@ impl Files {
             Some(Opcode::Fsync) => Err(Errno::INVAL),
             Some(Opcode::Fallocate) => Err(Errno::NODEV),
             Some(Opcode::Destroy) => Ok(Vec::new()),
+            Some(
+                Opcode::Readlink
+                | Opcode::Opendir
+                | Opcode::Readdir
+                | Opcode::Releasedir
+                | Opcode::Access
+                | Opcode::Getxattr
+                | Opcode::Listxattr,
+            ) => Err(Errno::NOSYS),
             // FLUSH is never answered otherwise: one that waits would keep a killed supervisor, which holds files of
             // its own mount, from exiting.
             Some(Opcode::Flush) | None => Err(Errno::NOSYS),
@@ -184,17 +206,23 @@ impl Files {
     }
 
     fn forget(&self, request: &Received<'_>, opcode: Opcode) {
-        let mut table = self.table();
+        let forget = |id: u64, lookups: u64| {
+            if id & ENTRY_BIT == 0 {
+                self.table().forget(id, lookups);
+            } else {
+                self.inodes.forget(id, lookups);
+            }
+        };
         if opcode == Opcode::Forget {
             if let Ok((wire::ForgetIn { lookups }, _)) = request.parse() {
-                table.forget(request.header.nodeid, lookups);
+                forget(request.header.nodeid, lookups);
             }
             return;
         }
         let Ok((wire::BatchForgetIn { count, .. }, mut rest)) = request.parse() else { return };
         for _ in 0..count {
             let Ok((one, more)) = <wire::ForgetOne as zerocopy::FromBytes>::read_from_prefix(rest) else { return };
-            table.forget(one.nodeid, one.lookups);
+            forget(one.nodeid, one.lookups);
             rest = more;
         }
     }
@@ -218,11 +246,16 @@ impl Files {
     /// By the supervisor on a client's behalf, or by a client through /proc/self/fd/N.
     fn open(&self, request: &Received<'_>) -> Answer {
         let (wire::OpenIn { flags, .. }, _) = request.parse()?;
-        let (device, name, positioned, opener) = {
+        let (device, name, positioned, opener, inert) = {
             let mut table = self.table();
             let node = table.nodes.get_mut(&request.header.nodeid).ok_or(Errno::NOENT)?;
-            (node.device.upgrade(), node.name.clone(), node.positioned, node.opener.take())
+            (node.device.upgrade(), node.name.clone(), node.positioned, node.opener.take(), take(&mut node.inert))
         };
+        if inert {
+            // No file has this number: whatever is done with it is EBADF.
+            let open_flags = wire::FOPEN_DIRECT_IO | wire::FOPEN_NOFLUSH;
+            return Ok(wire::OpenOut { fh: 0, open_flags, padding: 0 }.as_bytes().to_vec());
+        }
         let number = self.lab.arrived(&name, opener.unwrap_or(request.header.pid), "open", &"");
         let opened = device.ok_or(Errno::NODEV).and_then(|device| device.open(open_flags(flags as i32)));
         self.lab

@@ -16,6 +16,7 @@ mod open_how;
 mod opener;
 mod status;
 mod supervisor;
+mod surroundings;
 mod tree;
 
 use crate::{

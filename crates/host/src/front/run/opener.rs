@@ -30,6 +30,8 @@ pub(super) struct Job {
     pub(super) name: String,
     pub(super) flags: OFlags,
     pub(super) close_on_exec: bool,
+    /// The name stays; else it is for this once.
+    pub(super) lasting: bool,
 }
 
 struct Errand {
@@ -67,8 +69,11 @@ fn work([root, listener]: [OwnedFd; 2], todo: mpsc::Receiver<Errand>) {
 
 fn carry_out(root: &OwnedFd, listener: &Listener, job: &Job) -> Result<(), Errno> {
     let opened = openat(root, job.name.as_str(), job.flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty());
-    // From here on the inode lives by its users alone: the kernel forgets the name of one that could not be opened, too.
-    let _ = unlinkat(root, job.name.as_str(), AtFlags::empty());
+    if !job.lasting {
+        // From here on the inode lives by its users alone: the kernel forgets the name of one that could not be opened,
+        // too.
+        let _ = unlinkat(root, job.name.as_str(), AtFlags::empty());
+    }
     match listener.answer_with_descriptor(job.id, opened?.as_fd(), job.close_on_exec) {
         // The caller does not wait any more.
         Err(Errno::NOENT) | Ok(()) => Ok(()),

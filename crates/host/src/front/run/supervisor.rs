@@ -9,6 +9,7 @@ use super::{
     open_how::{OpenHow, RESOLVE_IN_ROOT},
     opener::{Job, Opener},
     status,
+    surroundings::calls::{access_entry, access_machine, link_machine},
 };
 use crate::{
     lab::Lab,
@@ -31,6 +32,8 @@ use zerocopy::IntoBytes;
 
 /// The mode of our nodes: their owner's alone, who is whoever runs the lab.
 const NODE_MODE: u32 = libc::S_IFCHR | 0o600;
+/// What a stat says that our nodes are on: what devtmpfs commonly is.
+const NODE_DEVICE: (u32, u32) = (0, 5);
 /// `STATX_BASIC_STATS` of `linux/stat.h`.
 const STATX_BASIC: u32 = 0x7ff;
 
@@ -50,17 +53,25 @@ pub(super) struct Supervisor {
 const AT_FLAGS: u64 =
     (libc::AT_SYMLINK_NOFOLLOW | libc::AT_EACCESS | libc::AT_NO_AUTOMOUNT | libc::AT_EMPTY_PATH | 0x6000) as u64;
 
-/// What a stat shows of something of ours, where the two calls for it agree.
-struct Shown {
-    inode: u64,
-    mode: u32,
-    size: u64,
-    major: u32,
-    minor: u32,
+/// What a stat shows of something, as both calls for it have it.
+pub(super) struct Shown {
+    pub(super) inode: u64,
+    pub(super) mode: u32,
+    pub(super) size: u64,
+    pub(super) blocks: u64,
+    /// Major and minor number of a device node.
+    pub(super) number: (u32, u32),
+    pub(super) links: u32,
+    /// User and group.
+    pub(super) owner: (u32, u32),
+    /// What it is on: major and minor.
+    pub(super) device: (u32, u32),
+    /// Seconds and nanoseconds of the last access, modification and change.
+    pub(super) changed: [(i64, u32); 3],
 }
 
 /// What becomes of a call.
-enum Verdict {
+pub(super) enum Verdict {
     /// The kernel carries it out.
     Proceed,
     /// It gets this.
@@ -117,18 +128,23 @@ impl Supervisor {
             libc::SYS_creat => self.open(call, here(true), a[0], libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC),
             libc::SYS_openat => self.open(call, at(a[0], true), a[1], a[2] as i32),
             libc::SYS_openat2 => self.openat2(call),
-            libc::SYS_stat => self.stat(call, &self.names.resolve(here(true), a[0]), a[1]),
-            libc::SYS_lstat => self.stat(call, &self.names.resolve(here(false), a[0]), a[1]),
-            libc::SYS_fstat => self.stat(call, &self.names.descriptor(call.pid, a[0] as i32), a[1]),
-            libc::SYS_newfstatat => self.stat(call, &self.target(call, a[0], a[1], a[3], follow(a[3])), a[2]),
-            libc::SYS_statx => self.statx(call, &self.target(call, a[0], a[1], a[2], follow(a[2])), a[4]),
-            libc::SYS_access => access(&self.names.resolve(here(true), a[0]), a[1] as i32),
-            libc::SYS_faccessat => access(&self.names.resolve(at(a[0], true), a[1]), a[2] as i32),
-            libc::SYS_faccessat2 => access(&self.target(call, a[0], a[1], a[3], follow(a[3])), a[2] as i32),
+            libc::SYS_stat => self.stat(call, &self.names.resolve(here(true), a[0]), true, a[1]),
+            libc::SYS_lstat => self.stat(call, &self.names.resolve(here(false), a[0]), false, a[1]),
+            libc::SYS_fstat => self.stat(call, &self.names.descriptor(call.pid, a[0] as i32), true, a[1]),
+            libc::SYS_newfstatat => {
+                self.stat(call, &self.target(call, a[0], a[1], a[3], follow(a[3])), follow(a[3]), a[2])
+            }
+            libc::SYS_statx => self.statx(call, &self.target(call, a[0], a[1], a[2], follow(a[2])), follow(a[2]), a[4]),
+            libc::SYS_access => access(call, &self.names.resolve(here(true), a[0]), a[1] as i32),
+            libc::SYS_faccessat => access(call, &self.names.resolve(at(a[0], true), a[1]), a[2] as i32),
+            libc::SYS_faccessat2 => access(call, &self.target(call, a[0], a[1], a[3], follow(a[3])), a[2] as i32),
             libc::SYS_readlink => self.readlink(call, libc::AT_FDCWD as u64, a[0], a[1], a[2]),
             libc::SYS_readlinkat => self.readlink(call, a[0], a[1], a[2], a[3]),
             libc::SYS_getxattr | libc::SYS_lgetxattr => {
-                attribute(&self.names.resolve(here(call.number == libc::SYS_getxattr), a[0]), Err(Errno::OPNOTSUPP))
+                let target = self.names.resolve(here(call.number == libc::SYS_getxattr), a[0]);
+                // Those of sysfs can be had in principle (`simple_xattr_get`); there are none.
+                let none = if matches!(target, Target::Entry(_)) { Errno::NODATA } else { Errno::OPNOTSUPP };
+                attribute(&target, Err(none))
             }
             libc::SYS_listxattr | libc::SYS_llistxattr => {
                 attribute(&self.names.resolve(here(call.number == libc::SYS_listxattr), a[0]), Ok(0))
@@ -138,14 +154,25 @@ impl Supervisor {
                 Target::Descriptor(_, device) if device.as_deref().is_none_or(is_strict_zombie) => {
                     Verdict::Answer(Err(Errno::NODEV))
                 }
+                Target::Held(entry) if entry.is_gone() && !entry.is_directory() => Verdict::Answer(Err(Errno::NODEV)),
                 _ => Verdict::Proceed,
             },
             // Of no length: EINVAL, whatever the file.
             libc::SYS_mmap if a[1] != 0 => match self.names.descriptor(call.pid, a[4] as i32) {
                 // What Linux says of a device without an mmap operation.
-                Target::Descriptor(..) => Verdict::Answer(Err(Errno::NODEV)),
+                Target::Descriptor(..) | Target::Held(_) => Verdict::Answer(Err(Errno::NODEV)),
                 _ => Verdict::Proceed,
             },
+            libc::SYS_getdents64 | libc::SYS_getdents => self.list(call),
+            libc::SYS_statfs => match self.names.resolve(here(true), a[0]) {
+                Target::Entry(entry) => self.statfs(call, &entry, a[1]),
+                _ => Verdict::Proceed,
+            },
+            libc::SYS_fstatfs => match self.names.descriptor(call.pid, a[0] as i32) {
+                Target::Held(entry) => self.statfs(call, &entry, a[1]),
+                _ => Verdict::Proceed,
+            },
+            libc::SYS_getcwd => self.getcwd(call),
             _ => Verdict::Proceed,
         }
     }
@@ -174,7 +201,9 @@ impl Supervisor {
         let in_root = how.resolve & RESOLVE_IN_ROOT != 0;
         let inside = path.iter().position(|byte| !in_root || *byte != b'/').map_or(&[][..], |first| &path[first..]);
         let target = self.names.resolve_bytes(start, inside);
-        if matches!(target, Target::Device(_) | Target::Gone(_) | Target::Status) && how.forbids(inside) {
+        if matches!(target, Target::Device(_) | Target::Gone(_) | Target::Status | Target::Entry(_))
+            && how.forbids(inside)
+        {
             return Verdict::Answer(Err(Errno::XDEV));
         }
         self.open_target(call, target, how.flags as i32)
@@ -196,13 +225,15 @@ impl Supervisor {
                 self.lab.answered(number, Answered::Errno(Errno::NOENT.raw_os_error()));
                 Verdict::Answer(Err(Errno::NOENT))
             }
-            Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
             Target::Status => match status::open(&self.lab, &self.listener, call.id, flags) {
                 Ok(()) => Verdict::Answered,
                 Err(errno) => Verdict::Answer(Err(errno)),
             },
+            Target::Entry(entry) => self.open_entry(call, &entry, flags),
+            Target::Machine(path) => self.open_machine(call, &path, flags),
+            Target::Failed(errno) => Verdict::Answer(Err(errno)),
             // By /proc/self/fd/N the kernel opens the inode again, and asks us there.
-            Target::Device(_) | Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
+            Target::Device(_) | Target::Descriptor(..) | Target::Held(_) | Target::NotOurs => Verdict::Proceed,
         }
     }
 
@@ -217,11 +248,14 @@ impl Supervisor {
         if flags & libc::O_DIRECT != 0 && flags & libc::O_PATH == 0 {
             return Err(Errno::INVAL);
         }
-        let kept = libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND | libc::O_PATH;
+        // Linux passes no descriptor on that was opened with O_PATH: one that can do nothing stands for it.
+        let by_path = flags & libc::O_PATH != 0;
+        let kept = if by_path { 0 } else { libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND };
         let kept = OFlags::from_bits_retain((flags & kept) as u32);
-        let name = self.files.announce(device, call.pid);
+        let name = self.files.announce(device, call.pid, by_path);
         let close_on_exec = flags & libc::O_CLOEXEC != 0;
-        let opened = self.opener.open(Job { id: call.id, name: name.clone(), flags: kept, close_on_exec });
+        let opened =
+            self.opener.open(Job { id: call.id, name: name.clone(), flags: kept, close_on_exec, lasting: false });
         // What could not be opened, or not be unlinked, leaves no name behind.
         self.files.withdraw(&name);
         opened.map(|()| Verdict::Answered)
@@ -235,8 +269,7 @@ impl Supervisor {
             _ => (call.arguments[0] as i32, call.arguments[1]),
         };
         match self.names.resolve(Start { pid: call.pid, directory, follow: true }, path) {
-            Target::NotOurs | Target::Descriptor(..) | Target::Status => Verdict::Proceed,
-            Target::Device(_) | Target::Gone(_) | Target::NotADirectory => {
+            Target::Device(_) | Target::Gone(_) => {
                 if !self.told_32.swap(true, Ordering::Relaxed) {
                     eprintln!(
                         "outlive: a 32-bit program (pid {}) opened a device: only 64-bit ones are carried",
@@ -245,76 +278,94 @@ impl Supervisor {
                 }
                 Verdict::Answer(Err(Errno::NXIO))
             }
+            _ => Verdict::Proceed,
         }
     }
 
-    fn stat(&self, call: &Notification, target: &Target, address: u64) -> Verdict {
-        let shown = match self.shown(target) {
+    fn stat(&self, call: &Notification, target: &Target, follow: bool, address: u64) -> Verdict {
+        let shown = match self.shown(call.pid, target, follow) {
             Ok(shown) => shown,
             Err(verdict) => return verdict,
         };
-        let (seconds, nanoseconds) = self.start_time();
+        let [(accessed, a), (modified, m), (changed, c)] = shown.changed;
         let stat = Stat {
-            dev: rustix::fs::makedev(0, 5),
+            dev: rustix::fs::makedev(shown.device.0, shown.device.1),
             ino: shown.inode,
-            nlink: 1,
+            nlink: shown.links.into(),
             mode: shown.mode,
             size: shown.size as i64,
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
-            rdev: rustix::fs::makedev(shown.major, shown.minor),
+            uid: shown.owner.0,
+            gid: shown.owner.1,
+            rdev: rustix::fs::makedev(shown.number.0, shown.number.1),
             block_size: 4096,
-            times: [seconds, nanoseconds.into(), seconds, nanoseconds.into(), seconds, nanoseconds.into()],
+            blocks: shown.blocks as i64,
+            times: [accessed, a.into(), modified, m.into(), changed, c.into()],
             ..Stat::default()
         };
         self.give(call, address, stat.as_bytes())
     }
 
-    fn statx(&self, call: &Notification, target: &Target, address: u64) -> Verdict {
-        let shown = match self.shown(target) {
+    fn statx(&self, call: &Notification, target: &Target, follow: bool, address: u64) -> Verdict {
+        let shown = match self.shown(call.pid, target, follow) {
             Ok(shown) => shown,
             Err(verdict) => return verdict,
         };
-        let (seconds, nanoseconds) = self.start_time();
-        let time = StatxTime { seconds, nanoseconds, reserved: 0 };
+        let time = |(seconds, nanoseconds)| StatxTime { seconds, nanoseconds, reserved: 0 };
+        let [accessed, modified, changed] = shown.changed.map(time);
         let statx = Statx {
             mask: STATX_BASIC,
             block_size: 4096,
-            nlink: 1,
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
+            nlink: shown.links,
+            uid: shown.owner.0,
+            gid: shown.owner.1,
             mode: shown.mode as u16,
             size: shown.size,
             ino: shown.inode,
             // Access, birth (not in the mask), change, modification.
-            times: [time, StatxTime::default(), time, time],
-            rdev_major: shown.major,
-            rdev_minor: shown.minor,
-            dev_minor: 5,
+            times: [accessed, StatxTime::default(), changed, modified],
+            blocks: shown.blocks,
+            rdev_major: shown.number.0,
+            rdev_minor: shown.number.1,
+            dev_major: shown.device.0,
+            dev_minor: shown.device.1,
             ..Statx::default()
         };
         self.give(call, address, statx.as_bytes())
     }
 
     /// What a stat of the target shows that is its own, or the answer where it is nothing of ours.
-    fn shown(&self, target: &Target) -> Result<Shown, Verdict> {
+    fn shown(&self, pid: u32, target: &Target, follow: bool) -> Result<Shown, Verdict> {
         let (device, name) = match target {
             Target::Device(device) => (Some(device), device.node().name.as_str()),
             Target::Descriptor(name, device) => (device.as_ref(), name.as_str()),
             Target::Status => (None, status::NAME),
+            Target::Entry(entry) | Target::Held(entry) => return Ok(self.shown_entry(entry)),
+            Target::Machine(path) => {
+                return self.shown_machine(pid, path, follow).map_err(|errno| Verdict::Answer(Err(errno)));
+            }
             Target::Gone(_) => return Err(Verdict::Answer(Err(Errno::NOENT))),
-            Target::NotADirectory => return Err(Verdict::Answer(Err(Errno::NOTDIR))),
+            Target::Failed(errno) => return Err(Verdict::Answer(Err(*errno))),
             Target::NotOurs => return Err(Verdict::Proceed),
         };
         let (mode, size) = match target {
             Target::Status => (status::MODE, status::content(&self.lab).len() as u64),
             _ => (NODE_MODE, 0),
         };
-        let (major, minor) = device.map_or((0, 0), |device| (device.node().major, device.node().minor));
-        Ok(Shown { inode: inode_number(name), mode, size, major, minor })
+        let owner = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        Ok(Shown {
+            inode: inode_number(name),
+            mode,
+            size,
+            blocks: 0,
+            number: device.map_or((0, 0), |device| (device.node().major, device.node().minor)),
+            links: 1,
+            owner,
+            device: NODE_DEVICE,
+            changed: [self.start_time(); 3],
+        })
     }
 
-    fn start_time(&self) -> (i64, u32) {
+    pub(super) fn start_time(&self) -> (i64, u32) {
         let since = self.started.duration_since(UNIX_EPOCH).unwrap_or_default();
         (since.as_secs() as i64, since.subsec_nanos())
     }
@@ -323,26 +374,28 @@ impl Supervisor {
         // Not followed: what the link itself says. Our descriptors' links in /proc would name an inode of our mount.
         let start = Start { pid: call.pid, directory: directory as i32, follow: true };
         match self.names.resolve_link(start, path) {
-            Target::Descriptor(name, _) => {
-                if (size as i32) <= 0 {
-                    return Verdict::Answer(Err(Errno::INVAL));
-                }
-                let path = format!("/dev/{name}");
-                let given = &path.as_bytes()[..path.len().min(size as usize)];
-                match self.give(call, buffer, given) {
-                    Verdict::Answer(Ok(_)) => Verdict::Answer(Ok(given.len() as i64)),
-                    other => other,
-                }
+            Target::Descriptor(name, _) => self.give_link(call, buffer, size, format!("/dev/{name}").as_bytes()),
+            Target::Held(entry) => {
+                let path = if entry.is_gone() { format!("{} (deleted)", entry.path) } else { entry.path.clone() };
+                self.give_link(call, buffer, size, path.as_bytes())
             }
+            Target::Entry(entry) => match entry.link_text() {
+                Some(text) => self.give_link(call, buffer, size, text.as_bytes()),
+                None => Verdict::Answer(Err(Errno::INVAL)),
+            },
+            Target::Machine(path) => match link_machine(call.pid, &path) {
+                Ok(text) => self.give_link(call, buffer, size, &text),
+                Err(errno) => Verdict::Answer(Err(errno)),
+            },
             Target::Device(_) | Target::Status => Verdict::Answer(Err(Errno::INVAL)),
             Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
-            Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
+            Target::Failed(errno) => Verdict::Answer(Err(errno)),
             Target::NotOurs => Verdict::Proceed,
         }
     }
 
     /// Writes to the caller's memory, if it is still the caller's.
-    fn give(&self, call: &Notification, address: u64, bytes: &[u8]) -> Verdict {
+    pub(super) fn give(&self, call: &Notification, address: u64, bytes: &[u8]) -> Verdict {
         if !self.listener.is_valid(call.id) {
             return Verdict::Answer(Err(Errno::INTR));
         }
@@ -351,15 +404,17 @@ impl Supervisor {
 }
 
 /// access(2) of a node of ours: its owner may read and write it, and nobody may execute it.
-fn access(target: &Target, mode: i32) -> Verdict {
+fn access(call: &Notification, target: &Target, mode: i32) -> Verdict {
     match target {
         // EINVAL, whatever the path.
         _ if mode & !(libc::R_OK | libc::W_OK | libc::X_OK) != 0 => Verdict::Proceed,
         Target::Device(_) | Target::Descriptor(..) if mode & libc::X_OK != 0 => Verdict::Answer(Err(Errno::ACCESS)),
         Target::Status if mode & (libc::W_OK | libc::X_OK) != 0 => Verdict::Answer(Err(Errno::ACCESS)),
         Target::Device(_) | Target::Descriptor(..) | Target::Status => Verdict::Answer(Ok(0)),
+        Target::Entry(entry) | Target::Held(entry) => Verdict::Answer(access_entry(entry, mode)),
+        Target::Machine(path) => Verdict::Answer(access_machine(call.pid, path, mode)),
         Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
-        Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
+        Target::Failed(errno) => Verdict::Answer(Err(*errno)),
         Target::NotOurs => Verdict::Proceed,
     }
 }
@@ -367,10 +422,10 @@ fn access(target: &Target, mode: i32) -> Verdict {
 /// Extended attributes, which `ls -l` asks for: our nodes have none (xattr(7)).
 fn attribute(target: &Target, none: Result<i64, Errno>) -> Verdict {
     match target {
-        Target::Device(_) | Target::Status => Verdict::Answer(none),
+        Target::Device(_) | Target::Status | Target::Entry(_) | Target::Machine(_) => Verdict::Answer(none),
         Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
-        Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
-        Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
+        Target::Failed(errno) => Verdict::Answer(Err(*errno)),
+        Target::Descriptor(..) | Target::Held(_) | Target::NotOurs => Verdict::Proceed,
     }
 }
 
@@ -380,6 +435,6 @@ fn is_strict_zombie(device: &dyn Plugged) -> bool {
 }
 
 /// An inode number that stays the same for a name: FNV-1a, 64 bits.
-fn inode_number(name: &str) -> u64 {
+pub(super) fn inode_number(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
