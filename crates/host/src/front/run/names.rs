@@ -242,7 +242,8 @@ impl Names {
             None => (PathBuf::from("/"), absolute(start, path)?),
         };
         let root = PathBuf::from(root_of(start));
-        let walk = Walk { entries: self.lab.entries(), root, at, crossed: from.is_some(), follow: start.follow };
+        let (entries, crossed) = (self.lab.entries(), from.is_some());
+        let walk = Walk { entries, pid: start.pid, root, at, crossed, follow: start.follow };
         Some(match walk.to(&path) {
             Place::Plain => return None,
             Place::Entry(entry) => target_of(entry),
@@ -268,7 +269,7 @@ fn target_of(entry: Arc<Entry>) -> Target {
 }
 
 /// Whether a link of /proc may say that something is in the tree of our mount.
-fn is_in_tree(path: &Path) -> bool {
+pub(super) fn is_in_tree(path: &Path) -> bool {
     path.as_os_str().as_bytes().strip_prefix(b"/").is_some_and(|path| path.starts_with(TREE.as_bytes()))
 }
 

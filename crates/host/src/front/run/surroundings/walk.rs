@@ -1,7 +1,7 @@
 //! Walks a client's path part by part, through our entries and the machine's, as path_resolution(7) has it.
 
 use crate::{
-    front::run::names::MAX_LINKS,
+    front::run::names::{MAX_LINKS, is_in_tree},
     lab::entries::{Entries, Entry, Kind},
 };
 use rustix::{
@@ -38,7 +38,9 @@ pub(crate) enum Place {
 /// A walk under way.
 pub(crate) struct Walk<'a> {
     pub(crate) entries: &'a Entries,
-    /// The client's root, as a path of ours.
+    /// The client.
+    pub(crate) pid: u32,
+    /// Its root, as a path of ours.
     pub(crate) root: PathBuf,
     /// Where it is: a path from that root, without links.
     pub(crate) at: PathBuf,
@@ -118,13 +120,12 @@ impl Walk<'_> {
 
     /// To something that may be the machine's.
     fn step_outside(&mut self, child: PathBuf, last: bool) -> ControlFlow<Place, Option<PathBuf>> {
-        // What is there depends on who looks, and its links do not name what they lead to.
-        if child.starts_with("/proc") && !self.crossed {
-            return Break(Place::Plain);
+        if child == Path::new("/proc/self") || child == Path::new("/proc/thread-self") {
+            return Continue(Some(PathBuf::from(format!("/proc/{}", self.pid))));
         }
         match readlinkat(CWD, self.here(&child), Vec::new()) {
             Ok(_) if last && !self.follow => Break(if self.crossed { Place::Machine(child) } else { Place::Plain }),
-            Ok(target) => Continue(Some(OsString::from_vec(target.into_bytes()).into())),
+            Ok(target) => self.link(&child, OsString::from_vec(target.into_bytes()).into()),
             Err(Errno::INVAL) => {
                 self.at = child;
                 Continue(None)
@@ -133,6 +134,21 @@ impl Walk<'_> {
             Err(Errno::NOTDIR) => Break(Place::NotADirectory),
             Err(_) if last => Break(Place::Machine(child)),
             Err(_) => Break(Place::Missing),
+        }
+    }
+
+    /// Where a link of the machine's leads.
+    fn link(&self, link: &Path, target: PathBuf) -> ControlFlow<Place, Option<PathBuf>> {
+        if !link.starts_with("/proc") {
+            return Continue(Some(target));
+        }
+        // Those that stand for a file name it from our root, or as nothing that there is.
+        let named =
+            std::fs::read_link(&self.root).ok().and_then(|root| Some(target.strip_prefix(root).ok()?.to_owned()));
+        match named {
+            Some(path) if !is_in_tree(&target) => Continue(Some(Path::new("/").join(path))),
+            None if target.is_relative() && link.parent() == Some(Path::new("/proc")) => Continue(Some(target)),
+            _ => Break(Place::Plain),
         }
     }
 
