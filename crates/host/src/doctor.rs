@@ -5,8 +5,9 @@ use crate::{
     fuse::mount::{Way, mount_by},
     sys::{
         memory::ClientMemory,
-        process::{deadly_signal, fork, hear_of_children, kill, may_trace},
+        process::{deadly_signal, fork, hear_of_children, kill},
         seccomp,
+        tracee::may_trace,
     },
 };
 use outlive_classes::Memory;
@@ -168,11 +169,11 @@ fn deaths() -> Finding {
 
 fn tracing() -> Finding {
     let traced = with_child(|child| {
-        may_trace(child).map_err(|errno| {
+        may_trace(child.as_raw_nonzero().get() as u32).map_err(|errno| {
             format!("PTRACE_SEIZE of a child: {errno}; a profile forbids it, or we are traced ourselves")
         })
     });
-    Finding::new("ptrace", traced, "nothing yet: devices that are mapped will need it")
+    Finding::new("ptrace", traced, "devices that are mapped (uio): mmap of one says ENODEV")
 }
 
 fn cuse() -> Finding {

@@ -204,3 +204,49 @@ fn entries_come_and_go_with_the_device() {
         assert_eq!(live.exit_code(), 0);
     }
 }
+
+#[test]
+fn one_can_work_in_a_directory_of_ours() {
+    let lines = said(
+        "cd /sys/class/i2c-dev && ls && cd i2c-7 && pwd -P && cat name ../../name && readlink /proc/self/cwd && \
+                      cd -P ../../.. && pwd -P && cd -P .. && pwd -P && cd /dev && cd ../sys/bus/i2c && ls && \
+                      ! cd devices/i2c-7/name 2>/dev/null && ! cd /dev/i2c-7 2>/dev/null && pwd -P; \
+                      cd /; find /sys/class/i2c-dev/i2c-7/ -name dev -execdir cat {} +",
+    );
+    let expected = [
+        "i2c-7",
+        DEVICE,
+        "Outlive I2C adapter",
+        "Outlive I2C adapter",
+        DEVICE,
+        "/sys/devices/platform/outlive.7",
+        "/sys/devices/platform",
+        "devices",
+        "drivers",
+        "/sys/bus/i2c",
+        "89:7",
+    ];
+    assert_eq!(lines, expected);
+}
+
+/// Where the machine has an entry of the same name, ours is what is meant, also when it has gone (I26).
+#[test]
+fn ours_stands_in_front_of_the_machines() {
+    struct Node(&'static str);
+    impl Drop for Node {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(self.0);
+        }
+    }
+    let node = Node("/dev/i2c-97531");
+    std::fs::write(node.0, "the machine's").unwrap();
+    let script = "for i in 1 2; do ls -l /dev | grep -c '^c.* i2c-97531$'; ls -l /dev | grep -c '^-.* i2c-97531$'; \
+                  cat /dev/i2c-97531 2>/dev/null | head -c 20; echo looked; read x; done";
+    let mut live = Run::with(&["i2c:24c02@0x50,bus=97531"]).start(["sh", "-c", script]);
+    assert_eq!([live.line("1"), live.line("0"), live.line("looked")], ["1", "0", "looked"]);
+    assert_eq!(live.command(&["unplug", "i2c-97531"]).0, 0);
+    live.say("\n");
+    assert_eq!([live.line("0"), live.line("0"), live.line("looked")], ["0", "0", "looked"]);
+    live.say("\n");
+    live.exit_code();
+}

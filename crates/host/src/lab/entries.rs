@@ -6,6 +6,7 @@ use outlive_classes::{
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    ffi::OsStr,
     fmt,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
 };
@@ -83,6 +84,8 @@ struct Tree {
     children: HashMap<String, BTreeMap<String, Arc<Entry>>>,
     /// The names by which a path may come to an entry from a directory of the machine's.
     gates: HashSet<String>,
+    /// The names of all entries that there ever were.
+    names: HashSet<String>,
 }
 
 impl Entries {
@@ -151,6 +154,16 @@ impl Entries {
         let mut parts = path.split(|byte| *byte == b'/');
         parts.any(|part| std::str::from_utf8(part).is_ok_and(|part| tree.gates.contains(part)))
     }
+    /// Whether an entry has, or had, that name.
+    pub(crate) fn have_name(&self, name: &OsStr) -> bool {
+        name.to_str().is_some_and(|name| self.read().names.contains(name))
+    }
+
+    /// An attribute that is nobody's.
+    #[cfg(test)]
+    pub(crate) fn put_attribute(&self, path: &str) {
+        self.write().insert(path, Kind::Attribute(Arc::new(|| Ok(b"text".to_vec()))), 1, None);
+    }
 }
 
 impl Tree {
@@ -194,6 +207,7 @@ impl Tree {
     fn put(&mut self, mut entry: Entry) {
         let (parent, name) = split(&entry.path);
         let (parent, name) = (parent.to_owned(), name.to_owned());
+        self.names.insert(name.clone());
         let siblings = self.children.entry(parent).or_default();
         let last = siblings.values().map(|sibling| sibling.place).max();
         entry.place = siblings.get(&name).map_or_else(|| last.map_or(0, |last| last + 1), |former| former.place);
@@ -306,6 +320,18 @@ mod tests {
         let new = lab.entries().find(path).unwrap();
         assert!(!new.is_gone() && new.inode != old.inode);
         assert!(attribute.is_gone(), "the old one stays dead");
+    }
+
+    /// What no class asks for yet: a file of /proc.
+    #[test]
+    fn files_of_proc_are_entries_like_others() {
+        let entries = Entries::default();
+        entries.put_attribute("/proc/bus/outlive/7");
+        entries.put_attribute("/proc/outlive");
+        assert!(entries.adds_to("/proc") && entries.adds_to("/proc/bus") && !entries.adds_to(""));
+        assert!(entries.find("/proc/bus/outlive").unwrap().is_directory());
+        assert!(entries.concern(b"/proc/outlive") && entries.concern(b"/proc/bus/outlive/7"));
+        assert!(!entries.concern(b"/proc/self/status"));
     }
 
     #[test]

@@ -5,3 +5,4 @@ pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod seccomp;
 pub(crate) mod table;
+pub(crate) mod tracee;

@@ -202,19 +202,3 @@ pub(crate) fn deadly_signal(pidfd: &OwnedFd) -> Option<i32> {
     let signal = info.exit_code & 0x7f;
     (result == 0 && info.mask & EXIT != 0 && signal != 0).then_some(signal)
 }
-
-/// Whether a process may be traced: PTRACE_SEIZE (ptrace(2)), undone at once.
-pub(crate) fn may_trace(pid: Pid) -> io::Result<()> {
-    let pid = pid.as_raw_nonzero().get();
-    let none = std::ptr::null_mut::<libc::c_void>();
-    // SAFETY: SEIZE and DETACH take no memory of ours. DETACH needs a stopped tracee, so the tracee is stopped first.
-    unsafe {
-        if libc::ptrace(libc::PTRACE_SEIZE, pid, none, none) == -1 {
-            return Err(last_error());
-        }
-        libc::ptrace(libc::PTRACE_INTERRUPT, pid, none, none);
-        libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL);
-        libc::ptrace(libc::PTRACE_DETACH, pid, none, none);
-    }
-    Ok(())
-}

@@ -153,6 +153,17 @@ impl Listener {
         Ok(())
     }
 
+    /// Puts a descriptor into the caller's table at the lowest free number, closed on exec, and gives that number. The
+    /// caller goes on waiting.
+    ///
+    /// # Errors
+    /// As [`answer_with_descriptor`](Listener::answer_with_descriptor).
+    pub(crate) fn lend_descriptor(&self, id: u64, fd: BorrowedFd<'_>) -> io::Result<i32> {
+        let (srcfd, newfd_flags) = (fd.as_raw_fd() as u32, libc::O_CLOEXEC as u32);
+        let mut request = libc::seccomp_notif_addfd { id, flags: 0, srcfd, newfd: 0, newfd_flags };
+        self.request(libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw mut request)
+    }
+
     fn send(&self, id: u64, val: i64, error: i32, flags: u32) -> io::Result<()> {
         let mut response = libc::seccomp_notif_resp { id, val, error, flags };
         self.request(libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut response).map(drop)

@@ -17,7 +17,7 @@ pub(super) const OPENS_32: [u32; 4] = [5, 8, 295, 437]; // open, creat, openat, 
 pub(super) const MMAP: u32 = libc::SYS_mmap as u32;
 
 /// Every 64-bit call that we look at, besides mmap.
-pub(super) const WATCHED: [u32; 23] = [
+pub(super) const WATCHED: [u32; 24] = [
     libc::SYS_open as u32,
     libc::SYS_openat as u32,
     libc::SYS_openat2 as u32,
@@ -41,6 +41,7 @@ pub(super) const WATCHED: [u32; 23] = [
     libc::SYS_statfs as u32,
     libc::SYS_fstatfs as u32,
     libc::SYS_getcwd as u32,
+    libc::SYS_chdir as u32,
 ];
 
 /// `struct stat` of `asm/stat.h`.

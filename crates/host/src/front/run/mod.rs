@@ -14,6 +14,7 @@ mod holders;
 mod names;
 mod open_how;
 mod opener;
+mod stat;
 mod status;
 mod supervisor;
 mod surroundings;

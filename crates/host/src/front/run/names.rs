@@ -123,6 +123,9 @@ impl Names {
             };
         }
         let path = PathBuf::from(OsStr::from_bytes(&path));
+        if path.file_name() == Some(OsStr::new("cwd")) {
+            return self.working_directory_named(start, &path).map_or(Target::NotOurs, Target::Held);
+        }
         let descriptor = path.file_name().is_some_and(is_number);
         self.resolve_path(Start { follow: descriptor, ..start }, path)
     }
@@ -163,6 +166,19 @@ impl Names {
         let wanted = StatxFlags::INO | StatxFlags::MNT_ID;
         let found = statx(CWD, path.as_str(), AtFlags::STATX_DONT_SYNC, wanted).ok()?;
         (found.stx_mnt_id == self.mount).then(|| self.files.inodes.entry_of(found.stx_ino)).flatten()
+    }
+
+    /// The same of the process that `/proc/PID/cwd` is of.
+    fn working_directory_named(&self, start: Start, path: &Path) -> Option<Arc<Entry>> {
+        if !self.files.inodes.has_given() {
+            return None;
+        }
+        let full = lexical(&absolute(start, path)?);
+        let process = full.to_str()?.strip_prefix("/proc/")?.strip_suffix("/cwd")?;
+        match process {
+            "self" | "thread-self" => self.working_directory(start.pid),
+            process => self.working_directory(process.parse().ok()?),
+        }
     }
 
     /// The directory of ours in which a relative path starts.
@@ -220,11 +236,12 @@ impl Names {
                     return if start.follow { self.descriptor_at(&process, number) } else { Target::NotOurs };
                 }
             }
-            // One part, not to be followed: no link is on the way.
-            if !start.follow && path.parent() == Some(Path::new("")) {
+            // By a link in its middle it leads to us only if it ends in a name of ours. One part has no middle.
+            let may_be_ours = self.lab.entries().have_name(last) && path.parent() != Some(Path::new(""));
+            if !start.follow && !may_be_ours {
                 return Target::NotOurs;
             }
-            match link_of(start, &path) {
+            match link_of(start, &path, may_be_ours) {
                 Link::To(_) if !start.follow => return Target::NotOurs,
                 Link::To(target) if target.is_absolute() => path = target,
                 Link::To(target) => path = path.parent().map(|parent| parent.join(&target)).unwrap_or(target),
@@ -369,7 +386,12 @@ enum Link {
     Nothing,
 }
 
-fn link_of(start: Start, path: &Path) -> Link {
+fn is_there(path: &Path) -> bool {
+    statx(CWD, path, AtFlags::STATX_DONT_SYNC, StatxFlags::TYPE).is_ok()
+}
+
+/// `look`: whether it is to be told if there is not even the directory.
+fn link_of(start: Start, path: &Path, look: bool) -> Link {
     let Some(full) = absolute(start, path) else { return Link::No };
     // Those of /proc that lead to descriptors do not name what they lead to.
     if full.starts_with("/proc") {
@@ -379,12 +401,7 @@ fn link_of(start: Start, path: &Path) -> Link {
     let here = |path: &Path| Path::new(&root).join(path.strip_prefix("/").unwrap_or(path));
     match readlinkat(CWD, here(&full), Vec::new()) {
         Ok(target) => Link::To(PathBuf::from(std::ffi::OsString::from_vec(target.into_bytes()))),
-        Err(Errno::NOENT) => {
-            match full.parent().map(|parent| statx(CWD, here(parent), AtFlags::STATX_DONT_SYNC, StatxFlags::TYPE)) {
-                Some(Err(Errno::NOENT)) => Link::Nothing,
-                _ => Link::No,
-            }
-        }
+        Err(Errno::NOENT) if look && !full.parent().is_some_and(|parent| is_there(&here(parent))) => Link::Nothing,
         Err(_) => Link::No,
     }
 }

@@ -32,11 +32,13 @@ pub(super) struct Job {
     pub(super) close_on_exec: bool,
     /// The name stays; else it is for this once.
     pub(super) lasting: bool,
+    /// The caller is to wait on, with the descriptor, which is closed on exec.
+    pub(super) lent: bool,
 }
 
 struct Errand {
     job: Job,
-    done: mpsc::SyncSender<Result<(), Errno>>,
+    done: mpsc::SyncSender<Result<i32, Errno>>,
 }
 
 impl Descriptorless for Errand {}
@@ -49,11 +51,12 @@ impl Opener {
         Ok(Opener { jobs })
     }
 
-    /// Carries out an open; `Ok`: the caller has its descriptor, or does not wait any more.
+    /// Carries out an open; `Ok`: the caller has its descriptor, whose number is given if it is lent, or does not wait any
+    /// more.
     ///
     /// # Errors
     /// What the caller is to be told, and has not been.
-    pub(super) fn open(&self, job: Job) -> Result<(), Errno> {
+    pub(super) fn open(&self, job: Job) -> Result<i32, Errno> {
         let (done, result) = mpsc::sync_channel(1);
         self.jobs.send(Errand { job, done }).map_err(|_| Errno::IO)?;
         result.recv().unwrap_or(Err(Errno::IO))
@@ -67,16 +70,20 @@ fn work([root, listener]: [OwnedFd; 2], todo: mpsc::Receiver<Errand>) {
     }
 }
 
-fn carry_out(root: &OwnedFd, listener: &Listener, job: &Job) -> Result<(), Errno> {
+fn carry_out(root: &OwnedFd, listener: &Listener, job: &Job) -> Result<i32, Errno> {
     let opened = openat(root, job.name.as_str(), job.flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty());
     if !job.lasting {
         // From here on the inode lives by its users alone: the kernel forgets the name of one that could not be opened,
         // too.
         let _ = unlinkat(root, job.name.as_str(), AtFlags::empty());
     }
-    match listener.answer_with_descriptor(job.id, opened?.as_fd(), job.close_on_exec) {
+    let opened = opened?;
+    if job.lent {
+        return listener.lend_descriptor(job.id, opened.as_fd());
+    }
+    match listener.answer_with_descriptor(job.id, opened.as_fd(), job.close_on_exec) {
         // The caller does not wait any more.
-        Err(Errno::NOENT) | Ok(()) => Ok(()),
+        Err(Errno::NOENT) | Ok(()) => Ok(0),
         // Its table is full, most likely.
         Err(errno) => Err(errno),
     }

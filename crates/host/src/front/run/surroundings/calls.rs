@@ -4,7 +4,8 @@ use super::{mode, size};
 use crate::{
     front::run::{
         opener::Job,
-        supervisor::{Shown, Supervisor, Verdict},
+        stat::Shown,
+        supervisor::{Supervisor, Verdict},
     },
     lab::entries::{Entry, Kind},
     sys::seccomp::Notification,
@@ -72,9 +73,10 @@ impl Supervisor {
             false => (inodes.announce(entry, by_path), OFlags::empty(), false),
         };
         let kept = kept | OFlags::from_bits_retain((flags & libc::O_NONBLOCK) as u32);
-        let opened = self.opener.open(Job { id: call.id, name: name.clone(), flags: kept, close_on_exec, lasting });
+        let opened =
+            self.opener.open(Job { id: call.id, name: name.clone(), flags: kept, close_on_exec, lasting, lent: false });
         inodes.withdraw(&name);
-        opened
+        opened.map(drop)
     }
 
     /// Opens a file of the machine's for a client whose way there led through ours.
@@ -189,7 +191,7 @@ pub(in crate::front::run) fn link_machine(pid: u32, path: &Path) -> Result<Vec<u
 }
 
 /// A path below the client's root, as one of ours.
-fn here(pid: u32, path: &Path) -> PathBuf {
+pub(super) fn here(pid: u32, path: &Path) -> PathBuf {
     Path::new(&format!("/proc/{pid}/root")).join(path.strip_prefix("/").unwrap_or(path))
 }
 
@@ -197,7 +199,7 @@ fn here(pid: u32, path: &Path) -> PathBuf {
 ///
 /// # Errors
 /// EACCES if it is somebody else, or has other rights.
-fn may_what_we_may(pid: u32) -> Result<(), Errno> {
+pub(super) fn may_what_we_may(pid: u32) -> Result<(), Errno> {
     let rights = |process: String| {
         let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
         let is_one = |line: &&str| ["Uid:", "Gid:", "Groups:", "CapEff:"].iter().any(|key| line.starts_with(key));

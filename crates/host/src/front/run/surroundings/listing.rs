@@ -156,7 +156,8 @@ fn fill_ours(
 ) -> Result<(Vec<u8>, u64), Errno> {
     let mut sorted: Vec<_> = ours
         .iter()
-        .filter(|entry| !entry.is_gone() && !(entry.is_directory() && has(directory, entry.name())))
+        .filter(|entry| !entry.is_gone())
+        .filter(|entry| !entry.is_directory() || !has(directory, entry.name()))
         .filter(|entry| (place..COUNT).contains(&entry.place))
         .collect();
     sorted.sort_by_key(|entry| entry.place);
@@ -207,5 +208,56 @@ fn encode(bytes: &mut Vec<u8>, listed: &Listed<'_>, old: bool) {
     bytes.resize(start + length, 0);
     if old && let Some(last) = bytes.last_mut() {
         *last = listed.kind;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, Mode, OFlags, openat};
+
+    /// The names that are listed with so much room, and how many calls it took.
+    fn names(path: &str, entries: &Entries, room: usize) -> (Vec<String>, usize) {
+        let directory = openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        let (mut names, mut calls) = (Vec::new(), 0);
+        loop {
+            let (_, bytes) = fill(&directory, entries, path, room, false).unwrap().unwrap();
+            if bytes.is_empty() {
+                return (names, calls);
+            }
+            calls += 1;
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                let length = usize::from(u16::from_ne_bytes([rest[16], rest[17]]));
+                let name = rest[HEADER..length].split(|byte| *byte == 0).next().unwrap();
+                names.push(String::from_utf8(name.to_vec()).unwrap());
+                rest = &rest[length..];
+            }
+        }
+    }
+
+    /// procfs, sysfs, and whatever a temporary directory is on: each keeps positions in a way of its own.
+    #[test]
+    fn a_listing_ends_with_ours_on_every_file_system() {
+        let folder = tempfile::tempdir().unwrap();
+        (0..50).for_each(|n| drop(std::fs::write(folder.path().join(format!("file-{n}")), "")));
+        std::fs::write(folder.path().join("outlive-1"), "the machine's own").unwrap();
+        for path in ["/proc/sys", "/proc/sys/kernel", "/proc/bus", "/sys/class", folder.path().to_str().unwrap()] {
+            let entries = Entries::default();
+            for n in 0..30 {
+                entries.put_attribute(&format!("{path}/outlive-{n}"));
+            }
+            let machines = std::fs::read_dir(path).unwrap().count() + 2;
+            let here = usize::from(path.starts_with(folder.path().to_str().unwrap()));
+            for room in [4096, 280] {
+                let (all, calls) = names(path, &entries, room);
+                let mut each = all.clone();
+                each.sort();
+                each.dedup();
+                assert_eq!((all.len(), each.len()), (machines + 30 - here, machines + 30 - here), "{path}: {all:?}");
+                assert!(all.ends_with(&["outlive-29".to_owned()]), "{path}: {all:?}");
+                assert!(calls > 1 || room > 280, "{path}: {calls} calls");
+            }
+        }
     }
 }

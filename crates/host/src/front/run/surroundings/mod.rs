@@ -2,10 +2,11 @@
 //!
 //! A path of a client is walked here where it may lead to an entry of ours (`walk`): through our links and the machine's,
 //! as the kernel would if the entries were its own. What it finds is answered by the supervisor (`calls`) and opened on our
-//! mount (`inodes`, `open`). Directories that are the machine's as well stay the machine's; only a listing of them is
+//! mount (`inodes`, `open`; for chdir, `chdir`). Directories that are the machine's as well stay the machine's; only a listing of them is
 //! carried out here, which adds ours and leaves out what ours stands in front of (`listing`).
 
 pub(super) mod calls;
+mod chdir;
 pub(super) mod inodes;
 pub(super) mod listing;
 mod open;
@@ -29,7 +30,7 @@ fn mode(entry: &Entry) -> u32 {
 /// The inode number that is shown of an entry: of a node the one that its stat shows.
 fn inode(entry: &Entry) -> u64 {
     match entry.kind {
-        Kind::Node(_) => super::supervisor::inode_number(entry.name()),
+        Kind::Node(_) => super::stat::inode_number(entry.name()),
         _ => entry.inode,
     }
 }
