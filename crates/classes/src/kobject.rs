@@ -7,13 +7,39 @@ use crate::Node;
 /// The device of the machine's that all devices of a lab hang on, below `/sys`.
 pub const ROOT: &str = "/devices/platform/outlive.0";
 
+/// What a device is one of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Subsystem {
+    /// Devices that drivers are bound to, such as `i2c`.
+    Bus(&'static str),
+    /// Devices of one interface to programs, such as `i2c-dev`.
+    Class(&'static str),
+}
+
+impl Subsystem {
+    /// `i2c-dev`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Subsystem::Bus(name) | Subsystem::Class(name) => name,
+        }
+    }
+
+    /// Its directory: `/sys/class/i2c-dev`.
+    pub fn directory(self) -> String {
+        match self {
+            Subsystem::Bus(name) => format!("/sys/bus/{name}"),
+            Subsystem::Class(name) => format!("/sys/class/{name}"),
+        }
+    }
+}
+
 /// A device in the device model (`struct device` of the kernel).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Kobject {
     /// Its path below `/sys`: `/devices/platform/outlive.0/i2c-7/i2c-dev/i2c-7`.
     pub devpath: String,
-    /// `i2c-dev`.
-    pub subsystem: &'static str,
+    /// Whose it is among devices.
+    pub subsystem: Subsystem,
     /// The kernel's driver that is bound to it.
     pub driver: Option<&'static str>,
     /// What its uevents say besides, as its bus has it: `MODALIAS`.
@@ -33,7 +59,39 @@ impl Kobject {
     pub fn udev_id(&self) -> String {
         match &self.node {
             Some(node) => format!("c{}:{}", node.major, node.minor),
-            None => format!("+{}:{}", self.subsystem, self.sysname()),
+            None => format!("+{}:{}", self.subsystem.name(), self.sysname()),
         }
+    }
+
+    /// Its directory: `/sys/devices/...`.
+    pub fn directory(&self) -> String {
+        format!("/sys{}", self.devpath)
+    }
+
+    /// The path of its attribute `name`.
+    pub fn attribute(&self, name: &str) -> String {
+        format!("/sys{}/{name}", self.devpath)
+    }
+
+    /// One of its [`properties`](Kobject::properties).
+    pub fn property(&self, key: &str) -> Option<&str> {
+        self.properties.iter().find(|(known, _)| *known == key).map(|(_, value)| value.as_str())
+    }
+
+    /// What its attribute `uevent` says (`dev_uevent` of `drivers/base/core.c`): its properties but for those that only
+    /// events have.
+    pub fn uevent(&self) -> String {
+        let node = self.node.iter().map(|it| format!("MAJOR={}\nMINOR={}\nDEVNAME={}\n", it.major, it.minor, it.name));
+        let driver = self.driver.iter().map(|driver| format!("DRIVER={driver}\n"));
+        let properties = self.properties.iter().map(|(key, value)| format!("{key}={value}\n"));
+        node.chain(driver).chain(properties).collect()
+    }
+
+    /// The directory of the device that one of a class is a view of: below it, in a directory named after the class
+    /// (`get_device_parent` of `drivers/base/core.c`).
+    pub fn parent(&self) -> Option<String> {
+        let Subsystem::Class(class) = self.subsystem else { return None };
+        let (above, _) = self.devpath.rsplit_once('/')?;
+        Some(format!("/sys{}", above.strip_suffix(class)?.strip_suffix('/')?))
     }
 }

@@ -16,6 +16,7 @@ pub mod kobject;
 mod landing;
 pub mod payload;
 pub mod plugged;
+pub mod surroundings;
 pub mod uio;
 
 pub use contract::{Contract, Fate, Terms, UnknownContract};
@@ -27,3 +28,4 @@ pub use kobject::Kobject;
 pub use payload::Payload;
 pub use plugged::{Hardware, Node, Plugged, StillBusy};
 pub use rustix::io::Errno;
+pub use surroundings::Surroundings;

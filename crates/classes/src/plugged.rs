@@ -1,6 +1,6 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
-use crate::{Contract, Errno, File, Kobject, OpenFlags, i2c, uio};
+use crate::{Contract, Errno, File, Kobject, OpenFlags, Surroundings, i2c, uio};
 use outlive::{Generation, Gone, IllegalTransition, Inside, Part, Policy, Reason, Refused, State, Status};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -53,6 +53,11 @@ pub trait Plugged: Send + Sync {
 
     /// What it is in the device model, parents first; the same all its life.
     fn kobjects(&self) -> Vec<Kobject>;
+
+    /// What it shows around its node, in /sys and /proc. The answer is one for this life: it is asked for once.
+    fn surroundings(&self) -> Surroundings {
+        Surroundings::of(&self.kobjects())
+    }
 
     /// How it answers for its zombies.
     fn contract(&self) -> Contract;

@@ -127,7 +127,7 @@ impl Rig for BadRig {
 
     fn open(&self) -> Result<Arc<dyn User>, Said> {
         let (user, rig) = (self.0.rig.open()?, self.0.clone());
-        Ok(Arc::new(BadUser { user, rig, interrupted: AtomicBool::new(false), calls: AtomicUsize::new(0) }))
+        Ok(Arc::new(BadUser { user, rig, interrupted: AtomicBool::new(false) }))
     }
 
     fn idle(&self, count: usize) -> Box<dyn Any + Send> {
@@ -240,7 +240,6 @@ struct BadUser {
     user: Arc<dyn User>,
     rig: Arc<Bad>,
     interrupted: AtomicBool,
-    calls: AtomicUsize,
 }
 
 impl BadUser {

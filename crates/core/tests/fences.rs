@@ -72,7 +72,7 @@ struct Canary {
 }
 
 struct Seen {
-    removals: usize,
+    removals: u64,
     uses: u64,
     in_use: u64,
     lost_wakes: u64,
@@ -101,15 +101,24 @@ impl SlowStores {
     }
 }
 
-/// One thread uses device after device while another removes each: until `limit` has passed, or the canary has seen a
-/// use after the removal.
+/// So many uses and removals at least prove something.
+const ENOUGH: u64 = 1000;
+
+/// One thread uses device after device while another removes each: until `limit` has passed and there were enough of both,
+/// or the canary has seen a use after the removal.
 fn race(limit: Duration) -> Seen {
     const BATCH: usize = 2000;
     const LOOKS: usize = 200;
     let (start, uses, in_use, lost_wakes) = (Instant::now(), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let mut removals = 0;
     let mut stores = SlowStores::new();
-    while start.elapsed() < limit && in_use.load(Ordering::Relaxed) + lost_wakes.load(Ordering::Relaxed) == 0 {
+    let patience = limit.max(Duration::from_secs(60));
+    let is_enough = |uses: u64, removals: u64| uses > ENOUGH && removals > ENOUGH;
+    let goes_on = |removals: u64| {
+        let elapsed = start.elapsed();
+        elapsed < limit || elapsed < patience && !is_enough(uses.load(Ordering::Relaxed), removals)
+    };
+    while goes_on(removals) && in_use.load(Ordering::Relaxed) + lost_wakes.load(Ordering::Relaxed) == 0 {
         let canaries: Vec<_> = (0..BATCH).map(|_| Canary::default()).collect();
         let gates: Vec<_> = canaries.iter().map(Gate::new).collect();
         let now = AtomicUsize::new(0);
@@ -143,7 +152,7 @@ fn race(limit: Duration) -> Seen {
                 now.store(index + 1, Ordering::Relaxed);
             }
         });
-        removals += BATCH;
+        removals += BATCH as u64;
     }
     let (uses, in_use, lost_wakes) = (uses.into_inner(), in_use.into_inner(), lost_wakes.into_inner());
     Seen { removals, uses, in_use, lost_wakes }
@@ -175,7 +184,7 @@ fn racing() {
     println!("{} uses, {} removals, {} uses after removal", seen.uses, seen.removals, seen.in_use);
     println!("{} wake-ups lost", seen.lost_wakes);
     assert_eq!(seen.in_use + seen.lost_wakes > 0, weak);
-    assert!(weak || (seen.removals > 1000 && seen.uses > 1000));
+    assert!(weak || (seen.removals > ENOUGH && seen.uses > ENOUGH));
 }
 
 /// I7
@@ -210,7 +219,7 @@ fn counting() {
     });
     let seen = race(Duration::from_secs(1));
     println!("{} uses, {} removals, {} uses after removal", seen.uses, seen.removals, seen.in_use);
-    assert!(seen.in_use + seen.lost_wakes == 0 && seen.removals > 1000 && seen.uses > 1000);
+    assert!(seen.in_use + seen.lost_wakes == 0 && seen.removals > ENOUGH && seen.uses > ENOUGH);
 }
 
 /// Where membarrier(2) is not to be had.

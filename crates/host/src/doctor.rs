@@ -1,7 +1,7 @@
 //! What this machine can do, and what is lost where it cannot.
 
 use crate::{
-    front::run::{Traps, filter},
+    front::run::{Road, Traps, filter},
     fuse::mount::{Way, mount_by},
     sys::{
         memory::ClientMemory,
@@ -33,6 +33,9 @@ pub struct Finding {
     pub without: &'static str,
 }
 
+/// Of this one of the listener's abilities, roads depend.
+const KILLABLE: &str = "  calls that wait for us are interrupted by fatal signals only (WAIT_KILLABLE_RECV)";
+
 /// Everything that was looked at.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diagnosis {
@@ -42,6 +45,8 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
     /// Whether `outlive run` can work here.
     pub run: bool,
+    /// The roads that it can take (docs/roads.md), the one that it takes by itself first.
+    pub roads: Vec<&'static str>,
 }
 
 /// Looks. This process must have no other threads.
@@ -49,7 +54,9 @@ pub fn examine() -> Diagnosis {
     hear_of_children();
     let listener = listener();
     let mut findings = vec![listener.clone()];
-    findings.extend(listener_flags(listener.there));
+    let flags = listener_flags(listener.there);
+    let killable = flags.iter().any(|flag| flag.what.contains(KILLABLE) && flag.there);
+    findings.extend(flags);
     let ways: Vec<Finding> = Way::ALL.into_iter().map(way).collect();
     let mountable = ways.iter().any(|way| way.there);
     findings.extend(ways);
@@ -57,9 +64,12 @@ pub fn examine() -> Diagnosis {
     findings.push(deaths());
     findings.push(tracing());
     findings.push(cuse());
-    let run = mountable && findings.iter().all(|finding| finding.there || !finding.needed);
+    let works = findings.iter().all(|finding| finding.there || !finding.needed);
+    let roads = [(Road::Trap, mountable && killable), (Road::Fuse, mountable), (Road::Plain, killable)];
+    let roads: Vec<_> = roads.into_iter().filter(|(_, open)| works && *open).map(|(road, _)| road.name()).collect();
+    let run = !roads.is_empty();
     let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
-    Diagnosis { kernel, findings, run }
+    Diagnosis { kernel, findings, run, roads }
 }
 
 impl Finding {
@@ -117,9 +127,9 @@ fn listener_flags(there: bool) -> Vec<Finding> {
         Finding::new("  descriptors by notification (ADDFD)", has(1, "5.9"), "run cannot give descriptors to programs")
             .needed(),
         Finding::new(
-            "  calls that wait for us are interrupted by fatal signals only (WAIT_KILLABLE_RECV)",
+            KILLABLE,
             has(2, "5.19"),
-            "an open that a signal interrupts may happen twice",
+            "an open that a signal interrupts may happen twice, and run has the road fuse only",
         ),
         Finding::new(
             "  we wake up where the program ran (SYNC_WAKE_UP)",
@@ -135,7 +145,11 @@ fn way(way: Way) -> Finding {
         Way::Namespace => "mounting FUSE by a helper in a user namespace",
         Way::Fusermount => "mounting FUSE by fusermount3",
     };
-    Finding::new(what, mount_by(way).map(drop), "another way to mount is needed: one of the three is enough")
+    Finding::new(
+        what,
+        mount_by(way).map(drop),
+        "another way to mount is needed: one of the three is enough; without any, run takes the road plain",
+    )
 }
 
 fn memory() -> Finding {

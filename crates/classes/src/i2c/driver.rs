@@ -15,6 +15,11 @@ pub trait Adapter: Send + Sync + fmt::Debug {
     /// What it can do: the `I2C_FUNC_*` bits of `linux/i2c.h`.
     fn functionality(&self) -> u32;
 
+    /// What it is called: the attribute `name` of /sys, and a column of `i2cdetect -l`.
+    fn name(&self) -> String {
+        "Outlive I2C adapter".to_owned()
+    }
+
     /// Carries out `messages` in one go: a start condition before each (none before one with `I2C_M_NOSTART`), a stop
     /// after the last. The answer is the messages again, with what was read filled in.
     fn transfer(&self, messages: Vec<Message>, transfer: Transfer);

@@ -1,7 +1,10 @@
 //! What a bus is in the device model: the adapter, its node, and the chips that a driver in the kernel has claimed.
 
 use super::{Claim, uapi};
-use crate::{Kobject, Node, kobject::ROOT};
+use crate::{
+    Kobject, Node,
+    kobject::{ROOT, Subsystem},
+};
 
 /// Parents first. The adapter is of the bus type `i2c` and the node of the class `i2c-dev`, as in
 /// `drivers/i2c/i2c-core-base.c` and `i2c-dev.c`; a chip is named by bus and address (`i2c_dev_set_name`).
@@ -10,14 +13,15 @@ pub(super) fn kobjects(node: &Node, claims: &[Claim]) -> Vec<Kobject> {
     let (name, bus) = (&node.name, node.minor);
     let adapter = format!("{ROOT}/{name}");
     let plain = |devpath, subsystem| Kobject { devpath, subsystem, driver: None, properties: Vec::new(), node: None };
-    let device = Kobject { node: Some(node.clone()), ..plain(format!("{adapter}/i2c-dev/{name}"), "i2c-dev") };
+    let device =
+        Kobject { node: Some(node.clone()), ..plain(format!("{adapter}/i2c-dev/{name}"), Subsystem::Class("i2c-dev")) };
     let chip = |claim: &Claim| Kobject {
         driver: Some(claim.driver),
         properties: vec![("MODALIAS", format!("i2c:{}", claim.chip))],
-        ..plain(format!("{adapter}/{bus}-{:04x}", claim.address), "i2c")
+        ..plain(format!("{adapter}/{bus}-{:04x}", claim.address), Subsystem::Bus("i2c"))
     };
     let chips: Vec<_> = claims.iter().map(chip).collect();
-    [plain(adapter.clone(), "i2c"), device].into_iter().chain(chips).collect()
+    [plain(adapter.clone(), Subsystem::Bus("i2c")), device].into_iter().chain(chips).collect()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod driver;
 mod file;
 mod kobjects;
 mod smbus;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -21,7 +22,9 @@ pub mod zombie;
 
 pub use driver::{Adapter, Claim, Error, Message, Transfer};
 
-use crate::{Contract, Errno, File, Hardware, Kobject, Node, OpenFlags, Plugged, StillBusy, plugged::open_errno};
+use crate::{
+    Contract, Errno, File, Hardware, Kobject, Node, OpenFlags, Plugged, StillBusy, Surroundings, plugged::open_errno,
+};
 use outlive::{
     Builder, Device, Generation, Gone, IllegalTransition, Inside, Noticer, Number, Policy, Reason, State, Status,
 };
@@ -79,9 +82,10 @@ impl Shared {
 /// A bus that is plugged in.
 #[derive(Debug)]
 pub struct Bus {
-    device: Device<Shared, Box<dyn Adapter>>,
+    device: Arc<Device<Shared, Box<dyn Adapter>>>,
     node: Node,
     kobjects: Vec<Kobject>,
+    surroundings: Surroundings,
 }
 
 impl Bus {
@@ -100,9 +104,13 @@ impl Bus {
         let noticer = Noticer::new();
         adapter.plugged(&noticer);
         let shared = Shared::new(number, contract, adapter.functionality());
-        let device = builder.build(shared, adapter);
+        let name = adapter.name();
+        let device = Arc::new(builder.build(shared, adapter));
         device.noticed_by(&noticer);
-        Bus { device, node, kobjects }
+        let weak = Arc::downgrade(&device);
+        let state = move || weak.upgrade().map_or_else(String::new, |device| format!("{}\n", device.status().state));
+        let surroundings = surroundings::of(&kobjects, &name, state);
+        Bus { device, node, kobjects, surroundings }
     }
 }
 
@@ -117,6 +125,10 @@ impl Plugged for Bus {
 
     fn kobjects(&self) -> Vec<Kobject> {
         self.kobjects.clone()
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        self.surroundings.clone()
     }
 
     fn contract(&self) -> Contract {

@@ -17,6 +17,11 @@ pub trait Driver: Send + Sync + fmt::Debug {
     /// offset n times the page size.
     fn regions(&self) -> Vec<u64>;
 
+    /// What it is called: the attribute `name` of /sys.
+    fn name(&self) -> String {
+        "outlive".to_owned()
+    }
+
     /// Whether it has an interrupt. Without one read and write say EIO, and poll says that read would.
     fn has_interrupt(&self) -> bool {
         true

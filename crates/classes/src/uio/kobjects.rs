@@ -1,14 +1,18 @@
 //! What a board is in the device model.
 
 use super::uapi;
-use crate::{Kobject, Node, kobject::ROOT};
+use crate::{
+    Kobject, Node,
+    kobject::{ROOT, Subsystem},
+};
 
 /// A device of the class `uio` below a directory of that name, as the kernel makes one below a parent of another class
 /// (`__uio_register_device` of `drivers/uio/uio.c`, `get_device_parent` of `drivers/base/core.c`).
 pub(super) fn kobjects(node: &Node) -> Vec<Kobject> {
     debug_assert_eq!(node.major, uapi::MAJOR);
     let devpath = format!("{ROOT}/uio/{}", node.name);
-    vec![Kobject { devpath, subsystem: "uio", driver: None, properties: Vec::new(), node: Some(node.clone()) }]
+    let subsystem = Subsystem::Class("uio");
+    vec![Kobject { devpath, subsystem, driver: None, properties: Vec::new(), node: Some(node.clone()) }]
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod driver;
 mod file;
 mod kobjects;
 mod line;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 pub mod uapi;
@@ -24,7 +25,8 @@ pub use driver::{Control, Driver, Error, Wiring};
 pub use line::Line;
 
 use crate::{
-    Contract, Errno, File, Hardware, Kobject, Node, OpenFlags, Plugged, SharedMemory, StillBusy, plugged::open_errno,
+    Contract, Errno, File, Hardware, Kobject, Node, OpenFlags, Plugged, SharedMemory, StillBusy, Surroundings,
+    plugged::open_errno,
 };
 use outlive::{
     Builder, Device, Generation, Gone, Handle, IllegalTransition, Inside as Operation, Noticer, Number, Policy, Reason,
@@ -54,6 +56,7 @@ type BoardHandle = Handle<Shared, Inside>;
 pub struct Board {
     device: Device<Shared, Inside>,
     node: Node,
+    surroundings: Surroundings,
 }
 
 /// The name of a board's node: `uio0`.
@@ -75,10 +78,12 @@ impl Board {
         let builder = Builder::new().number(number.clone()).teardown(|inside: &mut Inside| inside.driver.teardown());
         let (noticer, line) = (Noticer::new(), Line::default());
         driver.plugged(Wiring { noticer: noticer.clone(), line: line.clone(), memory: memory.clone() });
+        let (name, regions) = (driver.name(), driver.regions());
+        let surroundings = surroundings::of(&kobjects::kobjects(&node), &name, &regions, &line);
         let device = builder.build(Shared { number, contract, line: line.clone() }, Inside { driver, memory });
         device.on_names(move |_| line.end());
         device.noticed_by(&noticer);
-        Board { device, node }
+        Board { device, node, surroundings }
     }
 }
 
@@ -93,6 +98,10 @@ impl Plugged for Board {
 
     fn kobjects(&self) -> Vec<Kobject> {
         kobjects::kobjects(&self.node)
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        self.surroundings.clone()
     }
 
     fn contract(&self) -> Contract {

@@ -31,10 +31,18 @@ fn print(diagnosis: &Diagnosis) {
             line(format_args!("         without it: {}", finding.without));
         }
     }
-    line(if diagnosis.run {
-        paint(Stream::Out, Style::Good, "outlive run and outlive explore work here.")
-    } else {
-        paint(Stream::Out, Style::Bad, "outlive run and outlive explore cannot work here.")
+    line(match &diagnosis.roads[..] {
+        [] => paint(Stream::Out, Style::Bad, "outlive run and outlive explore cannot work here."),
+        [only] => {
+            let works =
+                format!("outlive run and outlive explore work here, on the road {only} alone (outlive run --help).");
+            paint(Stream::Out, Style::Warning, &works)
+        }
+        [first, others @ ..] => {
+            let works = "outlive run and outlive explore work here";
+            let works = format!("{works}: they take the road {first}, and on demand {}.", others.join(" or "));
+            paint(Stream::Out, Style::Good, &works)
+        }
     });
 }
 

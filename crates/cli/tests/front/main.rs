@@ -1,5 +1,6 @@
 //! Real, unmodified programs on the run front: each test says what the program printed and returned.
 
+mod around;
 mod bad_input;
 mod clients;
 mod contracts;

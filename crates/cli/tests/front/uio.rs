@@ -93,7 +93,7 @@ fn pulled(who: Who, words: &[&str]) -> Live {
 
 /// Waits until the process sleeps in that call: its number and its first argument, from proc(5).
 fn until_in_call(pid: u32, name: &str) {
-    let call = if name == "read" { "0 0x3 " } else { "7 " };
+    let call = if name == "read" { "0 0x" } else { "7 " };
     let deadline = Instant::now() + PATIENCE;
     loop {
         let now = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap();

@@ -20,7 +20,7 @@ fn each_way_to_mount_works_for_those_who_may() {
     expect_no_mounts();
 }
 
-/// Where there is no /dev/fuse, every way says why, and doctor says the same.
+/// Where there is no /dev/fuse, every way says why, and there is a road without.
 #[test]
 fn without_fuse_the_reason_is_given() {
     if not_on_plain("it is about FUSE") {
@@ -33,14 +33,25 @@ fn without_fuse_the_reason_is_given() {
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         (output.status.code().unwrap(), text)
     };
-    let (code, text) = hidden(&format!("run --device {EEPROM} -- true"));
+    let (code, text) = hidden(&format!("run --device {EEPROM} -- i2cget -y 7 0x50 0x10"));
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("taking the road `plain`") && text.ends_with("0xff\n"), "{text}");
+    let (code, text) = hidden(&format!("run --road fuse --device {EEPROM} -- true"));
     assert_eq!(code, 125, "{text}");
     assert!(text.contains("there is no way to mount FUSE here"), "{text}");
     assert_eq!(text.matches("there is no /dev/fuse: load the fuse module").count(), 2, "{text}");
     assert!(text.contains("outlive doctor"), "{text}");
     let (code, text) = hidden("doctor");
-    assert_eq!(code, 1, "{text}");
-    assert!(text.contains("there is no /dev/fuse") && text.contains("cannot work here"), "{text}");
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("there is no /dev/fuse") && text.contains("on the road plain alone"), "{text}");
+}
+
+/// Linux allows one supervisor.
+#[test]
+fn doctor_says_no_where_run_cannot_work() {
+    let words = [outlive().to_str().unwrap().to_owned(), "doctor".to_owned()];
+    let text = Run::with(&[EEPROM]).expect(1, words);
+    assert!(text.contains("outer listener") && text.contains("cannot work here"), "{text}");
 }
 
 #[test]

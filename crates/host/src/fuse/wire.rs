@@ -32,8 +32,9 @@ macro_rules! opcodes {
 }
 
 opcodes! {
-    Lookup = 1, Forget = 2, Getattr = 3, Setattr = 4, Unlink = 10, Open = 14, Read = 15, Write = 16, Statfs = 17,
-    Release = 18, Fsync = 20, Flush = 25, Init = 26, Setlk = 32, Setlkw = 33, Interrupt = 36, Destroy = 38, Ioctl = 39,
+    Lookup = 1, Forget = 2, Getattr = 3, Setattr = 4, Readlink = 5, Unlink = 10, Open = 14, Read = 15, Write = 16,
+    Statfs = 17, Release = 18, Fsync = 20, Getxattr = 22, Listxattr = 23, Flush = 25, Init = 26, Opendir = 27,
+    Readdir = 28, Releasedir = 29, Setlk = 32, Setlkw = 33, Access = 34, Interrupt = 36, Destroy = 38, Ioctl = 39,
     Poll = 40, BatchForget = 42, Fallocate = 43,
 }
 
@@ -124,6 +125,8 @@ wire! {
     PollIn [24] { fh: u64, kh: u64, flags: u32, events: u32 }
     PollOut [8] { revents: u32, padding: u32 }
     PollWakeup [8] { kh: u64 }
+    /// What comes before a name in a listing; the whole is padded to 8 bytes.
+    Dirent [24] { ino: u64, off: u64, namelen: u32, kind: u32 }
     InterruptIn [8] { unique: u64 }
     ForgetIn [8] { lookups: u64 }
     BatchForgetIn [8] { count: u32, dummy: u32 }

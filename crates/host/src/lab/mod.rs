@@ -3,6 +3,7 @@
 mod class;
 mod clock;
 mod config;
+pub(crate) mod entries;
 mod hardware;
 mod holders;
 mod hotplug;
@@ -27,6 +28,7 @@ pub use spec::parse as parse_spec;
 
 use crate::trial::Answered;
 use class::{Class, ClassNumbers, Means};
+use entries::Entries;
 use observe::Operations;
 use outlive::{Events, Reason};
 use outlive_classes::{Contract, Hardware, Plugged};
@@ -121,9 +123,14 @@ impl Lab {
         &self.clock
     }
 
-    /// Whether a device of this lab has, or had, a node whose path ends in `name`: a cheap first look at a path.
-    pub fn is_name(&self, name: &str) -> bool {
-        self.places.lock().keys().any(|place| place.rsplit('/').next() == Some(name))
+    /// What its devices have in /dev, /sys and /proc.
+    pub(crate) fn entries(&self) -> &Entries {
+        &self.places.entries
+    }
+
+    /// Calls `hook` at each mark, when the names of a device have been taken away. It must not block.
+    pub(crate) fn on_mark(&self, hook: Box<dyn Fn() + Send + Sync>) {
+        self.places.on_mark(hook);
     }
 
     /// What the absolute, normalised `path` (`/dev/i2c-7`) is.

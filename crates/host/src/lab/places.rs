@@ -1,6 +1,7 @@
 //! Where the devices of a lab come and go: one place a name, kept for as long as the lab lives.
 
 use super::{
+    entries::Entries,
     hotplug::Told,
     observe::{Detail, DeviceChange, Operations},
     report::DeviceReport,
@@ -10,7 +11,7 @@ use outlive_classes::{Hardware, Plugged};
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
@@ -24,6 +25,9 @@ pub(super) struct Places {
     settled: Condvar,
     pub(super) events: Events,
     pub(super) told: Told,
+    /// Changed under the table's lock, so that the last one to come is the one that is shown.
+    pub(super) entries: Entries,
+    at_mark: RwLock<Vec<Box<dyn Fn() + Send + Sync>>>,
     /// Who watches the operations hears of the devices as well, in the order in which both come.
     operations: Arc<Operations>,
 }
@@ -63,8 +67,15 @@ impl Place {
 
 impl Places {
     pub(super) fn new(operations: Arc<Operations>) -> Self {
-        let (table, settled, events, told) = (Mutex::default(), Condvar::new(), Events::new(), Told::default());
-        Places { table, settled, events, told, operations }
+        Places {
+            table: Mutex::default(),
+            settled: Condvar::new(),
+            events: Events::new(),
+            told: Told::default(),
+            entries: Entries::default(),
+            at_mark: RwLock::default(),
+            operations,
+        }
     }
 
     /// Tells what became of `device`, besides its coming and going.
@@ -102,6 +113,7 @@ impl Places {
             });
             place.live = Some(device.clone());
             place.generation = generation;
+            self.entries.add(&device);
             self.events.tell(&name, generation, Change::Plugged);
             self.told.tell(&device, DeviceChange::Plugged);
             self.tell_observer(&name, generation, DeviceChange::Plugged);
@@ -116,16 +128,23 @@ impl Places {
         }));
     }
 
+    pub(super) fn on_mark(&self, hook: Box<dyn Fn() + Send + Sync>) {
+        self.at_mark.write().unwrap_or_else(PoisonError::into_inner).push(hook);
+    }
+
     /// The mark: the name is taken away, and watchers hear of it (I21).
     fn retire(&self, name: &str, generation: Generation, gone: Gone) {
         let mut table = self.lock();
         let Some(place) = table.get_mut(name) else { return };
         if let Some(device) = place.live.take_if(|live| live.generation() == generation) {
+            self.entries.remove(&device);
             self.told.tell(&device, DeviceChange::Unplugged(gone.reason));
             place.former.push(Former { device, fenced: false });
             self.events.tell(name, generation, Change::Unplugged(gone.reason));
             self.tell_observer(name, generation, DeviceChange::Unplugged(gone.reason));
         }
+        drop(table);
+        self.at_mark.read().unwrap_or_else(PoisonError::into_inner).iter().for_each(|hook| hook());
     }
 
     /// Takes the hardware that unplugging `device` gave back.

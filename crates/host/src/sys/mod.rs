@@ -4,7 +4,7 @@
 pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod seccomp;
-pub(crate) mod socket;
 pub(crate) mod shared_memory;
+pub(crate) mod socket;
 pub(crate) mod table;
 pub(crate) mod tracee;

@@ -29,7 +29,7 @@ pub(super) const SYS_FCHMODAT2: i64 = 452;
 pub(super) const MAPPED_BY_US: u32 = 0x6f75_746c;
 
 /// Every 64-bit call that we look at whatever its arguments.
-pub(super) const WATCHED: [u32; 45] = [
+pub(super) const WATCHED: [u32; 51] = [
     libc::SYS_open as u32,
     libc::SYS_openat as u32,
     libc::SYS_openat2 as u32,
@@ -75,6 +75,12 @@ pub(super) const WATCHED: [u32; 45] = [
     libc::SYS_linkat as u32,
     libc::SYS_mknod as u32,
     libc::SYS_mknodat as u32,
+    libc::SYS_getdents64 as u32,
+    libc::SYS_getdents as u32,
+    libc::SYS_statfs as u32,
+    libc::SYS_fstatfs as u32,
+    libc::SYS_getcwd as u32,
+    libc::SYS_chdir as u32,
 ];
 
 /// The calls that move data to or from a descriptor or tell its driver something: trapped where there is no FUSE.

@@ -12,13 +12,14 @@ use super::{
     locks::{Key, Kind, Locks},
     mapping::Mappings,
     plain::{Line, Sockets},
+    surroundings::inodes::Inodes,
 };
 use crate::{
     fuse::{
         channel::{Channel, Received, Reply, Room},
         wire::{self, Opcode},
     },
-    lab::{Detail, Lab},
+    lab::{Detail, Lab, entries::ENTRY_BIT},
     trial::Answered,
 };
 use outlive_classes::{Access, Errno, File, OpenFlags, Plugged};
@@ -29,6 +30,7 @@ use rustix::{
 use std::{
     collections::{HashMap, HashSet},
     fmt,
+    mem::take,
     os::fd::OwnedFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread,
@@ -58,6 +60,8 @@ pub(super) struct Files {
     hears_of_closes: bool,
     pub(super) locks: Locks,
     pub(super) mappings: Mappings,
+    /// What is around the devices.
+    pub(super) inodes: Arc<Inodes>,
 }
 
 #[derive(Default)]
@@ -89,6 +93,8 @@ struct Node {
     open: Vec<u64>,
     /// Of a socket: what tells of its last close.
     witness: Option<OwnedFd>,
+    /// The next open is for a descriptor that only stands for it: with O_PATH.
+    inert: bool,
 }
 
 /// An open file of a device.
@@ -116,6 +122,7 @@ impl Files {
         hears_of_closes: bool,
     ) -> Arc<Self> {
         let channel = channel.map(Arc::new);
+        let inodes = Inodes::new(lab.clone(), channel.clone());
         Arc::new_cyclic(|this| Files {
             lab,
             channel,
@@ -127,11 +134,13 @@ impl Files {
             hears_of_closes,
             locks: Locks::default(),
             mappings: Mappings::default(),
+            inodes,
         })
     }
 
-    /// A name on the mount by which `device` can be opened, for thread `opener`.
-    pub(super) fn announce(&self, device: &Arc<dyn Plugged>, opener: u32) -> String {
+    /// A name on the mount by which `device` can be opened, for thread `opener`; `inert`: not itself, but so that something
+    /// stands for it.
+    pub(super) fn announce(&self, device: &Arc<dyn Plugged>, opener: u32, inert: bool) -> String {
         let mut table = self.table();
         table.last = table.last.max(wire::ROOT) + 1;
         let id = table.last;
@@ -147,6 +156,7 @@ impl Files {
             link: link.clone(),
             open: Vec::new(),
             witness: None,
+            inert,
         };
         table.links.insert(link, id);
         table.nodes.insert(id, node);
@@ -216,6 +226,10 @@ impl Files {
     }
 
     fn handle(&self, request: &Received<'_>, reply: Reply) {
+        let forgets = matches!(request.opcode(), Some(Opcode::Forget | Opcode::BatchForget));
+        if !forgets && self.inodes.owns(request) {
+            return self.inodes.handle(request, reply);
+        }
         let answer = match request.opcode() {
             Some(Opcode::Read | Opcode::Write | Opcode::Ioctl) => return self.call(request, reply),
             Some(Opcode::Setlk | Opcode::Setlkw) => return self.flock(request, reply),
@@ -242,6 +256,15 @@ impl Files {
             Some(Opcode::Fsync) => Err(Errno::INVAL),
             Some(Opcode::Fallocate) => Err(Errno::NODEV),
             Some(Opcode::Destroy) => Ok(Vec::new()),
+            Some(
+                Opcode::Readlink
+                | Opcode::Opendir
+                | Opcode::Readdir
+                | Opcode::Releasedir
+                | Opcode::Access
+                | Opcode::Getxattr
+                | Opcode::Listxattr,
+            ) => Err(Errno::NOSYS),
             // Otherwise nobody asks for it.
             Some(Opcode::Flush) if self.hears_of_closes => self.flush(request),
             Some(Opcode::Flush) | None => Err(Errno::NOSYS),
@@ -276,17 +299,23 @@ impl Files {
     }
 
     fn forget(&self, request: &Received<'_>, opcode: Opcode) {
-        let mut table = self.table();
+        let forget = |id: u64, lookups: u64| {
+            if id & ENTRY_BIT == 0 {
+                self.table().forget(id, lookups);
+            } else {
+                self.inodes.forget(id, lookups);
+            }
+        };
         if opcode == Opcode::Forget {
             if let Ok((wire::ForgetIn { lookups }, _)) = request.parse() {
-                table.forget(request.header.nodeid, lookups);
+                forget(request.header.nodeid, lookups);
             }
             return;
         }
         let Ok((wire::BatchForgetIn { count, .. }, mut rest)) = request.parse() else { return };
         for _ in 0..count {
             let Ok((one, more)) = <wire::ForgetOne as zerocopy::FromBytes>::read_from_prefix(rest) else { return };
-            table.forget(one.nodeid, one.lookups);
+            forget(one.nodeid, one.lookups);
             rest = more;
         }
     }
@@ -310,11 +339,16 @@ impl Files {
     /// By the supervisor on a client's behalf, or by a client through /proc/self/fd/N.
     fn open(&self, request: &Received<'_>) -> Answer {
         let (wire::OpenIn { flags, .. }, _) = request.parse()?;
-        let (device, name, positioned, opener) = {
+        let (device, name, positioned, opener, inert) = {
             let mut table = self.table();
             let node = table.nodes.get_mut(&request.header.nodeid).ok_or(Errno::NOENT)?;
-            (node.device.upgrade(), node.name.clone(), node.positioned, node.opener.take())
+            (node.device.upgrade(), node.name.clone(), node.positioned, node.opener.take(), take(&mut node.inert))
         };
+        if inert {
+            // No file has this number: whatever is done with it is EBADF.
+            let open_flags = wire::FOPEN_DIRECT_IO | wire::FOPEN_NOFLUSH;
+            return Ok(wire::OpenOut { fh: 0, open_flags, padding: 0 }.as_bytes().to_vec());
+        }
         let generation = device.as_ref().map_or(0, |device| device.generation().0);
         let file = self.open_device(device, &name, opener.unwrap_or(request.header.pid), flags as i32)?;
         let node = request.header.nodeid;
@@ -366,6 +400,7 @@ impl Files {
             link: link.clone(),
             open: Vec::new(),
             witness: Some(witness),
+            inert: false,
         };
         {
             let mut table = self.table();

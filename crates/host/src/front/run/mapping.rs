@@ -2,31 +2,18 @@
 //!
 //! FUSE can map its files through the page cache only, where the device would not see what a client writes (or from
 //! another file, FOPEN_PASSTHROUGH, which needs CAP_SYS_ADMIN and one file for all regions). So the memory is a memfd of
-//! ours, and the client's own thread maps it: it is *lent* a descriptor of the memfd, is held by ptrace on its way out of
-//! the call that we answer, and makes the same call again with the descriptor lent; then it closes that, and goes on with
-//! the result as if nothing had been. All its signals are blocked meanwhile. What the kernel knows of a mapping (its
-//! length, protection, fork, mremap, partial unmapping) it then knows of this one.
-//!
-//! Other threads of the client can see the descriptor lent for those tens of microseconds, and one that forks then keeps it
-//! until it execs. It is no danger to us: the memfd is sealed.
+//! ours, and the client's own thread maps it (see `stead`). What the kernel knows of a mapping (its length, protection, fork,
+//! mremap, partial unmapping) it then knows of this one. That other threads can see the descriptor lent meanwhile is no
+//! danger to us: the memfd is sealed.
 
-use super::{arch::MAPPED_BY_US, supervisor::Supervisor};
-use crate::{
-    sys::{
-        seccomp::Notification,
-        tracee::{Ended, Registers, Tracee},
-    },
-    trial::Answered,
-};
+use super::{arch::MAPPED_BY_US, stead::Instead, supervisor::Supervisor};
+use crate::{sys::seccomp::Notification, trial::Answered};
 use outlive_classes::{Errno, MapCall, PAGE_SIZE, Plugged};
 use rustix::fs::fstat;
 use std::{
     os::fd::BorrowedFd,
     sync::{Arc, Mutex, PoisonError, Weak, atomic::Ordering::Relaxed},
 };
-
-/// What the kernel puts in the place of a call's result when a signal is to be seen to first (`include/linux/errno.h`).
-const ERESTARTSYS: i64 = 512;
 
 /// What has been mapped of which device, to find those who have it mapped.
 #[derive(Default)]
@@ -113,68 +100,35 @@ impl Supervisor {
     /// # Errors
     /// What the caller is to be told.
     fn carry_out(&self, call: &Notification, memory: BorrowedFd<'_>, offset: u64, operation: u64) -> Result<(), Errno> {
-        let mut tracee = Tracee::seize(call.pid).map_err(|errno| {
-            // One that is being killed may not be traced either.
-            let traced = errno == Errno::PERM && self.listener.is_valid(call.id);
-            if traced && !self.told_traced.swap(true, Relaxed) {
-                eprintln!(
-                    "outlive: a program (pid {}) that maps a device is traced by somebody else (strace, gdb), or may \
-                     not be traced: its mmap says ENODEV",
-                    call.pid
-                );
-            }
-            Errno::NODEV
-        })?;
-        let lent = self.listener.lend_descriptor(call.id, memory);
-        // From here on it is stopped on its way out: that it does not wait any more is found out there.
-        tracee.interrupt();
-        let _ = self.listener.answer(call.id, Err(refusal(lent)));
-        let mapped = match lent {
-            Ok(lent) => map_in(&mut tracee, call, lent, offset).unwrap_or(Err(Errno::INTR)),
-            Err(errno) => Err(refusal(Err(errno))),
-        };
+        let [address, length, protection, flags, ..] = call.arguments;
+        // The kernel looks at the lower half of the descriptor's number; our filter at the upper one, too.
+        let number = |lent| u64::from(MAPPED_BY_US) << 32 | lent;
+        let arguments = |lent| [address, length, protection, flags, number(lent), offset];
         // As long as the caller is held, or its next call might be told of before.
-        let answered = mapped.map_or_else(|errno| Answered::Errno(errno.raw_os_error()), Answered::Ok);
-        self.lab.answered(operation, answered);
-        Ok(())
+        let told = |told: Result<i64, Errno>| {
+            let answered = told.map_or_else(|errno| Answered::Errno(errno.raw_os_error()), Answered::Ok);
+            self.lab.answered(operation, answered);
+        };
+        let instead = Instead { listener: &self.listener, call, refusal: Errno::NODEV };
+        // Its table is full, most likely.
+        let lend = || self.listener.lend_descriptor(call.id, memory).map_err(|_| Errno::NOMEM);
+        instead.make(lend, (libc::SYS_mmap, arguments), told).map_err(|errno| {
+            self.say_that_it_is_traced(call, errno);
+            Errno::NODEV
+        })
     }
-}
 
-/// What the caller is told if the mapping comes to nothing: that its table is full, most likely.
-fn refusal(lent: Result<i32, Errno>) -> Errno {
-    match lent {
-        Ok(_) => Errno::NODEV,
-        Err(_) => Errno::NOMEM,
+    fn say_that_it_is_traced(&self, call: &Notification, errno: Errno) {
+        // One that is being killed may not be traced either.
+        let traced = errno == Errno::PERM && self.listener.is_valid(call.id);
+        if traced && !self.told_traced.swap(true, Relaxed) {
+            eprintln!(
+                "outlive: a program (pid {}) that maps a device is traced by somebody else (strace, gdb), or may not be \
+                 traced: its mmap says ENODEV",
+                call.pid
+            );
+        }
     }
-}
-
-/// Has the caller map descriptor `lent`, and close it.
-fn map_in(tracee: &mut Tracee, call: &Notification, lent: i32, offset: u64) -> Result<Result<i64, Errno>, Ended> {
-    tracee.wait_for_interrupt()?;
-    let before = tracee.registers()?;
-    if !is_on_its_way_out(&before, call) {
-        return Ok(Err(Errno::INTR));
-    }
-    let mask = tracee.signal_mask()?;
-    tracee.set_signal_mask(u64::MAX)?;
-    let [address, length, protection, flags, ..] = call.arguments;
-    // The kernel looks at the lower half of the descriptor's number; our filter at the upper one, too.
-    let number = u64::from(MAPPED_BY_US) << 32 | u64::from(lent.cast_unsigned());
-    let result = tracee.call(&before, libc::SYS_mmap, [address, length, protection, flags, number, offset])?;
-    tracee.call(&before, libc::SYS_close, [u64::from(lent.cast_unsigned()), 0, 0, 0, 0, 0])?;
-    tracee.finish_call(&before, result)?;
-    tracee.set_signal_mask(mask)?;
-    let failed = (-4095..0).contains(&result);
-    Ok(if failed { Err(Errno::from_raw_os_error(-result as i32)) } else { Ok(result) })
-}
-
-/// Whether it has just been answered: then it stands right behind that system call. On kernels that let any signal end
-/// the wait for us (before 5.19), it may be elsewhere by now; it makes the call again then, and keeps the descriptor lent.
-fn is_on_its_way_out(registers: &Registers, call: &Notification) -> bool {
-    let result = registers.rax as i64;
-    let answered = result == -i64::from(refusal(Ok(0)).raw_os_error()) || result == -ERESTARTSYS;
-    let Registers { rdi, rsi, rdx, r10, r8, r9, .. } = *registers;
-    answered && registers.orig_rax == call.number as u64 && [rdi, rsi, rdx, r10, r8, r9] == call.arguments
 }
 
 #[cfg(test)]

@@ -1,14 +1,27 @@
 //! What a client's path means: one of our devices, one of our descriptors, or nothing of ours.
 //!
-//! The common answer is "not ours", and it must be cheap. A path is looked at closely only if its last part is one of our
-//! names or a number (as in /proc/self/fd/3), or if it is a symbolic link.
+//! The common answer is "not ours", and it must be cheap. A path is walked only if one of its parts is a name by which a
+//! way leads from the machine's directories to something of ours, if it starts in a directory of ours, or if the machine
+//! does not have even its directory, since a link in its middle may lead to us. Besides, its last part is looked at if it
+//! is a number (as in /proc/self/fd/3) or a symbolic link.
 
-use super::{files::Files, status, uevents::database::Record};
+use super::{
+    files::Files,
+    status,
+    surroundings::{
+        inodes::TREE,
+        walk::{Place, Walk},
+    },
+    uevents::database::Record,
+};
 use crate::{
-    lab::{Lab, Lookup},
+    lab::{
+        Lab,
+        entries::{ENTRY_BIT, Entry, Kind},
+    },
     sys::memory::ClientMemory,
 };
-use outlive_classes::{Access, Plugged};
+use outlive_classes::{Access, Errno, Plugged};
 use rustix::fs::{AtFlags, CWD, StatxFlags, readlinkat, statx};
 use std::{
     ffi::OsStr,
@@ -23,7 +36,7 @@ use std::{
 /// `PATH_MAX` of `linux/limits.h`, in bytes, with the final zero.
 const PATH_MAX: usize = 4096;
 /// How many symbolic links one path may lead through, as in the kernel (path_resolution(7)).
-const MAX_LINKS: usize = 40;
+pub(super) const MAX_LINKS: usize = 40;
 
 /// What a path or a descriptor is.
 pub(super) enum Target {
@@ -31,14 +44,20 @@ pub(super) enum Target {
     Device(Arc<dyn Plugged>),
     /// The name of a device of ours that is not there any more.
     Gone(String),
-    /// The node of a device, as if it were a directory: ENOTDIR.
-    NotADirectory,
+    /// Something around a device.
+    Entry(Arc<Entry>),
+    /// A file of the machine's to which only we get, since the way leads through something of ours. It may not be there.
+    Machine(PathBuf),
+    /// Nothing, and the kernel need not be asked.
+    Failed(Errno),
     /// The file that says how the devices are.
     Status,
     /// Something that udev would have in /run/udev.
     Udev(Record),
     /// A descriptor of ours, by way of /proc: its device's name, and the device while the lab knows it.
     Descriptor(String, Option<Arc<dyn Plugged>>),
+    /// A descriptor of something around a device, which may have gone.
+    Held(Arc<Entry>),
     /// Not ours: the kernel goes on as if we were not there.
     NotOurs,
 }
@@ -59,14 +78,22 @@ pub(super) struct Names {
     status: PathBuf,
     /// The number of our mount, by which our descriptors are known.
     mount: u64,
+    /// What our mount is to stat: major and minor.
+    device: (u32, u32),
 }
 
 impl Names {
     pub(super) fn new(lab: Arc<Lab>, files: Arc<Files>, root: &OwnedFd) -> std::io::Result<Self> {
         let (mount, _) = descriptor_of("/proc/self", root.as_raw_fd())
             .ok_or_else(|| std::io::Error::other("/proc/self/fdinfo does not tell the mount of a descriptor"))?;
-        let status = status::path(&lab);
-        Ok(Names { lab, files, status, mount })
+        let found = statx(root, "", AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC, StatxFlags::empty())?;
+        let (status, device) = (status::path(&lab), (found.stx_dev_major, found.stx_dev_minor));
+        Ok(Names { lab, files, status, mount, device })
+    }
+
+    /// What a stat says that our entries are on: major and minor.
+    pub(super) fn device(&self) -> (u32, u32) {
+        self.device
     }
 
     /// The mount of our files, as /proc/PID/fdinfo names it.
@@ -91,7 +118,17 @@ impl Names {
     /// What readlink(2) of the path at `address` is about: the node itself, or a link of /proc to a descriptor of ours.
     pub(super) fn resolve_link(&self, start: Start, address: u64) -> Target {
         let Some(path) = read_path(start.pid, address) else { return Target::NotOurs };
+        if path.is_empty() {
+            // Of what is open with O_PATH itself (readlink(2)).
+            return match self.descriptor(start.pid, start.directory) {
+                Target::Held(entry) => Target::Entry(entry),
+                _ => Target::NotOurs,
+            };
+        }
         let path = PathBuf::from(OsStr::from_bytes(&path));
+        if path.file_name() == Some(OsStr::new("cwd")) {
+            return self.working_directory_named(start, &path).map_or(Target::NotOurs, Target::Held);
+        }
         let descriptor = path.file_name().is_some_and(is_number);
         self.resolve_path(Start { follow: descriptor, ..start }, path)
     }
@@ -117,11 +154,64 @@ impl Names {
 
     fn descriptor_at(&self, process: &str, number: i32) -> Target {
         match descriptor_of(process, number) {
-            Some((mount, node)) if mount == self.mount => match self.files.device_of(node) {
+            Some((mount, node)) if mount == self.mount && node & ENTRY_BIT != 0 => {
+                self.files.inodes.entry_of(node).map_or(Target::NotOurs, Target::Held)
+            }
+            Some((mount, node)) if mount != self.mount => {
+                self.files.inodes.stands_for(mount, node).map_or(Target::NotOurs, Target::Held)
+            }
+            Some((_, node)) => match self.files.device_of(node) {
                 Some((name, device)) => Target::Descriptor(name, device),
                 None => Target::NotOurs,
             },
             _ => Target::NotOurs,
+        }
+    }
+
+    /// The path of the directory that the client has as `number`, unless it is one of ours.
+    pub(super) fn directory_path(&self, pid: u32, number: i32) -> Option<PathBuf> {
+        let path = std::fs::read_link(format!("/proc/{pid}/fd/{number}")).ok()?;
+        if is_in_tree(&path) {
+            return None;
+        }
+        below_root(Start { pid, directory: number, follow: true }, path)
+    }
+
+    /// The directory of ours in which the client works.
+    pub(super) fn working_directory(&self, pid: u32) -> Option<Arc<Entry>> {
+        let path = format!("/proc/{pid}/cwd");
+        if !is_in_tree(&std::fs::read_link(&path).ok()?) {
+            return None;
+        }
+        let wanted = StatxFlags::INO | StatxFlags::MNT_ID;
+        let found = statx(CWD, path.as_str(), AtFlags::STATX_DONT_SYNC, wanted).ok()?;
+        (found.stx_mnt_id == self.mount).then(|| self.files.inodes.entry_of(found.stx_ino)).flatten()
+    }
+
+    /// The same of the process that `/proc/PID/cwd` is of.
+    fn working_directory_named(&self, start: Start, path: &Path) -> Option<Arc<Entry>> {
+        if !self.files.inodes.has_given() {
+            return None;
+        }
+        let full = lexical(&absolute(start, path)?);
+        let process = full.to_str()?.strip_prefix("/proc/")?.strip_suffix("/cwd")?;
+        match process {
+            "self" | "thread-self" => self.working_directory(start.pid),
+            process => self.working_directory(process.parse().ok()?),
+        }
+    }
+
+    /// The directory of ours in which a relative path starts.
+    fn start_of_ours(&self, start: Start, path: &Path) -> Option<Arc<Entry>> {
+        if path.is_absolute() || !self.files.inodes.has_given() {
+            return None;
+        }
+        if start.directory == libc::AT_FDCWD {
+            return self.working_directory(start.pid);
+        }
+        match self.descriptor(start.pid, start.directory) {
+            Target::Held(entry) => Some(entry),
+            _ => None,
         }
     }
 
@@ -131,20 +221,36 @@ impl Names {
         let slash = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
         match self.follow_path(Start { follow: start.follow || slash, ..start }, path) {
             Target::Device(_) | Target::Descriptor(..) | Target::Status | Target::Udev(_) if slash => {
-                Target::NotADirectory
+                Target::Failed(Errno::NOTDIR)
+            }
+            Target::Entry(entry) | Target::Held(entry) if slash && !entry.is_directory() => {
+                Target::Failed(Errno::NOTDIR)
             }
             target => target,
         }
     }
 
     fn follow_path(&self, start: Start, path: PathBuf) -> Target {
+        if let Some(entry) = self.start_of_ours(start, &path) {
+            if path.as_os_str().is_empty() || entry.is_gone() {
+                return Target::Failed(Errno::NOENT);
+            }
+            if !entry.is_directory() {
+                return Target::Failed(Errno::NOTDIR);
+            }
+            return self.walk(start, Some(&entry), &path).unwrap_or(Target::Failed(Errno::NOENT));
+        }
         let mut path = path;
         for _ in 0..MAX_LINKS {
+            if self.lab.entries().concern(path.as_os_str().as_bytes())
+                && let Some(found) = self.walk(start, None, &path)
+            {
+                return found;
+            }
             let Some(last) = path.file_name() else { return Target::NotOurs };
-            let own = last.to_str().is_some_and(|name| self.lab.is_name(name));
             let status = last == status::NAME;
             let udev = Record::may_be(last);
-            if own || status || udev || is_number(last) {
+            if status || udev || is_number(last) {
                 let Some(full) = absolute(start, &path) else { return Target::NotOurs };
                 if udev && let Some(record) = Record::find(&self.lab, &root_of(start), &lexical(&full)) {
                     return Target::Udev(record);
@@ -155,35 +261,59 @@ impl Names {
                 if let Some((process, number)) = descriptor_path(&full, start.pid) {
                     return if start.follow { self.descriptor_at(&process, number) } else { Target::NotOurs };
                 }
-                if own && let Some(found) = self.find(start, &full) {
-                    return found;
-                }
             }
-            if !start.follow {
+            // By a link in its middle it leads to us only if it ends in a name of ours. One part has no middle.
+            let may_be_ours = self.lab.entries().have_name(last) && path.parent() != Some(Path::new(""));
+            if !start.follow && !may_be_ours {
                 return Target::NotOurs;
             }
-            match link_of(start, &path) {
-                Some(target) if target.is_absolute() => path = target,
-                Some(target) => path = path.parent().map(|parent| parent.join(&target)).unwrap_or(target),
-                None => return Target::NotOurs,
+            match link_of(start, &path, may_be_ours) {
+                Link::To(_) if !start.follow => return Target::NotOurs,
+                Link::To(target) if target.is_absolute() => path = target,
+                Link::To(target) => path = path.parent().map(|parent| parent.join(&target)).unwrap_or(target),
+                Link::No => return Target::NotOurs,
+                Link::Nothing => return self.walk(start, None, &path).unwrap_or(Target::NotOurs),
             }
         }
         Target::NotOurs
     }
 
-    /// The device whose node `full` is, if its directory really is /dev.
-    fn find(&self, start: Start, full: &Path) -> Option<Target> {
-        let name = full.file_name()?;
-        let plain = lexical(full);
-        let direct = plain.parent() == Some(Path::new("/dev"));
-        // By a symbolic link to /dev, or through `..`: ask the kernel.
-        let real = if direct { plain } else { real_directory(start, full.parent()?)?.join(name) };
-        match self.lab.find(real.to_str()?) {
-            Lookup::Here(device) => Some(Target::Device(device)),
-            Lookup::Gone => Some(Target::Gone(name.to_str()?.to_owned())),
-            Lookup::NotOurs => None,
-        }
+    /// Walks a path from a directory of ours, or from where it starts. `None`: the kernel gets there by itself.
+    fn walk(&self, start: Start, from: Option<&Entry>, path: &Path) -> Option<Target> {
+        let (at, path) = match from {
+            Some(entry) => (PathBuf::from(format!("/{}", entry.path.trim_start_matches('/'))), path.to_owned()),
+            None => (PathBuf::from("/"), absolute(start, path)?),
+        };
+        let root = PathBuf::from(root_of(start));
+        let (entries, crossed) = (self.lab.entries(), from.is_some());
+        let walk = Walk { entries, pid: start.pid, root, at, crossed, follow: start.follow };
+        Some(match walk.to(&path) {
+            Place::Plain => return None,
+            Place::Entry(entry) => target_of(entry),
+            Place::Machine(path) => Target::Machine(path),
+            Place::Missing => Target::Failed(Errno::NOENT),
+            Place::NotADirectory => Target::Failed(Errno::NOTDIR),
+            Place::Loop => Target::Failed(Errno::LOOP),
+        })
     }
+}
+
+fn target_of(entry: Arc<Entry>) -> Target {
+    let node = entry.path.strip_prefix("/dev/").map(str::to_owned);
+    match (&entry.kind, node) {
+        (Kind::Node(device), Some(name)) => match device.upgrade() {
+            Some(device) if device.gone().is_none() => Target::Device(device),
+            _ => Target::Gone(name),
+        },
+        (Kind::Gone, Some(name)) => Target::Gone(name),
+        _ if entry.is_gone() => Target::Failed(Errno::NOENT),
+        _ => Target::Entry(entry),
+    }
+}
+
+/// Whether a link of /proc may say that something is in the tree of our mount.
+pub(super) fn is_in_tree(path: &Path) -> bool {
+    path.as_os_str().as_bytes().strip_prefix(b"/").is_some_and(|path| path.starts_with(TREE.as_bytes()))
 }
 
 /// A client's path, up to its zero byte. `None` if it is no memory or too long. Read once, by pages, since what follows the string may not be there.
@@ -222,12 +352,6 @@ fn root_of(start: Start) -> String {
 fn below_root(start: Start, path: PathBuf) -> Option<PathBuf> {
     let root = std::fs::read_link(root_of(start)).ok()?;
     Some(Path::new("/").join(path.strip_prefix(root).ok()?))
-}
-
-/// The client's directory without links; a path of its.
-fn real_directory(start: Start, directory: &Path) -> Option<PathBuf> {
-    let here = Path::new(&root_of(start)).join(directory.strip_prefix("/").ok()?);
-    below_root(start, std::fs::canonicalize(here).ok()?)
 }
 
 /// The path from the root, as the client means it; links in it are not followed.
@@ -279,16 +403,33 @@ fn lexical(path: &Path) -> PathBuf {
     plain
 }
 
-/// Where the link at `path` leads, if it is one.
-fn link_of(start: Start, path: &Path) -> Option<PathBuf> {
-    let full = absolute(start, path)?;
+/// What is at the end of a path.
+enum Link {
+    To(PathBuf),
+    /// Something that is none.
+    No,
+    /// Nothing, not even the directory.
+    Nothing,
+}
+
+fn is_there(path: &Path) -> bool {
+    statx(CWD, path, AtFlags::STATX_DONT_SYNC, StatxFlags::TYPE).is_ok()
+}
+
+/// `look`: whether it is to be told if there is not even the directory.
+fn link_of(start: Start, path: &Path, look: bool) -> Link {
+    let Some(full) = absolute(start, path) else { return Link::No };
     // Those of /proc that lead to descriptors do not name what they lead to.
     if full.starts_with("/proc") {
-        return None;
+        return Link::No;
     }
-    let there = Path::new(&root_of(start)).join(full.strip_prefix("/").ok()?);
-    let target = readlinkat(CWD, there, Vec::new()).ok()?;
-    Some(PathBuf::from(std::ffi::OsString::from_vec(target.into_bytes())))
+    let root = root_of(start);
+    let here = |path: &Path| Path::new(&root).join(path.strip_prefix("/").unwrap_or(path));
+    match readlinkat(CWD, here(&full), Vec::new()) {
+        Ok(target) => Link::To(PathBuf::from(std::ffi::OsString::from_vec(target.into_bytes()))),
+        Err(Errno::NOENT) if look && !full.parent().is_some_and(|parent| is_there(&here(parent))) => Link::Nothing,
+        Err(_) => Link::No,
+    }
 }
 
 /// The mount and the inode of a descriptor, from proc(5), without asking the file system that it is on: that may be us.

@@ -7,7 +7,7 @@
 //! thread that had it and waited would wait for itself, for ever.
 
 use crate::sys::{
-    seccomp::Listener,
+    seccomp::{Listener, Notification},
     table::{Descriptorless, start_apart},
 };
 use outlive_classes::Errno;
@@ -35,11 +35,23 @@ pub(super) struct Job {
     pub(super) close_on_exec: bool,
     /// Where the descriptor is to be, if there is a number free.
     pub(super) range: Option<Range<u32>>,
+    /// The name stays; else it is for this once.
+    pub(super) lasting: bool,
+    /// The caller is to wait on, with the descriptor, which is closed on exec.
+    pub(super) lent: bool,
+}
+
+impl Job {
+    /// An open of `name` for who makes `call`: at the lowest free number, for reading, and the name is used once.
+    pub(super) fn of(call: &Notification, name: String) -> Self {
+        let (id, pid, flags) = (call.id, call.pid, OFlags::empty());
+        Job { id, pid, name, flags, close_on_exec: false, range: None, lasting: false, lent: false }
+    }
 }
 
 struct Errand {
     job: Job,
-    done: mpsc::SyncSender<Result<(), Errno>>,
+    done: mpsc::SyncSender<Result<i32, Errno>>,
 }
 
 impl Descriptorless for Errand {}
@@ -52,11 +64,12 @@ impl Opener {
         Ok(Opener { jobs })
     }
 
-    /// Carries out an open; `Ok`: the caller has its descriptor, or does not wait any more.
+    /// Carries out an open; `Ok`: the caller has its descriptor, whose number is given if it is lent, or does not wait any
+    /// more.
     ///
     /// # Errors
     /// What the caller is to be told, and has not been.
-    pub(super) fn open(&self, job: Job) -> Result<(), Errno> {
+    pub(super) fn open(&self, job: Job) -> Result<i32, Errno> {
         let (done, result) = mpsc::sync_channel(1);
         self.jobs.send(Errand { job, done }).map_err(|_| Errno::IO)?;
         result.recv().unwrap_or(Err(Errno::IO))
@@ -70,11 +83,17 @@ fn work([root, listener]: [OwnedFd; 2], todo: mpsc::Receiver<Errand>) {
     }
 }
 
-fn carry_out(root: &OwnedFd, listener: &Listener, job: &Job) -> Result<(), Errno> {
+fn carry_out(root: &OwnedFd, listener: &Listener, job: &Job) -> Result<i32, Errno> {
     let opened = openat(root, job.name.as_str(), job.flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty());
-    // From here on the inode lives by its users alone: the kernel forgets the name of one that could not be opened, too.
-    let _ = unlinkat(root, job.name.as_str(), AtFlags::empty());
+    if !job.lasting {
+        // From here on the inode lives by its users alone: the kernel forgets the name of one that could not be opened,
+        // too.
+        let _ = unlinkat(root, job.name.as_str(), AtFlags::empty());
+    }
     let opened = opened?;
+    if job.lent {
+        return listener.lend_descriptor(job.id, opened.as_fd());
+    }
     let at = job.range.as_ref().and_then(|range| free_number(job.pid, range));
     let answered = match listener.answer_with_descriptor_at(job.id, opened.as_fd(), job.close_on_exec, at) {
         // The caller has lowered its limit.
@@ -83,7 +102,7 @@ fn carry_out(root: &OwnedFd, listener: &Listener, job: &Job) -> Result<(), Errno
     };
     match answered {
         // The caller does not wait any more.
-        Err(Errno::NOENT) | Ok(()) => Ok(()),
+        Err(Errno::NOENT) | Ok(()) => Ok(0),
         // Its table is full, most likely.
         Err(errno) => Err(errno),
     }

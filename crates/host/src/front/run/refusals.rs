@@ -70,11 +70,13 @@ impl Supervisor {
         // futimens(3) is utimensat(2) without a path.
         let target = if path == 0 { Target::NotOurs } else { self.target(call, directory, path, flags, follow) };
         match target {
-            Target::Device(_) | Target::Status | Target::Udev(_) => Verdict::Answer(Err(errno)),
+            Target::Device(_) | Target::Status | Target::Udev(_) | Target::Entry(_) | Target::Machine(_) => {
+                Verdict::Answer(Err(errno))
+            }
             Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
-            Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
+            Target::Failed(errno) => Verdict::Answer(Err(errno)),
             // Of a descriptor we are asked where the kernel goes on: SETATTR.
-            Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
+            Target::Descriptor(..) | Target::Held(_) | Target::NotOurs => Verdict::Proceed,
         }
     }
 }

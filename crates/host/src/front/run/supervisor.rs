@@ -1,8 +1,7 @@
 //! Answers the calls that the filter sends us: names, and what the kernel would get wrong about our descriptors.
 
 use super::{
-    ThreadHook,
-    arch::{self, Stat, Statx, StatxTime},
+    ThreadHook, arch,
     crew::Crew,
     files::Files,
     mapping::Mapped,
@@ -11,6 +10,7 @@ use super::{
     opener::{Job, Opener},
     road::Traps,
     status,
+    surroundings::calls::{access_entry, access_machine, link_machine},
     trap::Places,
     uevents::{Uevents, database::Record},
 };
@@ -30,14 +30,8 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
-use zerocopy::IntoBytes;
-
-/// The mode of our nodes: their owner's alone, who is whoever runs the lab.
-const NODE_MODE: u32 = libc::S_IFCHR | 0o600;
-/// `STATX_BASIC_STATS` of `linux/stat.h`.
-const STATX_BASIC: u32 = 0x7ff;
 
 /// The supervisor of one tree.
 pub(super) struct Supervisor {
@@ -62,15 +56,6 @@ pub(super) struct Supervisor {
 /// The flags that the calls by path know, each some of them (`linux/fcntl.h`).
 const AT_FLAGS: u64 =
     (libc::AT_SYMLINK_NOFOLLOW | libc::AT_EACCESS | libc::AT_NO_AUTOMOUNT | libc::AT_EMPTY_PATH | 0x6000) as u64;
-
-/// What a stat shows of something of ours, where the two calls for it agree.
-struct Shown {
-    inode: u64,
-    mode: u32,
-    size: u64,
-    major: u32,
-    minor: u32,
-}
 
 /// What becomes of a call.
 pub(super) enum Verdict {
@@ -130,26 +115,39 @@ impl Supervisor {
             libc::SYS_creat => self.open(call, here(true), a[0], libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC),
             libc::SYS_openat => self.open(call, at(a[0], true), a[1], a[2] as i32),
             libc::SYS_openat2 => self.openat2(call),
-            libc::SYS_stat => self.stat(call, &self.names.resolve(here(true), a[0]), a[1]),
-            libc::SYS_lstat => self.stat(call, &self.names.resolve(here(false), a[0]), a[1]),
-            libc::SYS_fstat => self.stat(call, &self.names.descriptor(call.pid, a[0] as i32), a[1]),
-            libc::SYS_newfstatat => self.stat(call, &self.target(call, a[0], a[1], a[3], follow(a[3])), a[2]),
-            libc::SYS_statx => self.statx(call, &self.target(call, a[0], a[1], a[2], follow(a[2])), a[4]),
-            libc::SYS_access => access(&self.names.resolve(here(true), a[0]), a[1] as i32),
-            libc::SYS_faccessat => access(&self.names.resolve(at(a[0], true), a[1]), a[2] as i32),
-            libc::SYS_faccessat2 => access(&self.target(call, a[0], a[1], a[3], follow(a[3])), a[2] as i32),
+            libc::SYS_stat => self.stat(call, &self.names.resolve(here(true), a[0]), true, a[1]),
+            libc::SYS_lstat => self.stat(call, &self.names.resolve(here(false), a[0]), false, a[1]),
+            libc::SYS_fstat => self.stat(call, &self.names.descriptor(call.pid, a[0] as i32), true, a[1]),
+            libc::SYS_newfstatat => {
+                self.stat(call, &self.target(call, a[0], a[1], a[3], follow(a[3])), follow(a[3]), a[2])
+            }
+            libc::SYS_statx => self.statx(call, &self.target(call, a[0], a[1], a[2], follow(a[2])), follow(a[2]), a[4]),
+            libc::SYS_access => access(call, &self.names.resolve(here(true), a[0]), a[1] as i32),
+            libc::SYS_faccessat => access(call, &self.names.resolve(at(a[0], true), a[1]), a[2] as i32),
+            libc::SYS_faccessat2 => access(call, &self.target(call, a[0], a[1], a[3], follow(a[3])), a[2] as i32),
             libc::SYS_readlink => self.readlink(call, libc::AT_FDCWD as u64, a[0], a[1], a[2]),
             libc::SYS_readlinkat => self.readlink(call, a[0], a[1], a[2], a[3]),
             libc::SYS_getxattr | libc::SYS_lgetxattr => {
-                attribute(&self.names.resolve(here(call.number == libc::SYS_getxattr), a[0]), Err(Errno::OPNOTSUPP))
+                let target = self.names.resolve(here(call.number == libc::SYS_getxattr), a[0]);
+                // Those of sysfs can be had in principle (`simple_xattr_get`); there are none.
+                let none = if matches!(target, Target::Entry(_)) { Errno::NODATA } else { Errno::OPNOTSUPP };
+                attribute(&target, Err(none))
             }
             libc::SYS_listxattr | libc::SYS_llistxattr => {
                 attribute(&self.names.resolve(here(call.number == libc::SYS_listxattr), a[0]), Ok(0))
             }
-            // Where there is no FUSE all ioctls come here, and a socket would answer this one.
-            libc::SYS_ioctl if a[1] == libc::FIOASYNC => self.refuse(call),
+            // Where all ioctls come here: our descriptors are sockets there, which would take it.
+            libc::SYS_ioctl if a[1] == libc::FIOASYNC => match self.names.descriptor(call.pid, a[0] as i32) {
+                Target::Descriptor(..) => Verdict::Answer(Err(Errno::NOTTY)),
+                _ => Verdict::Proceed,
+            },
             libc::SYS_ioctl if arch::IOCTLS.contains(&(a[1] as u32)) => self.refuse(call),
-            number if self.traps == Traps::All && arch::TRANSFERS.contains(&(number as u32)) => self.trapped(call),
+            number if self.traps == Traps::All && arch::TRANSFERS.contains(&(number as u32)) => {
+                match self.trapped(call) {
+                    Verdict::Proceed => self.trapped_entry(call),
+                    verdict => verdict,
+                }
+            }
             libc::SYS_ioctl => self.trapped(call),
             // Of no bytes, or they would not be here.
             libc::SYS_read | libc::SYS_write => match self.trapped(call) {
@@ -158,6 +156,8 @@ impl Supervisor {
             },
             // Of no length: EINVAL, whatever the file.
             libc::SYS_mmap if a[1] != 0 => match self.names.descriptor(call.pid, a[4] as i32) {
+                // Attributes cannot be mapped.
+                Target::Held(_) => Verdict::Answer(Err(Errno::NODEV)),
                 Target::Descriptor(name, device) => match self.map(call, &name, device.as_ref()) {
                     Some(Mapped::Answer(errno)) => Verdict::Answer(Err(errno)),
                     Some(Mapped::Done) => Verdict::Answered,
@@ -167,6 +167,17 @@ impl Supervisor {
             },
             libc::SYS_mmap => Verdict::Proceed,
             number if arch::is_of_sockets(number) => self.uevents.judge(call),
+            libc::SYS_getdents64 | libc::SYS_getdents => self.list(call),
+            libc::SYS_statfs => match self.names.resolve(here(true), a[0]) {
+                Target::Entry(entry) => self.statfs(call, &entry, a[1]),
+                _ => Verdict::Proceed,
+            },
+            libc::SYS_fstatfs => match self.names.descriptor(call.pid, a[0] as i32) {
+                Target::Held(entry) => self.statfs(call, &entry, a[1]),
+                _ => Verdict::Proceed,
+            },
+            libc::SYS_getcwd => self.getcwd(call),
+            libc::SYS_chdir => self.chdir(call, &self.names.resolve(here(true), a[0])),
             _ => self.refuse(call),
         }
     }
@@ -195,7 +206,7 @@ impl Supervisor {
         let in_root = how.resolve & RESOLVE_IN_ROOT != 0;
         let inside = path.iter().position(|byte| !in_root || *byte != b'/').map_or(&[][..], |first| &path[first..]);
         let target = self.names.resolve_bytes(start, inside);
-        if matches!(target, Target::Device(_) | Target::Gone(_) | Target::Status | Target::Udev(_))
+        if matches!(target, Target::Device(_) | Target::Gone(_) | Target::Status | Target::Udev(_) | Target::Entry(_))
             && how.forbids(inside)
         {
             return Verdict::Answer(Err(Errno::XDEV));
@@ -219,7 +230,6 @@ impl Supervisor {
                 self.lab.answered(number, Answered::Errno(Errno::NOENT.raw_os_error()));
                 Verdict::Answer(Err(Errno::NOENT))
             }
-            Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
             Target::Status => match status::open(&self.lab, &self.listener, call.id, flags) {
                 Ok(()) => Verdict::Answered,
                 Err(errno) => Verdict::Answer(Err(errno)),
@@ -236,8 +246,11 @@ impl Supervisor {
             },
             // A socket cannot be opened.
             Target::Udev(Record::Control) => Verdict::Answer(Err(Errno::NXIO)),
+            Target::Entry(entry) => self.open_entry(call, &entry, flags),
+            Target::Machine(path) => self.open_machine(call, &path, flags),
+            Target::Failed(errno) => Verdict::Answer(Err(errno)),
             // By /proc/self/fd/N the kernel opens the inode again, and asks us there.
-            Target::Device(_) | Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
+            Target::Device(_) | Target::Descriptor(..) | Target::Held(_) | Target::NotOurs => Verdict::Proceed,
         }
     }
 
@@ -252,25 +265,29 @@ impl Supervisor {
         if flags & libc::O_DIRECT != 0 && flags & libc::O_PATH == 0 {
             return Err(Errno::INVAL);
         }
+        let by_path = flags & libc::O_PATH != 0;
         let close_on_exec = flags & libc::O_CLOEXEC != 0;
         let Some(opener) = &self.opener else {
-            // As on FUSE: such a descriptor cannot be passed on.
-            if flags & libc::O_PATH != 0 {
+            if by_path {
+                // Linux passes no such descriptors on, and there is nothing that would stand for it.
                 return Err(Errno::BADF);
             }
             let socket = self.files.open_plain(device, call.pid, flags)?;
             self.listener.answer_with_descriptor(call.id, socket.as_fd(), close_on_exec).or_else(still_waits)?;
             return Ok(Verdict::Answered);
         };
-        let kept = libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND | libc::O_PATH;
-        let kept = OFlags::from_bits_retain((flags & kept) as u32);
-        let name = self.files.announce(device, call.pid);
-        let (id, pid) = (call.id, call.pid);
-        let range = if let Traps::Range(range) = &self.traps { Some(range.clone()) } else { None };
-        let opened = opener.open(Job { id, pid, name: name.clone(), flags: kept, close_on_exec, range });
+        // Linux passes no descriptor on that was opened with O_PATH: one that can do nothing stands for it.
+        let kept = if by_path { 0 } else { libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND };
+        let flags = OFlags::from_bits_retain((flags & kept) as u32);
+        let name = self.files.announce(device, call.pid, by_path);
+        let range = match &self.traps {
+            Traps::Range(range) if !by_path => Some(range.clone()),
+            _ => None,
+        };
+        let opened = opener.open(Job { flags, close_on_exec, range, ..Job::of(call, name.clone()) });
         // What could not be opened, or not be unlinked, leaves no name behind.
         self.files.withdraw(&name);
-        opened.map(|()| Verdict::Answered)
+        opened.map(|_| Verdict::Answered)
     }
 
     /// A read or write of no bytes that the kernel would carry out: it would succeed, whatever became of the device.
@@ -279,6 +296,7 @@ impl Supervisor {
             Target::Descriptor(_, device) if device.as_deref().is_none_or(is_strict_zombie) => {
                 Verdict::Answer(Err(Errno::NODEV))
             }
+            Target::Held(entry) if entry.is_gone() && !entry.is_directory() => Verdict::Answer(Err(Errno::NODEV)),
             _ => Verdict::Proceed,
         }
     }
@@ -291,8 +309,7 @@ impl Supervisor {
             _ => (call.arguments[0] as i32, call.arguments[1]),
         };
         match self.names.resolve(Start { pid: call.pid, directory, follow: true }, path) {
-            Target::NotOurs | Target::Descriptor(..) | Target::Status | Target::Udev(_) => Verdict::Proceed,
-            Target::Device(_) | Target::Gone(_) | Target::NotADirectory => {
+            Target::Device(_) | Target::Gone(_) => {
                 if !self.told_32.swap(true, Ordering::Relaxed) {
                     eprintln!(
                         "outlive: a 32-bit program (pid {}) opened a device: only 64-bit ones are carried",
@@ -301,106 +318,36 @@ impl Supervisor {
                 }
                 Verdict::Answer(Err(Errno::NXIO))
             }
+            _ => Verdict::Proceed,
         }
-    }
-
-    fn stat(&self, call: &Notification, target: &Target, address: u64) -> Verdict {
-        let shown = match self.shown(target) {
-            Ok(shown) => shown,
-            Err(verdict) => return verdict,
-        };
-        let (seconds, nanoseconds) = self.start_time();
-        let stat = Stat {
-            dev: rustix::fs::makedev(0, 5),
-            ino: shown.inode,
-            nlink: 1,
-            mode: shown.mode,
-            size: shown.size as i64,
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
-            rdev: rustix::fs::makedev(shown.major, shown.minor),
-            block_size: 4096,
-            times: [seconds, nanoseconds.into(), seconds, nanoseconds.into(), seconds, nanoseconds.into()],
-            ..Stat::default()
-        };
-        self.give(call, address, stat.as_bytes())
-    }
-
-    fn statx(&self, call: &Notification, target: &Target, address: u64) -> Verdict {
-        let shown = match self.shown(target) {
-            Ok(shown) => shown,
-            Err(verdict) => return verdict,
-        };
-        let (seconds, nanoseconds) = self.start_time();
-        let time = StatxTime { seconds, nanoseconds, reserved: 0 };
-        let statx = Statx {
-            mask: STATX_BASIC,
-            block_size: 4096,
-            nlink: 1,
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
-            mode: shown.mode as u16,
-            size: shown.size,
-            ino: shown.inode,
-            // Access, birth (not in the mask), change, modification.
-            times: [time, StatxTime::default(), time, time],
-            rdev_major: shown.major,
-            rdev_minor: shown.minor,
-            dev_minor: 5,
-            ..Statx::default()
-        };
-        self.give(call, address, statx.as_bytes())
-    }
-
-    /// What a stat of the target shows that is its own, or the answer where it is nothing of ours.
-    fn shown(&self, target: &Target) -> Result<Shown, Verdict> {
-        let (device, name) = match target {
-            Target::Device(device) => (Some(device), device.node().name.as_str()),
-            Target::Descriptor(name, device) => (device.as_ref(), name.as_str()),
-            Target::Status => (None, status::NAME),
-            Target::Udev(_) => (None, "udev"),
-            Target::Gone(_) => return Err(Verdict::Answer(Err(Errno::NOENT))),
-            Target::NotADirectory => return Err(Verdict::Answer(Err(Errno::NOTDIR))),
-            Target::NotOurs => return Err(Verdict::Proceed),
-        };
-        let (mode, size) = match target {
-            Target::Status => (status::MODE, status::content(&self.lab).len() as u64),
-            Target::Udev(record) => (record.mode(), record.size()),
-            _ => (NODE_MODE, 0),
-        };
-        let (major, minor) = device.map_or((0, 0), |device| (device.node().major, device.node().minor));
-        Ok(Shown { inode: inode_number(name), mode, size, major, minor })
-    }
-
-    fn start_time(&self) -> (i64, u32) {
-        let since = self.started.duration_since(UNIX_EPOCH).unwrap_or_default();
-        (since.as_secs() as i64, since.subsec_nanos())
     }
 
     fn readlink(&self, call: &Notification, directory: u64, path: u64, buffer: u64, size: u64) -> Verdict {
         // Not followed: what the link itself says. Our descriptors' links in /proc would name an inode of our mount.
         let start = Start { pid: call.pid, directory: directory as i32, follow: true };
         match self.names.resolve_link(start, path) {
-            Target::Descriptor(name, _) => {
-                if (size as i32) <= 0 {
-                    return Verdict::Answer(Err(Errno::INVAL));
-                }
-                let path = format!("/dev/{name}");
-                let given = &path.as_bytes()[..path.len().min(size as usize)];
-                match self.give(call, buffer, given) {
-                    Verdict::Answer(Ok(_)) => Verdict::Answer(Ok(given.len() as i64)),
-                    other => other,
-                }
+            Target::Descriptor(name, _) => self.give_link(call, buffer, size, format!("/dev/{name}").as_bytes()),
+            Target::Held(entry) => {
+                let path = if entry.is_gone() { format!("{} (deleted)", entry.path) } else { entry.path.clone() };
+                self.give_link(call, buffer, size, path.as_bytes())
             }
+            Target::Entry(entry) => match entry.link_text() {
+                Some(text) => self.give_link(call, buffer, size, text.as_bytes()),
+                None => Verdict::Answer(Err(Errno::INVAL)),
+            },
+            Target::Machine(path) => match link_machine(call.pid, &path) {
+                Ok(text) => self.give_link(call, buffer, size, &text),
+                Err(errno) => Verdict::Answer(Err(errno)),
+            },
             Target::Device(_) | Target::Status | Target::Udev(_) => Verdict::Answer(Err(Errno::INVAL)),
             Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
-            Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
+            Target::Failed(errno) => Verdict::Answer(Err(errno)),
             Target::NotOurs => Verdict::Proceed,
         }
     }
 
     /// Writes to the caller's memory, if it is still the caller's.
-    fn give(&self, call: &Notification, address: u64, bytes: &[u8]) -> Verdict {
+    pub(super) fn give(&self, call: &Notification, address: u64, bytes: &[u8]) -> Verdict {
         if !self.listener.is_valid(call.id) {
             return Verdict::Answer(Err(Errno::INTR));
         }
@@ -409,7 +356,7 @@ impl Supervisor {
 }
 
 /// access(2) of a node of ours: its owner may read and write it, and nobody may execute it.
-fn access(target: &Target, mode: i32) -> Verdict {
+fn access(call: &Notification, target: &Target, mode: i32) -> Verdict {
     match target {
         // EINVAL, whatever the path.
         _ if mode & !(libc::R_OK | libc::W_OK | libc::X_OK) != 0 => Verdict::Proceed,
@@ -419,8 +366,10 @@ fn access(target: &Target, mode: i32) -> Verdict {
             Verdict::Answer(Err(Errno::ACCESS))
         }
         Target::Device(_) | Target::Descriptor(..) | Target::Status | Target::Udev(_) => Verdict::Answer(Ok(0)),
+        Target::Entry(entry) | Target::Held(entry) => Verdict::Answer(access_entry(entry, mode)),
+        Target::Machine(path) => Verdict::Answer(access_machine(call.pid, path, mode)),
         Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
-        Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
+        Target::Failed(errno) => Verdict::Answer(Err(*errno)),
         Target::NotOurs => Verdict::Proceed,
     }
 }
@@ -428,10 +377,12 @@ fn access(target: &Target, mode: i32) -> Verdict {
 /// Extended attributes, which `ls -l` asks for: our nodes have none (xattr(7)).
 fn attribute(target: &Target, none: Result<i64, Errno>) -> Verdict {
     match target {
-        Target::Device(_) | Target::Status | Target::Udev(_) => Verdict::Answer(none),
+        Target::Device(_) | Target::Status | Target::Udev(_) | Target::Entry(_) | Target::Machine(_) => {
+            Verdict::Answer(none)
+        }
         Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
-        Target::NotADirectory => Verdict::Answer(Err(Errno::NOTDIR)),
-        Target::Descriptor(..) | Target::NotOurs => Verdict::Proceed,
+        Target::Failed(errno) => Verdict::Answer(Err(*errno)),
+        Target::Descriptor(..) | Target::Held(_) | Target::NotOurs => Verdict::Proceed,
     }
 }
 
@@ -443,9 +394,4 @@ fn still_waits(errno: Errno) -> Result<(), Errno> {
 /// Whether it is gone and says so of every call.
 pub(super) fn is_strict_zombie(device: &dyn Plugged) -> bool {
     device.gone().is_some() && device.contract() == Contract::Strict
-}
-
-/// An inode number that stays the same for a name: FNV-1a, 64 bits.
-fn inode_number(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }

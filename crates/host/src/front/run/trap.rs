@@ -38,7 +38,7 @@ pub(super) fn range() -> Option<Range<u32>> {
 
 /// Ioctls that the kernel answers for any file, before a driver is asked (`do_vfs_ioctl` in fs/ioctl.c): those of
 /// `asm-generic/ioctls.h` and `linux/fs.h`, by the byte that says whose they are, and two that are older than that.
-fn is_the_kernels(command: u32) -> bool {
+pub(super) fn is_the_kernels(command: u32) -> bool {
     const FIBMAP: u32 = 1;
     const FIGETBSZ: u32 = 2;
     command == FIBMAP || command == FIGETBSZ || matches!((command >> 8) as u8, b'T' | b'f' | b'X')

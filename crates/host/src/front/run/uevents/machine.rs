@@ -64,7 +64,7 @@ impl Hub {
             };
             let Some(message) = room.get(..length) else { continue };
             let name = property(message, "DEVNAME").map(|name| name.trim_start_matches("/dev/"));
-            if name.is_some_and(|name| self.lab.is_name(name)) {
+            if name.is_some_and(|name| self.lab.entries().find(&format!("/dev/{name}")).is_some()) {
                 continue;
             }
             table.send(&self.epoll, group_of(message), &Arc::from(message), |monitor| monitor.machine);

@@ -53,14 +53,14 @@ impl Uevent<'_> {
         // What filters in the kernel look at is big-endian, as a filter loads it; the rest is as the machine has it.
         message.extend(MAGIC.to_be_bytes());
         [HEADER, HEADER, properties.len() as u32].iter().for_each(|word| message.extend(word.to_ne_bytes()));
-        let filtered = [hash(self.kobject.subsystem), 0, (tags >> 32) as u32, tags as u32];
+        let filtered = [hash(self.kobject.subsystem.name()), 0, (tags >> 32) as u32, tags as u32];
         filtered.iter().for_each(|word| message.extend(word.to_be_bytes()));
         message.extend(properties.as_bytes());
         message
     }
 
     fn properties(&self, node_name: &str) -> String {
-        let Kobject { devpath, subsystem, .. } = self.kobject;
+        let (devpath, subsystem) = (&self.kobject.devpath, self.kobject.subsystem.name());
         let mut text = format!("ACTION={}\0DEVPATH={devpath}\0SUBSYSTEM={subsystem}\0", self.action);
         let mut say = |key: &str, value: &dyn std::fmt::Display| {
             let _ = write!(text, "{key}={value}\0");
@@ -130,7 +130,7 @@ mod tests {
         let node = Node { name: "i2c-7".into(), major: 89, minor: 7, positioned: false };
         let kobject = Kobject {
             devpath: "/devices/x/i2c-7".into(),
-            subsystem: "i2c-dev",
+            subsystem: outlive_classes::kobject::Subsystem::Class("i2c-dev"),
             driver: Some("at24"),
             properties: vec![("MODALIAS", "i2c:24c02".into())],
             node: Some(node),

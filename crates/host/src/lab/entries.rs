@@ -1,0 +1,357 @@
+//! The entries that the devices of a lab have in /dev, /sys and /proc: one tree, apart from any front.
+
+use outlive_classes::{
+    Plugged,
+    surroundings::{Content, Show},
+};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    ffi::OsStr,
+    fmt,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
+};
+
+/// Set in the number of every entry, so that a front can tell it from numbers of its own.
+pub(crate) const ENTRY_BIT: u64 = 1 << 62;
+
+/// One entry. It is never changed: what comes in its place later is another one, with another number.
+pub(crate) struct Entry {
+    /// Absolute, without links.
+    pub(crate) path: String,
+    pub(crate) kind: Kind,
+    /// Its inode number: always the same for the same path in the same life of a device.
+    pub(crate) inode: u64,
+    /// Its place among its neighbours, which its name keeps for good.
+    pub(crate) place: u64,
+    /// Whose it is. `None`: it is nobody's and stays.
+    device: Option<Weak<dyn Plugged>>,
+}
+
+/// What an entry is.
+pub(crate) enum Kind {
+    Directory,
+    Attribute(Show),
+    /// To this absolute path.
+    Link(String),
+    /// The node of a device.
+    Node(Weak<dyn Plugged>),
+    /// There was something of ours. The machine's own entry of that name is not meant (I26).
+    Gone,
+}
+
+impl Entry {
+    /// The root of the tree, which is nobody's.
+    pub(crate) fn root() -> Arc<Entry> {
+        Arc::new(Entry { path: String::new(), kind: Kind::Directory, inode: ENTRY_BIT | 1, place: 0, device: None })
+    }
+
+    /// Whether it has gone with its device.
+    pub(crate) fn is_gone(&self) -> bool {
+        let gone = |device: &Weak<dyn Plugged>| device.upgrade().is_none_or(|device| device.gone().is_some());
+        matches!(self.kind, Kind::Gone) || self.device.as_ref().is_some_and(gone)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        split(&self.path).1
+    }
+
+    pub(crate) fn is_directory(&self) -> bool {
+        matches!(self.kind, Kind::Directory)
+    }
+
+    /// What a link says: the way from where it is, by a directory that is above both (`kernfs_get_target_path` in
+    /// fs/kernfs/symlink.c).
+    pub(crate) fn link_text(&self) -> Option<String> {
+        let Kind::Link(target) = &self.kind else { return None };
+        let from: Vec<_> = split(&self.path).0.split('/').skip(1).collect();
+        let to: Vec<_> = target.split('/').skip(1).collect();
+        let common = from.iter().zip(&to[..to.len() - 1]).take_while(|(a, b)| a == b).count();
+        let parts = vec![".."; from.len() - common].into_iter().chain(to[common..].iter().copied());
+        Some(parts.collect::<Vec<_>>().join("/"))
+    }
+}
+
+/// The tree. Each look takes its lock for a moment; nothing is done under it.
+#[derive(Default)]
+pub(crate) struct Entries {
+    tree: RwLock<Tree>,
+}
+
+#[derive(Default)]
+struct Tree {
+    entries: HashMap<String, Arc<Entry>>,
+    /// What is below each directory, whether it is an entry of its own or not.
+    children: HashMap<String, BTreeMap<String, Arc<Entry>>>,
+    /// The names by which a path may come to an entry from a directory of the machine's.
+    gates: HashSet<String>,
+    /// The names of all entries that there ever were.
+    names: HashSet<String>,
+}
+
+impl Entries {
+    fn read(&self) -> RwLockReadGuard<'_, Tree> {
+        self.tree.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Tree> {
+        self.tree.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `device` has come.
+    pub(super) fn add(&self, device: &Arc<dyn Plugged>) {
+        let (weak, life) = (Arc::downgrade(device), device.generation().0);
+        let mut tree = self.write();
+        let node = device.node().path();
+        tree.insert(&node, Kind::Node(weak.clone()), life, Some(&weak));
+        let surroundings = device.surroundings();
+        for entry in surroundings.entries() {
+            let kind = match &entry.content {
+                Content::Directory => Kind::Directory,
+                Content::Attribute(show) => Kind::Attribute(show.clone()),
+                Content::Link(target) => Kind::Link(target.clone()),
+            };
+            let owner = (!entry.lasting).then_some(&weak);
+            tree.insert(&entry.path, kind, if entry.lasting { 0 } else { life }, owner);
+        }
+    }
+
+    /// `device` has gone: of what it had only the names are kept.
+    pub(super) fn remove(&self, device: &Arc<dyn Plugged>) {
+        let weak = Arc::downgrade(device);
+        let mut tree = self.write();
+        let is_its = |entry: &Entry| entry.device.as_ref().is_some_and(|other| other.ptr_eq(&weak));
+        let its: HashSet<String> =
+            tree.entries.values().filter(|entry| is_its(entry)).map(|entry| entry.path.clone()).collect();
+        for path in &its {
+            // What is below something that has gone needs no name of its own.
+            if its.contains(split(path).0) {
+                tree.forget(path);
+            } else {
+                tree.put(Entry { path: path.clone(), kind: Kind::Gone, inode: 0, place: 0, device: None });
+            }
+        }
+    }
+
+    /// The entry at an absolute path without links.
+    pub(crate) fn find(&self, path: &str) -> Option<Arc<Entry>> {
+        self.read().entries.get(path).cloned()
+    }
+
+    /// The entries in a directory, which may be the machine's, with those that have gone.
+    pub(crate) fn children(&self, path: &str) -> Vec<Arc<Entry>> {
+        self.read().children.get(path).map(|children| children.values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Whether a listing of the machine's directory `path` lacks something of ours.
+    pub(crate) fn adds_to(&self, path: &str) -> bool {
+        let tree = self.read();
+        tree.children.get(path).is_some_and(|children| children.keys().any(|name| tree.gates.contains(name)))
+    }
+
+    /// Whether a path, as a client wrote it, may lead to an entry; `false` is certain but for links in its middle.
+    pub(crate) fn concern(&self, path: &[u8]) -> bool {
+        let tree = self.read();
+        let mut parts = path.split(|byte| *byte == b'/');
+        parts.any(|part| std::str::from_utf8(part).is_ok_and(|part| tree.gates.contains(part)))
+    }
+    /// Whether an entry has, or had, that name.
+    pub(crate) fn have_name(&self, name: &OsStr) -> bool {
+        name.to_str().is_some_and(|name| self.read().names.contains(name))
+    }
+
+    /// An attribute that is nobody's.
+    #[cfg(test)]
+    pub(crate) fn put_attribute(&self, path: &str) {
+        self.write().insert(path, Kind::Attribute(Arc::new(|| Ok(b"text".to_vec()))), 1, None);
+    }
+}
+
+impl Tree {
+    fn insert(&mut self, path: &str, kind: Kind, life: u64, device: Option<&Weak<dyn Plugged>>) {
+        let lasting = device.is_none();
+        if lasting && self.entries.get(path).is_some_and(|entry| entry.is_directory()) {
+            return;
+        }
+        self.ensure_parent(path, device, life);
+        if self.is_a_gate(path, lasting) {
+            self.gates.insert(split(path).1.to_owned());
+        }
+        self.put(Entry { path: path.to_owned(), kind, inode: inode(path, life), place: 0, device: device.cloned() });
+    }
+
+    /// The directories above what a device has are its own as well, unless they are somebody's already or are where the
+    /// machine has its own.
+    fn ensure_parent(&mut self, path: &str, device: Option<&Weak<dyn Plugged>>, life: u64) {
+        let parent = split(path).0.to_owned();
+        let is_there = self.entries.get(&parent).is_some_and(|entry| entry.is_directory() && !entry.is_gone());
+        if parent.is_empty() || is_there {
+            return;
+        }
+        let device = if MACHINE.contains(&parent.as_str()) { None } else { device };
+        let life = if device.is_some() { life } else { 0 };
+        self.ensure_parent(&parent, device, life);
+        if self.is_a_gate(&parent, device.is_none()) {
+            self.gates.insert(split(&parent).1.to_owned());
+        }
+        let (path, inode) = (parent.clone(), inode(&parent, life));
+        self.put(Entry { path, kind: Kind::Directory, inode, place: 0, device: device.cloned() });
+    }
+
+    /// Whether a way may come to `path` from a directory of the machine's in which it is not.
+    fn is_a_gate(&self, path: &str, lasting: bool) -> bool {
+        let parent = split(path).0;
+        let shared = self.entries.get(parent).is_none_or(|parent| parent.device.is_none());
+        !MACHINE.contains(&path) && (MACHINE.contains(&parent) || !lasting && shared)
+    }
+
+    fn put(&mut self, mut entry: Entry) {
+        let (parent, name) = split(&entry.path);
+        let (parent, name) = (parent.to_owned(), name.to_owned());
+        self.names.insert(name.clone());
+        let siblings = self.children.entry(parent).or_default();
+        let last = siblings.values().map(|sibling| sibling.place).max();
+        entry.place = siblings.get(&name).map_or_else(|| last.map_or(0, |last| last + 1), |former| former.place);
+        let entry = Arc::new(entry);
+        siblings.insert(name, entry.clone());
+        self.entries.insert(entry.path.clone(), entry);
+    }
+
+    fn forget(&mut self, path: &str) {
+        self.entries.remove(path);
+        let (parent, name) = split(path);
+        if let Some(siblings) = self.children.get_mut(parent) {
+            siblings.remove(name);
+            if siblings.is_empty() {
+                self.children.remove(parent);
+            }
+        }
+    }
+}
+
+/// Directories that Linux has, whatever devices there are.
+const MACHINE: [&str; 16] = [
+    "/dev",
+    "/proc",
+    "/proc/bus",
+    "/sys",
+    "/sys/block",
+    "/sys/bus",
+    "/sys/bus/platform",
+    "/sys/bus/platform/devices",
+    "/sys/class",
+    "/sys/dev",
+    "/sys/dev/block",
+    "/sys/dev/char",
+    "/sys/devices",
+    "/sys/devices/platform",
+    "/sys/devices/virtual",
+    "/sys/kernel",
+];
+
+/// The directory, and the name in it.
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+/// FNV-1a, 64 bits, of path and life; two bits of it make room for marks.
+fn inode(path: &str, life: u64) -> u64 {
+    let bytes = path.bytes().chain(life.to_ne_bytes());
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    hash >> 3 | ENTRY_BIT
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.kind {
+            Kind::Directory => "directory",
+            Kind::Attribute(_) => "attribute",
+            Kind::Link(_) => "link",
+            Kind::Node(_) => "node",
+            Kind::Gone => "gone",
+        };
+        write!(f, "{} ({kind})", self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::{Lab, LabConfig, Source};
+    use outlive::{Policy, Reason};
+    use std::time::Duration;
+
+    fn lab() -> Arc<Lab> {
+        let source = Source::Spec("i2c:24c02@0x50,bus=7".to_owned());
+        Lab::start(&LabConfig::new(&[source], None, None).unwrap()).unwrap()
+    }
+
+    fn link(lab: &Lab, path: &str) -> String {
+        lab.entries().find(path).unwrap().link_text().unwrap()
+    }
+
+    #[test]
+    fn links_are_relative_as_in_sysfs() {
+        let lab = lab();
+        for (path, text) in [
+            ("/sys/class/i2c-dev/i2c-7", "../../devices/platform/outlive.0/i2c-7/i2c-dev/i2c-7"),
+            ("/sys/dev/char/89:7", "../../devices/platform/outlive.0/i2c-7/i2c-dev/i2c-7"),
+            ("/sys/devices/platform/outlive.0/i2c-7/i2c-dev/i2c-7/device", "../../../i2c-7"),
+            ("/sys/devices/platform/outlive.0/i2c-7/subsystem", "../../../../bus/i2c"),
+        ] {
+            assert_eq!(link(&lab, path), text, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_goes_leaves_its_name_and_comes_back_as_another() {
+        let lab = lab();
+        let path = "/sys/class/i2c-dev/i2c-7";
+        let name = "/sys/devices/platform/outlive.0/i2c-7/name";
+        let (old, attribute) = (lab.entries().find(path).unwrap(), lab.entries().find(name).unwrap());
+        lab.unplug("i2c-7", Reason::Pulled, Policy::Detach, Duration::from_secs(20)).unwrap();
+        assert!(attribute.is_gone() && old.is_gone());
+        for gone in ["/dev/i2c-7", path, "/sys/devices/platform/outlive.0/i2c-7", "/sys/dev/char/89:7"] {
+            assert!(matches!(lab.entries().find(gone).unwrap().kind, Kind::Gone), "{gone}");
+        }
+        assert!(lab.entries().find(name).is_none());
+        assert!(lab.entries().find("/sys/class/i2c-dev").unwrap().is_directory(), "the class stays");
+        lab.plug_name("i2c-7").unwrap();
+        let new = lab.entries().find(path).unwrap();
+        assert!(!new.is_gone() && new.inode != old.inode);
+        assert!(attribute.is_gone(), "the old one stays dead");
+    }
+
+    /// What no class asks for yet: a file of /proc.
+    #[test]
+    fn files_of_proc_are_entries_like_others() {
+        let entries = Entries::default();
+        entries.put_attribute("/proc/bus/outlive/7");
+        entries.put_attribute("/proc/outlive");
+        assert!(entries.adds_to("/proc") && entries.adds_to("/proc/bus") && !entries.adds_to(""));
+        assert!(entries.find("/proc/bus/outlive").unwrap().is_directory());
+        assert!(entries.concern(b"/proc/outlive") && entries.concern(b"/proc/bus/outlive/7"));
+        assert!(!entries.concern(b"/proc/self/status"));
+    }
+
+    #[test]
+    fn only_paths_with_a_name_of_ours_are_looked_at_closely() {
+        let lab = lab();
+        for (path, concerns) in [
+            ("/dev/i2c-7", true),
+            ("/sys/class/i2c-dev/i2c-7/name", true),
+            ("i2c-dev", true),
+            ("../89:7", true),
+            ("/sys/devices/platform/outlive.0", true),
+            ("/dev/null", false),
+            ("/sys/class/net", false),
+            ("/etc/name", false),
+            ("uevent", false),
+            ("/sys/devices/platform", false),
+        ] {
+            assert_eq!(lab.entries().concern(path.as_bytes()), concerns, "{path}");
+        }
+        assert!(lab.entries().adds_to("/dev") && lab.entries().adds_to("/sys/class"));
+        assert!(!lab.entries().adds_to("") && !lab.entries().adds_to("/sys") && !lab.entries().adds_to("/etc"));
+    }
+}
