@@ -108,7 +108,7 @@ fn python_finds_the_device() {
                   \x20   print(device.sys_path, device.device_node, device.attributes.asstring('name'), device.parent.subsystem)\n\
                   print(pyudev.Devices.from_device_file(context, '/dev/i2c-7').sys_path)\n\
                   print(pyudev.Devices.from_device_number(context, 'char', os.makedev(89, 7)).sys_path)\n\
-                  print(glob.glob('/dev/i2c-*'), glob.glob('/sys/class/*/i2c-7/name'))\n\
+                  print(glob.glob('/dev/i2c-7*'), glob.glob('/sys/class/*/i2c-7/name'))\n\
                   print([(entry.name, entry.is_symlink(), entry.is_dir(), entry.inode() == os.lstat(entry.path).st_ino)\n\
                   \x20      for entry in os.scandir('/sys/class/i2c-dev')])\n\
                   print([entry.inode() == entry.stat().st_ino for entry in os.scandir('/dev') if entry.name == 'i2c-7'])\n\

@@ -1,6 +1,9 @@
 //! fork(2), signals of a process to be, exec.
 
-use rustix::{io, process::Pid};
+use rustix::{
+    io,
+    process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open},
+};
 use std::{
     ffi::{CString, OsString},
     os::{
@@ -207,4 +210,17 @@ pub(crate) fn deadly_signal(pidfd: &OwnedFd) -> Option<i32> {
     // As wait(2) has it: the signal in the low seven bits, zero for one that exited.
     let signal = info.exit_code & 0x7f;
     (result == 0 && info.mask & EXIT != 0 && signal != 0).then_some(signal)
+}
+
+/// What a thread has open as `number`: the very same open file (pidfd_getfd(2)). `None` if there is none, or we may not.
+pub(crate) fn borrow_descriptor(thread: u32, number: i32) -> Option<OwnedFd> {
+    let process = |id: u32| Pid::from_raw(id.cast_signed());
+    // PIDFD_THREAD (6.9) is O_EXCL: a thread may have a table of its own.
+    let itself = PidfdFlags::from_bits_retain(libc::O_EXCL as u32);
+    let opened = pidfd_open(process(thread)?, itself).or_else(|_| {
+        let status = std::fs::read_to_string(format!("/proc/{thread}/status")).map_err(|_| io::Errno::SRCH)?;
+        let leader = status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok());
+        pidfd_open(leader.and_then(process).ok_or(io::Errno::SRCH)?, PidfdFlags::empty())
+    });
+    pidfd_getfd(opened.ok()?, number, PidfdGetfdFlags::empty()).ok()
 }

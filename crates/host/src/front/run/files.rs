@@ -31,7 +31,6 @@ use std::{
     collections::{HashMap, HashSet},
     fmt,
     mem::take,
-    os::fd::OwnedFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread,
     time::{Duration, Instant},
@@ -91,8 +90,8 @@ struct Node {
     link: Vec<u8>,
     /// Its open files.
     open: Vec<u64>,
-    /// Of a socket: what tells of its last close.
-    witness: Option<OwnedFd>,
+    /// It is a socket.
+    is_socket: bool,
     /// The next open is for a descriptor that only stands for it: with O_PATH.
     inert: bool,
 }
@@ -104,11 +103,12 @@ pub(super) struct OpenFile {
     /// Its inode, which others may be open on, too.
     pub(super) node: u64,
     pub(super) generation: u64,
+    /// How it was opened.
+    pub(super) access: Access,
     /// Wakes its pollers when the device goes.
     pub(super) watch: Mutex<Option<Box<dyn Send + Sync>>>,
     /// Our end of it, where it is a socket.
-    #[expect(dead_code, reason = "dropped with the file")]
-    pub(super) line: Option<Line>,
+    pub(super) line: Option<Arc<Line>>,
 }
 
 type Answer = Result<Vec<u8>, Errno>;
@@ -155,7 +155,7 @@ impl Files {
             opener: Some(opener),
             link: link.clone(),
             open: Vec::new(),
-            witness: None,
+            is_socket: false,
             inert,
         };
         table.links.insert(link, id);
@@ -352,7 +352,9 @@ impl Files {
         let generation = device.as_ref().map_or(0, |device| device.generation().0);
         let file = self.open_device(device, &name, opener.unwrap_or(request.header.pid), flags as i32)?;
         let node = request.header.nodeid;
-        let fh = self.add(OpenFile { file, device: name, generation, node, watch: Mutex::new(None), line: None });
+        let (access, watch) = (access(flags as i32), Mutex::new(None));
+        let fh = self.next();
+        self.add(fh, OpenFile { file, device: name, generation, node, access, watch, line: None });
         let stream = if positioned { 0 } else { wire::FOPEN_STREAM };
         let parallel = wire::FOPEN_PARALLEL_DIRECT_WRITES;
         let flush = if self.hears_of_closes { 0 } else { wire::FOPEN_NOFLUSH };
@@ -378,18 +380,23 @@ impl Files {
         opened
     }
 
-    /// Keeps a file that has been opened; its number.
-    fn add(&self, file: OpenFile) -> u64 {
+    /// A number that nothing else has.
+    pub(super) fn next(&self) -> u64 {
         let mut table = self.table();
         table.last = table.last.max(wire::ROOT) + 1;
-        let (fh, node) = (table.last, file.node);
-        table.open.insert(fh, Arc::new(file));
-        table.nodes.get_mut(&node).into_iter().for_each(|node| node.open.push(fh));
-        fh
+        table.last
     }
 
-    /// Keeps a file that has been opened, and is a socket with that inode; its number.
-    pub(super) fn adopt(&self, device: &Arc<dyn Plugged>, file: OpenFile, witness: OwnedFd) -> u64 {
+    /// Keeps a file that has been opened as number `fh`.
+    fn add(&self, fh: u64, file: OpenFile) {
+        let mut table = self.table();
+        let node = file.node;
+        table.open.insert(fh, Arc::new(file));
+        table.nodes.get_mut(&node).into_iter().for_each(|node| node.open.push(fh));
+    }
+
+    /// Keeps a file that has been opened as number `fh`, and is a socket.
+    pub(super) fn adopt(&self, device: &Arc<dyn Plugged>, fh: u64, file: OpenFile) {
         let (inode, link) = (file.node, format!("socket:[{}]", file.node).into_bytes());
         let node = Node {
             device: Arc::downgrade(device),
@@ -399,7 +406,7 @@ impl Files {
             opener: None,
             link: link.clone(),
             open: Vec::new(),
-            witness: Some(witness),
+            is_socket: true,
             inert: false,
         };
         {
@@ -407,7 +414,7 @@ impl Files {
             table.links.insert(link, inode);
             table.nodes.insert(inode, node);
         }
-        self.add(file)
+        self.add(fh, file);
     }
 
     /// Forgets a file that nobody has open any more.
@@ -420,7 +427,7 @@ impl Files {
                 node.open.retain(|open| *open != fh);
             }
             // A socket's inode goes with its file; others the kernel forgets when it likes.
-            let gone = id.filter(|id| table.nodes.get(id).is_some_and(|node| node.witness.is_some()));
+            let gone = id.filter(|id| table.nodes.get(id).is_some_and(|node| node.is_socket));
             (last, gone.and_then(|id| table.remove_node(id)))
         };
         // Outside the lock: it may be the last of its device.
@@ -559,7 +566,7 @@ fn attributes(id: u64) -> wire::Attributes {
 }
 
 /// A number that nobody can guess.
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     let mut bytes = [0; 8];
     // It fails on kernels only that are older than what the front needs.
     let _ = getrandom(&mut bytes, GetRandomFlags::empty());
@@ -567,10 +574,14 @@ fn random() -> u64 {
 }
 
 fn open_flags(flags: i32) -> OpenFlags {
-    let access = match flags & libc::O_ACCMODE {
+    OpenFlags { access: access(flags), nonblock: flags & libc::O_NONBLOCK != 0 }
+}
+
+/// The access mode in the flags of open(2).
+pub(super) fn access(flags: i32) -> Access {
+    match flags & libc::O_ACCMODE {
         libc::O_RDONLY => Access::Read,
         libc::O_WRONLY => Access::Write,
         _ => Access::ReadWrite,
-    };
-    OpenFlags { access, nonblock: flags & libc::O_NONBLOCK != 0 }
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     files::{Files, OpenFile},
+    plain::Settling,
     trap::{Buffer, Place},
 };
 use crate::{
@@ -46,6 +47,8 @@ pub(super) struct Trapped {
     pub(super) memory: TrappedMemory,
     /// Where a read puts its data.
     pub(super) buffers: Vec<Buffer>,
+    /// Of a read by a socket.
+    pub(super) settling: Option<Settling>,
     pub(super) answered: bool,
     pub(super) _place: Option<Place>,
 }
@@ -98,6 +101,8 @@ impl Owed {
                         Ok(data.len() as i64)
                     }
                 });
+                // Before the answer: the next poll comes after.
+                trapped.settling.take().into_iter().for_each(|settling| settling.settle());
                 trapped.answer(result);
             }
         }

@@ -76,11 +76,14 @@ impl Supervisor {
             return None;
         }
         let (inode, access) = self.names.open_inode(call.pid, number as i32)?;
+        let file = self.files.file_of(inode);
+        // A socket is open for both.
+        let access = file.as_ref().filter(|file| file.line.is_some()).map_or(access, |file| file.access);
         let shared = matches!(flags as i32 & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
         let asked = MapCall { offset, length, access, shared };
         let operation = self.lab.arrived(name, call.pid, "mmap", &asked);
         // An inode without an open file: of a device that has gone, or closed just now by another thread.
-        let mapping = self.files.file_of(inode).ok_or(Errno::NODEV).and_then(|file| file.file.map(&asked));
+        let mapping = file.ok_or(Errno::NODEV).and_then(|file| file.file.map(&asked));
         let mapped = mapping.and_then(|mapping| {
             let memory = mapping.memory.descriptor(access).ok_or(Errno::ACCESS)?;
             device.into_iter().for_each(|device| self.files.mappings.note(device, memory));

@@ -6,7 +6,7 @@
 //! is a number (as in /proc/self/fd/3) or a symbolic link.
 
 use super::{
-    files::Files,
+    files::{Files, access},
     status,
     surroundings::{
         inodes::TREE,
@@ -144,12 +144,7 @@ impl Names {
         let info = std::fs::read_to_string(format!("{process}/fdinfo/{number}")).ok()?;
         let (_, inode) = parse_info(&info, &process, number).filter(|(mount, _)| *mount == self.mount)?;
         let flags = info.lines().find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok())?;
-        let access = match flags & libc::O_ACCMODE {
-            libc::O_RDONLY => Access::Read,
-            libc::O_WRONLY => Access::Write,
-            _ => Access::ReadWrite,
-        };
-        Some((inode, access))
+        Some((inode, access(flags)))
     }
 
     fn descriptor_at(&self, process: &str, number: i32) -> Target {
@@ -158,7 +153,7 @@ impl Names {
                 self.files.inodes.entry_of(node).map_or(Target::NotOurs, Target::Held)
             }
             Some((mount, node)) if mount != self.mount => {
-                self.files.inodes.stands_for(mount, node).map_or(Target::NotOurs, Target::Held)
+                self.files.inodes.stands_for(mount, node).map_or(Target::NotOurs, held)
             }
             Some((_, node)) => match self.files.device_of(node) {
                 Some((name, device)) => Target::Descriptor(name, device),
@@ -180,12 +175,18 @@ impl Names {
     /// The directory of ours in which the client works.
     pub(super) fn working_directory(&self, pid: u32) -> Option<Arc<Entry>> {
         let path = format!("/proc/{pid}/cwd");
-        if !is_in_tree(&std::fs::read_link(&path).ok()?) {
+        let text = std::fs::read_link(&path).ok()?;
+        // What stands for one where there is no mount has no name.
+        let may_stand_for_one = self.files.channel.is_none() && text.as_os_str().as_bytes().ends_with(b" (deleted)");
+        if !is_in_tree(&text) && !may_stand_for_one {
             return None;
         }
         let wanted = StatxFlags::INO | StatxFlags::MNT_ID;
         let found = statx(CWD, path.as_str(), AtFlags::STATX_DONT_SYNC, wanted).ok()?;
-        (found.stx_mnt_id == self.mount).then(|| self.files.inodes.entry_of(found.stx_ino)).flatten()
+        if found.stx_mnt_id == self.mount {
+            return self.files.inodes.entry_of(found.stx_ino);
+        }
+        self.files.inodes.stands_for(found.stx_mnt_id, found.stx_ino)
     }
 
     /// The same of the process that `/proc/PID/cwd` is of.
@@ -308,6 +309,14 @@ fn target_of(entry: Arc<Entry>) -> Target {
         (Kind::Gone, Some(name)) => Target::Gone(name),
         _ if entry.is_gone() => Target::Failed(Errno::NOENT),
         _ => Target::Entry(entry),
+    }
+}
+
+/// What a descriptor is that stands for `entry`: of a node, one of its device.
+fn held(entry: Arc<Entry>) -> Target {
+    match &entry.kind {
+        Kind::Node(device) => Target::Descriptor(entry.name().to_owned(), device.upgrade()),
+        _ => Target::Held(entry),
     }
 }
 

@@ -2,25 +2,31 @@
 //! trapped, whatever its descriptor.
 //!
 //! ```text
-//! client's end ── ours     one byte waits in each: the client's says IN as long as the device lives; ours makes the
-//!      │                   kernel say ERR and HUP to the client when we close it, as the device goes (unix_release_sock in
-//!      │                   net/unix/af_unix.c)
-//!      └ in its byte travels one end of a second pair, the witness: it is closed with the client's end, by whatever
-//!        process has it last, also when ours has been closed long before
+//! client's end ── ours     as long as there is something to read, a *token* waits at the client's end, and the kernel says
+//!                          IN of it. It is taken back by a descriptor that we borrow from the client, after the read that
+//!                          read what there was. That the client's end has been closed for good, ours says (HUP).
 //! ```
+//!
+//! As the device goes, ours is closed: since something waits there unread, the kernel says ERR and HUP to the client from
+//! then on (`unix_release_sock` in net/unix/af_unix.c). Before that the client's end gets a last message, in which one end of
+//! another pair travels, the *witness*: it is closed with the client's end, by whatever process has that last, and the
+//! other end tells us.
 
-use super::files::{Files, OpenFile};
-use crate::{fuse::mount::send_descriptors, lab::Detail};
-use outlive_classes::{Errno, Plugged};
+use super::{
+    arch::TRANSFERS,
+    files::{Files, OpenFile},
+};
+use crate::{fuse::mount::send_descriptors, lab::Detail, sys::process::borrow_descriptor};
+use outlive_classes::{Access, Errno, File, Plugged, PollBits};
 use rustix::{
     buffer::spare_capacity,
     event::{Timespec, epoll},
     fs::{OFlags, fcntl_setfl, fstat},
-    net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair},
+    net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair, sockopt},
 };
 use std::{
     os::fd::{AsFd, OwnedFd},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread,
 };
 
@@ -32,15 +38,27 @@ pub(super) struct Sockets {
 /// How long the thread that hears of closes sleeps before it looks whether anybody needs it.
 const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// The ends of a descriptor.
-struct Ends {
-    ours: OwnedFd,
-    theirs: OwnedFd,
-    witness: OwnedFd,
+/// Our end of a descriptor: a socket as long as its device lives, then the witness.
+pub(super) struct Line {
+    /// The number of the file.
+    fh: u64,
+    closes: Arc<OwnedFd>,
+    state: Mutex<State>,
 }
 
-/// A descriptor of ours that is closed when its device goes, or with its file.
-pub(super) type Line = Arc<Mutex<Option<OwnedFd>>>;
+struct State {
+    ours: Option<OwnedFd>,
+    /// Whether a token waits at the client's end.
+    token: bool,
+    witness: Option<OwnedFd>,
+}
+
+/// What a trapped read is over with: the client's descriptor may have nothing to read any more.
+pub(super) struct Settling {
+    pub(super) file: Arc<OpenFile>,
+    pub(super) pid: u32,
+    pub(super) number: i32,
+}
 
 impl Sockets {
     /// Starts the thread that hears of last closes.
@@ -65,18 +83,83 @@ impl Sockets {
     }
 }
 
-/// Any socket.
-pub(super) fn some_socket() -> Result<OwnedFd, Errno> {
-    socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).map(|(socket, _)| socket)
+/// A pair of sockets that keep messages apart.
+fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
 }
 
-impl Ends {
-    fn new() -> Result<Self, Errno> {
-        let pair = || socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
-        let ((ours, theirs), (witness, with_client)) = (pair()?, pair()?);
-        send(&theirs, b"!", SendFlags::NOSIGNAL)?;
-        send_descriptors(ours.as_fd(), b"!", &[with_client.as_fd()])?;
-        Ok(Ends { ours, theirs, witness })
+/// Any socket.
+pub(super) fn some_socket() -> Result<OwnedFd, Errno> {
+    pair().map(|(socket, _)| socket)
+}
+
+impl Line {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch(&self, end: &OwnedFd) -> Result<(), Errno> {
+        epoll::add(&*self.closes, end, epoll::EventData::new_u64(self.fh), epoll::EventFlags::HUP)
+    }
+
+    /// There may be news of `file`.
+    fn news(&self, file: &dyn File) {
+        let mut state = self.state();
+        if file.gone().is_some() {
+            self.end(&mut state);
+        } else if !state.token
+            && is_readable(file)
+            && let Some(ours) = &state.ours
+        {
+            // EPIPE: the client's end has been closed.
+            state.token = send(ours, b"!", SendFlags::NOSIGNAL | SendFlags::DONTWAIT).is_ok();
+        }
+    }
+
+    /// The device has gone.
+    fn end(&self, state: &mut State) {
+        let Some(ours) = state.ours.take() else { return };
+        // Without descriptors for the witness nobody hears of the last close, and the handle stays until the lab ends.
+        if let Ok((witness, travels)) = pair() {
+            // Before it travels: it may be closed at once.
+            let _ = self.watch(&witness);
+            let _ = send_descriptors(ours.as_fd(), b"!", &[travels.as_fd()]);
+            state.witness = Some(witness);
+        }
+    }
+
+    /// Takes the token back if there is nothing to read any more. Under the lock, so that what comes meanwhile puts
+    /// another one there afterwards.
+    fn settle(&self, file: &dyn File, pid: u32, number: i32) {
+        let mut state = self.state();
+        if state.token
+            && state.ours.is_some()
+            && !is_readable(file)
+            && let Some(theirs) = borrow_descriptor(pid, number)
+        {
+            state.token = recv(&theirs, &mut [0; 8], RecvFlags::DONTWAIT).is_err();
+        }
+    }
+}
+
+/// Has the kernel say that nothing can be written to `theirs`: more than a quarter of its buffer waits (`unix_writable` in
+/// net/unix/af_unix.c).
+fn fill(theirs: &OwnedFd) -> Result<(), Errno> {
+    // As small as it can be.
+    sockopt::set_socket_send_buffer_size(theirs, 0)?;
+    while send(theirs, b"!", SendFlags::NOSIGNAL | SendFlags::DONTWAIT).is_ok() {}
+    Ok(())
+}
+
+fn is_readable(file: &dyn File) -> bool {
+    file.poll().contains(PollBits::IN)
+}
+
+impl Settling {
+    pub(super) fn settle(&self) {
+        if let Some(line) = &self.file.line {
+            line.settle(&*self.file.file, self.pid, self.number);
+        }
     }
 }
 
@@ -87,33 +170,42 @@ impl Files {
     /// What the device says, or that there are no descriptors left.
     pub(super) fn open_plain(&self, device: &Arc<dyn Plugged>, pid: u32, flags: i32) -> Result<OwnedFd, Errno> {
         let sockets = self.sockets.as_ref().ok_or(Errno::IO)?;
-        let Ends { ours, theirs, witness } = Ends::new()?;
+        let (ours, theirs) = pair()?;
+        // Never read: see above.
+        send(&theirs, b"!", SendFlags::NOSIGNAL)?;
         let inode = fstat(&theirs)?.st_ino;
         if flags & libc::O_NONBLOCK != 0 {
             fcntl_setfl(&theirs, OFlags::NONBLOCK)?;
         }
         let name = device.node().name.clone();
         let file = self.open_device(Some(device.clone()), &name, pid, flags)?;
-        let line: Line = Arc::new(Mutex::new(Some(ours)));
-        let kept = line.clone();
-        let watch = file.on_gone(Box::new(move |_| drop(line.lock().unwrap_or_else(PoisonError::into_inner).take())));
+        if !file.poll().contains(PollBits::OUT) {
+            fill(&theirs)?;
+        }
+        let state = Mutex::new(State { ours: None, token: false, witness: None });
+        let line = Arc::new(Line { fh: self.next(), closes: sockets.closes.clone(), state });
+        line.watch(&ours)?;
+        line.state().ours = Some(ours);
+        let (weak, told) = (Arc::downgrade(&file), line.clone());
+        let news = move || {
+            if let Some(file) = weak.upgrade() {
+                told.news(&*file);
+            }
+        };
+        let watch = file.on_news(Arc::new(news.clone()));
         let file = OpenFile {
             file,
             device: name,
             generation: device.generation().0,
             node: inode,
+            access: super::files::access(flags),
             watch: Mutex::new(Some(watch)),
-            line: Some(kept),
+            line: Some(line.clone()),
         };
-        let watched = witness.try_clone().map_err(|_| Errno::MFILE)?;
-        let fh = self.adopt(device, file, witness);
-        match epoll::add(&*sockets.closes, &watched, epoll::EventData::new_u64(fh), epoll::EventFlags::HUP) {
-            Ok(()) => Ok(theirs),
-            Err(errno) => {
-                self.closed(fh);
-                Err(errno)
-            }
-        }
+        self.adopt(device, line.fh, file);
+        // What came before it was watched.
+        news();
+        Ok(theirs)
     }
 
     /// The last descriptor of a file has been closed.
@@ -122,5 +214,19 @@ impl Files {
             self.lab.detail(|| Some(Detail::Closed { device: &file.device, handle: file.file.id() }));
         }
         self.close(fh);
+    }
+}
+
+impl OpenFile {
+    /// Whether it is open for call `number` of [`TRANSFERS`]. The kernel does not know: a socket is open for both.
+    pub(super) fn is_open_for(&self, number: i64) -> bool {
+        debug_assert!(TRANSFERS.contains(&(number as u32)));
+        match number {
+            libc::SYS_read | libc::SYS_readv | libc::SYS_pread64 | libc::SYS_preadv | libc::SYS_preadv2 => {
+                self.access != Access::Write
+            }
+            libc::SYS_ioctl => true,
+            _ => self.access != Access::Read,
+        }
     }
 }

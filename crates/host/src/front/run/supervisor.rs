@@ -240,6 +240,7 @@ impl Supervisor {
                 }
                 _ => Verdict::Answer(Err(Errno::NODEV)),
             },
+            Target::Held(entry) if self.opener.is_none() => self.open_entry(call, &entry, flags),
             Target::Udev(Record::Device(text)) => match status::open_text(&text, &self.listener, call.id, flags) {
                 Ok(()) => Verdict::Answered,
                 Err(errno) => Verdict::Answer(Err(errno)),
@@ -269,8 +270,10 @@ impl Supervisor {
         let close_on_exec = flags & libc::O_CLOEXEC != 0;
         let Some(opener) = &self.opener else {
             if by_path {
-                // Linux passes no such descriptors on, and there is nothing that would stand for it.
-                return Err(Errno::BADF);
+                let entry = self.lab.entries().find(&device.node().path()).ok_or(Errno::NOENT)?;
+                let stand_in = self.files.inodes.stand_in(&entry, true)?;
+                self.listener.answer_with_descriptor(call.id, stand_in.as_fd(), close_on_exec).or_else(still_waits)?;
+                return Ok(Verdict::Answered);
             }
             let socket = self.files.open_plain(device, call.pid, flags)?;
             self.listener.answer_with_descriptor(call.id, socket.as_fd(), close_on_exec).or_else(still_waits)?;

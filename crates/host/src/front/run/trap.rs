@@ -7,6 +7,7 @@
 
 use super::{
     flight::{FlightId, Owed, Trapped},
+    plain::Settling,
     road::Traps,
     supervisor::{Supervisor, Verdict},
 };
@@ -65,16 +66,34 @@ impl Supervisor {
             (None, Traps::Nothing | Traps::Range(_)) => return Verdict::Proceed,
             (place, _) => place,
         };
+        if file.line.is_some() {
+            if !file.is_open_for(notification.number) {
+                return Verdict::Answer(Err(Errno::BADF));
+            }
+            if notification.number != libc::SYS_ioctl {
+                file.file.set_nonblock(is_nonblocking(notification.pid, number));
+            }
+        }
         let memory = TrappedMemory::of(&self.listener, notification);
         let (call, buffers) = match transfer(notification, &memory) {
             Ok(decoded) => decoded,
             Err(errno) => return Verdict::Answer(Err(errno)),
         };
         let (id, listener) = (notification.id, self.listener.clone());
-        let owed = Trapped { listener, id, memory: memory.clone(), buffers, answered: false, _place: place };
+        let reads = file.line.is_some() && matches!(call, Call::Read { .. });
+        let settling =
+            reads.then(|| Settling { file: file.clone(), pid: notification.pid, number: number.cast_signed() });
+        let owed = Trapped { listener, id, memory: memory.clone(), buffers, settling, answered: false, _place: place };
         self.files.begin(FlightId::Trap(id), Owed::Trap(owed), notification.pid, file, call, Arc::new(memory));
         Verdict::Answered
     }
+}
+
+/// Whether a descriptor is open with O_NONBLOCK: its flags are those of proc(5), octal.
+fn is_nonblocking(pid: u32, number: u32) -> bool {
+    let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
+    let flags = info.lines().find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & libc::O_NONBLOCK != 0)
 }
 
 /// What is asked for, and where a read puts its data.

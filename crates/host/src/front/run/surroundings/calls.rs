@@ -3,7 +3,7 @@
 use super::{mode, size};
 use crate::{
     front::run::{
-        names::Target,
+        names::descriptor_of,
         opener::Job,
         stat::Shown,
         supervisor::{Supervisor, Verdict},
@@ -86,12 +86,7 @@ impl Supervisor {
         if entry.is_gone() {
             return Err(Errno::NOENT);
         }
-        if matches!(entry.kind, Kind::Link(_)) {
-            // By O_PATH: Linux passes no such descriptors on, and there is nothing that would stand for it.
-            return Err(Errno::BADF);
-        }
-        let stand_in = self.files.inodes.stand_in(entry)?;
-        self.files.inodes.refresh(entry)?;
+        let stand_in = self.files.inodes.stand_in(entry, flags & libc::O_PATH != 0)?;
         match self.listener.answer_with_descriptor(call.id, stand_in.as_fd(), flags & libc::O_CLOEXEC != 0) {
             // The caller does not wait any more.
             Err(Errno::NOENT) => Ok(()),
@@ -105,9 +100,14 @@ impl Supervisor {
         if !self.files.inodes.has_given() {
             return Verdict::Proceed;
         }
-        let Target::Held(entry) = self.names.descriptor(call.pid, call.arguments[0] as i32) else {
+        let number = call.arguments[0] as i32;
+        let Some((mount, inode)) = descriptor_of(&format!("/proc/{}", call.pid), number) else {
             return Verdict::Proceed;
         };
+        let Some(entry) = self.files.inodes.stands_for(mount, inode) else { return Verdict::Proceed };
+        if self.files.inodes.is_inert(mount, inode) {
+            return Verdict::Answer(Err(Errno::BADF));
+        }
         let refusal = match call.number {
             libc::SYS_ioctl if is_the_kernels(call.arguments[1] as u32) => None,
             libc::SYS_ioctl if entry.is_gone() => Some(Errno::NODEV),

@@ -15,7 +15,7 @@ use crate::{
 };
 use outlive_classes::Errno;
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use std::{os::fd::AsFd, path::Path};
+use std::{os::fd::AsFd, path::Path, sync::Arc};
 
 impl Supervisor {
     /// `target`: where the path leads.
@@ -41,9 +41,11 @@ impl Supervisor {
         }
     }
 
-    fn lend_entry(&self, call: &Notification, entry: &Entry) -> Result<i32, Errno> {
-        // Without a mount there is no such directory.
-        let opener = self.opener.as_ref().ok_or(Errno::ACCESS)?;
+    fn lend_entry(&self, call: &Notification, entry: &Arc<Entry>) -> Result<i32, Errno> {
+        let Some(opener) = &self.opener else {
+            let stand_in = self.files.inodes.stand_in(entry, false)?;
+            return self.listener.lend_descriptor(call.id, stand_in.as_fd());
+        };
         let name = self.files.inodes.directory(entry);
         opener.open(Job { flags: OFlags::DIRECTORY, lasting: true, lent: true, ..Job::of(call, name) })
     }

@@ -69,8 +69,7 @@ struct Inode {
 
 impl Inodes {
     pub(crate) fn new(lab: Arc<Lab>, channel: Option<Arc<Channel>>) -> Arc<Self> {
-        // Without them nothing can be opened, and everything still be looked at.
-        let stand_ins = if channel.is_none() { StandIns::new().ok() } else { None };
+        let stand_ins = channel.is_none().then(StandIns::default);
         let inodes = Inodes { lab, channel, stand_ins, table: Mutex::default(), given: AtomicBool::new(false) };
         inodes.table().inodes.insert(ENTRY_BIT | 1, Inode { entry: Entry::root(), lookups: 1, inert: false });
         let inodes = Arc::new(inodes);
@@ -118,13 +117,13 @@ impl Inodes {
         self.given.load(Ordering::Relaxed)
     }
 
-    /// A descriptor that stands for `entry`, where there is no mount.
+    /// A descriptor that stands for `entry`, where there is no mount; `inert`: opened with O_PATH.
     ///
     /// # Errors
     /// EACCES where there is one; what opening it says.
-    pub(crate) fn stand_in(&self, entry: &Arc<Entry>) -> Result<OwnedFd, Errno> {
+    pub(crate) fn stand_in(&self, entry: &Arc<Entry>, inert: bool) -> Result<OwnedFd, Errno> {
         self.given.store(true, Ordering::Relaxed);
-        self.stand_ins.as_ref().ok_or(Errno::ACCESS)?.open(entry)
+        self.stand_ins.as_ref().ok_or(Errno::ACCESS)?.open(entry, inert && !entry.is_directory())
     }
 
     /// The entry that a descriptor of this mount and inode stands for.
@@ -133,6 +132,11 @@ impl Inodes {
             return None;
         }
         self.stand_ins.as_ref()?.entry_of(mount, inode)
+    }
+
+    /// Whether such a descriptor is no more than a name.
+    pub(crate) fn is_inert(&self, mount: u64, inode: u64) -> bool {
+        self.stand_ins.as_ref().is_some_and(|stand_ins| stand_ins.is_inert(mount, inode))
     }
 
     /// Has what stands for an attribute say what it says now.

@@ -11,13 +11,10 @@ use crate::{
         supervisor::{Supervisor, Verdict},
     },
     lab::entries::{Entries, Entry},
-    sys::{memory::ClientMemory, seccomp::Notification},
+    sys::{memory::ClientMemory, process::borrow_descriptor, seccomp::Notification},
 };
 use outlive_classes::{Errno, Memory};
-use rustix::{
-    fs::{AtFlags, FileType, RawDir, SeekFrom, fstatfs, seek, statat},
-    process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open},
-};
+use rustix::fs::{AtFlags, FileType, RawDir, SeekFrom, fstatfs, seek, statat};
 use std::{
     mem::MaybeUninit,
     os::fd::{AsFd, OwnedFd},
@@ -67,7 +64,7 @@ impl Supervisor {
         if !entries.adds_to(path) {
             return Verdict::Proceed;
         }
-        let Some(directory) = take(call.pid, descriptor) else { return Verdict::Proceed };
+        let Some(directory) = borrow_descriptor(call.pid, descriptor) else { return Verdict::Proceed };
         let old = call.number == libc::SYS_getdents;
         let room = (size as u32 as usize).min(MOST);
         let (before, bytes) = match fill(&directory, entries, path, room, old) {
@@ -81,7 +78,7 @@ impl Supervisor {
     /// Lists a directory of ours, where there is no mount: what the client has open is empty, and has its position.
     fn list_stand_in(&self, call: &Notification, entry: &Entry) -> Verdict {
         let [descriptor, _, size, ..] = call.arguments;
-        let Some(directory) = take(call.pid, descriptor as i32) else { return Verdict::Proceed };
+        let Some(directory) = borrow_descriptor(call.pid, descriptor as i32) else { return Verdict::Proceed };
         let filled = {
             let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
             let room = (size as u32 as usize).min(MOST);
@@ -135,19 +132,6 @@ fn fill_stand_in(
     }
     seek(directory, SeekFrom::Start(next))?;
     Ok((before, bytes))
-}
-
-/// The client's own open file.
-fn take(pid: u32, descriptor: i32) -> Option<OwnedFd> {
-    let process = |pid: u32| Pid::from_raw(pid.cast_signed());
-    // PIDFD_THREAD (6.9) is O_EXCL: a thread may have a table of its own.
-    let thread = PidfdFlags::from_bits_retain(libc::O_EXCL as u32);
-    let opened = pidfd_open(process(pid)?, thread).or_else(|_| {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).map_err(|_| Errno::SRCH)?;
-        let leader = status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok());
-        pidfd_open(leader.and_then(process).ok_or(Errno::SRCH)?, PidfdFlags::empty())
-    });
-    pidfd_getfd(opened.ok()?, descriptor, PidfdGetfdFlags::empty()).ok()
 }
 
 /// What comes next in the listing, and the position before it. `None`: it is the kernel's to say.
