@@ -29,6 +29,9 @@ impl Class for Uio {
     fn excuse(statement: u8) -> Option<&'static str> {
         match statement {
             14 => Some("a driver of this class is handed its calls and has nothing to wait on"),
+            18 if on_run::on_plain() => {
+                Some("without FUSE poll does not tell whether there is something to read of what has gone")
+            }
             23 => Some("a user of a board has no objects of its own but its mappings, which the kernel unmaps"),
             32 => Some("what a board owns goes with it; the class manages nothing for it"),
             _ => None,

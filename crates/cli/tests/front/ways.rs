@@ -35,7 +35,7 @@ fn without_fuse_the_reason_is_given() {
     };
     let (code, text) = hidden(&format!("run --device {EEPROM} -- i2cget -y 7 0x50 0x10"));
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("taking the road `plain`") && text.ends_with("0xff\n"), "{text}");
+    assert!(text.contains("taking the road `plain`") && text.contains("0xff\n"), "{text}");
     let (code, text) = hidden(&format!("run --road fuse --device {EEPROM} -- true"));
     assert_eq!(code, 125, "{text}");
     assert!(text.contains("there is no way to mount FUSE here"), "{text}");
