@@ -1,7 +1,7 @@
 /* How long one call on a device takes, seen from its client.
  *
  *   bench_client CALLS             on OUTLIVE_CLIENT_DEVICE, a chip at OUTLIVE_CLIENT_ADDRESS (see bus.h)
- *   bench_client CALLS strange     calls that have nothing to do with a device: the last three kinds alone
+ *   bench_client CALLS strange     calls that have nothing to do with a device: the last five kinds alone
  *
  * Prints a line a kind of call, in nanoseconds:
  *   bench value MEDIAN P99         ioctl I2C_SLAVE
@@ -9,13 +9,18 @@
  *   bench smbus MEDIAN P99         ioctl I2C_SMBUS, read byte data
  *   bench read MEDIAN P99          read of one byte
  *   bench open MEDIAN P99          open and close; a tenth of the calls
+ *   bench map MEDIAN P99           mmap and munmap of /dev/uio0; a tenth of the calls
  *   bench getppid MEDIAN P99
  *   bench zero MEDIAN P99          read of one byte of /dev/zero
  *   bench null MEDIAN P99          an ioctl on /dev/null
+ *   bench stat MEDIAN P99          stat of a file
+ *   bench absent MEDIAN P99        open of a file that there is not
  * or "bench KIND n/a ERRNO" if the device cannot do that. A call that fails later on ends the program with 1.
  */
 #include "bus.h"
 
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -59,6 +64,25 @@ static int call_getppid(int fd)
 static int call_null(int fd)
 {
 	return ioctl(fd, 0x1234) == 0 || errno != ENOTTY ? EIO : 0;
+}
+
+static int call_stat(int fd)
+{
+	struct stat found;
+	(void)fd;
+	return stat("/etc/passwd", &found) ? errno : 0;
+}
+
+static int call_absent(int fd)
+{
+	(void)fd;
+	return open("/etc/there-is-no-such-file", O_RDONLY) >= 0 || errno != ENOENT ? EIO : 0;
+}
+
+static int call_map(int fd)
+{
+	void *mapped = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return mapped == MAP_FAILED ? errno : munmap(mapped, 4096) ? errno : 0;
 }
 
 static uint64_t now(void)
@@ -108,6 +132,8 @@ int main(int argc, char **argv)
 	measure("getppid", call_getppid, 0, times, calls);
 	measure("zero", call_read, open("/dev/zero", O_RDONLY | O_CLOEXEC), times, calls);
 	measure("null", call_null, open("/dev/null", O_RDWR | O_CLOEXEC), times, calls);
+	measure("stat", call_stat, 0, times, calls);
+	measure("absent", call_absent, 0, times, calls);
 	if (argc == 3)
 		return 0;
 	int fd = open_device(O_RDWR);
@@ -119,5 +145,6 @@ int main(int argc, char **argv)
 	measure("smbus", call_smbus, fd, times, calls);
 	measure("read", call_read, fd, times, calls);
 	measure("open", call_open, fd, times, calls / 10 + 1);
+	measure("map", call_map, open("/dev/uio0", O_RDWR | O_CLOEXEC), times, calls / 10 + 1);
 	return 0;
 }

@@ -286,6 +286,11 @@ pub trait File: Send + Sync {
         let _ = nonblock;
     }
 
+    /// Whether it wants to be told whether its calls may sleep: a front may have to find out.
+    fn heeds_nonblock(&self) -> bool {
+        false
+    }
+
     /// What `mmap(2)` of it maps.
     ///
     /// # Errors

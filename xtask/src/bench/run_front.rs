@@ -184,10 +184,13 @@ impl Args {
     }
 }
 
+/// What is mapped.
+const BOARD: &str = "uio:timer,num=0,period=0";
+
 /// What comes before a program that is to run under `side`.
-fn under(programs: &Programs, side: Side) -> Result<[&str; 7]> {
+fn under(programs: &Programs, side: Side) -> Result<[&str; 9]> {
     let road = side.road().context("a side of ours")?;
-    Ok([text(&programs.outlive)?, "run", "--device", "i2c:24c02@0x50,bus=7", "--road", road, "--"])
+    Ok([text(&programs.outlive)?, "run", "--device", "i2c:24c02@0x50,bus=7", "--device", BOARD, "--road", road, "--"])
 }
 
 fn text(path: &Path) -> Result<&str> {

@@ -221,6 +221,10 @@ impl File for OpenFile {
         Box::new((self.handle.shared().line.watch(wake), end))
     }
 
+    fn heeds_nonblock(&self) -> bool {
+        true
+    }
+
     fn set_nonblock(&self, nonblock: bool) {
         self.nonblock.store(nonblock, Relaxed);
     }

@@ -7,6 +7,7 @@ use super::{
     uevents,
 };
 use crate::sys::seccomp::Instruction;
+use std::{collections::BTreeMap, ops::Range};
 
 pub(super) const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
@@ -15,16 +16,21 @@ pub(super) const fn argument(n: u32) -> u32 {
     16 + 8 * n
 }
 
+pub(super) const ALLOW: Instruction = give(libc::SECCOMP_RET_ALLOW);
+pub(super) const NOTIFY: Instruction = give(libc::SECCOMP_RET_USER_NOTIF);
+const NOT_THERE: Instruction = give(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32);
+
 /// The calls that go by path, fstat, which must say "character device" of our descriptors, and what the kernel would
-/// carry out on them as on any file, which our devices refuse: splicing, FIONREAD, moving no bytes; mmap of a file, since FUSE cannot
-/// map ours; and the sockets of uevents. All others run at full speed.
-///
-/// Ioctls on descriptors in `trapped` come to us, too. Reads and writes do not: copying to and from the client
-/// costs more than the detour through FUSE, where the kernel does it.
+/// carry out on them as on any file, which our devices refuse: splicing, FIONREAD, moving no bytes; mmap of a file, since
+/// FUSE cannot map ours; and the sockets of uevents. Reads, writes and ioctls on descriptors in `traps` come to us, too. All
+/// others run at full speed: the kernel finds out which those are (`seccomp_is_const_allow` in kernel/seccomp.c), and does
+/// not even run this program for them.
 pub(crate) fn program(traps: &Traps) -> Vec<Instruction> {
     let native = native_calls(traps);
     let foreign = foreign_calls();
-    let mut program = vec![load(ARCHITECTURE), skip_unless_equal(ARCH, native.len())];
+    // Farther than a comparison can jump.
+    let other = always_skip(native.len());
+    let mut program = vec![load(ARCHITECTURE), jump(libc::BPF_JEQ, ARCH, 1, 0), other];
     program.extend(native);
     program.extend(foreign);
     program
@@ -32,93 +38,90 @@ pub(crate) fn program(traps: &Traps) -> Vec<Instruction> {
 
 fn native_calls(traps: &Traps) -> Vec<Instruction> {
     // x32 calls have numbers of their own that would slip through.
-    let mut part = vec![load(NUMBER), skip_if_below(X32_BIT, 1), give(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32)];
-    part.extend(uevents::watch());
-    part.extend(notify_of_mapped_files());
-    if *traps == Traps::All {
-        for number in TRANSFERS {
-            part.push(skip_unless_equal(number, 1));
-            part.push(give(libc::SECCOMP_RET_USER_NOTIF));
-        }
-        // It would do by itself what is trapped here.
-        part.push(skip_unless_equal(libc::SYS_io_uring_setup as u32, 1));
-        part.push(give(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32));
-    } else {
-        part.extend(notify_of_nothing_to_move());
-        let ioctls = notify_of_ioctls(traps);
-        part.push(skip_unless_equal(IOCTL, ioctls.len()));
-        part.extend(ioctls);
-    }
-    part.extend(notify_of(&WATCHED));
+    let mut part = vec![load(NUMBER), skip_if_below(X32_BIT, 1), NOT_THERE];
+    let cases: Vec<_> = cases(traps).into_iter().collect();
+    part.extend(tree(&cases));
     part
 }
 
+/// What becomes of the calls that are not simply allowed: a piece of program each, which ends with a verdict.
+fn cases(traps: &Traps) -> BTreeMap<u32, Vec<Instruction>> {
+    let mut cases: BTreeMap<_, _> = uevents::cases().collect();
+    cases.extend(WATCHED.map(|number| (number, vec![NOTIFY])));
+    cases.insert(MMAP, notify_of_mapped_files());
+    match traps {
+        Traps::All => {
+            cases.extend(TRANSFERS.map(|number| (number, vec![NOTIFY])));
+            // It would do by itself what is trapped here.
+            cases.insert(libc::SYS_io_uring_setup as u32, vec![NOT_THERE]);
+        }
+        Traps::Nothing | Traps::Range(_) => {
+            let range = if let Traps::Range(range) = traps { notify_of_descriptors(range) } else { vec![ALLOW] };
+            for number in [libc::SYS_read, libc::SYS_write] {
+                cases.insert(number as u32, [&notify_of_nothing_to_move()[..], &range].concat());
+            }
+            let ioctls = IOCTLS.iter().flat_map(|command| [skip_unless_equal(*command, 1), NOTIFY]);
+            cases.insert(IOCTL, [load(argument(1))].into_iter().chain(ioctls).chain(range).collect());
+        }
+    }
+    cases
+}
+
+/// Finds the case of the number in the accumulator, by halves; allows what has none.
+fn tree(cases: &[(u32, Vec<Instruction>)]) -> Vec<Instruction> {
+    match cases {
+        [] => vec![ALLOW],
+        [(number, case)] => {
+            let mut part = vec![skip_unless_equal(*number, case.len())];
+            part.extend(case);
+            part.push(ALLOW);
+            part
+        }
+        _ => {
+            let (low, high) = cases.split_at(cases.len() / 2);
+            let (pivot, low, high) = (high[0].0, tree(low), tree(high));
+            let mut part = match u8::try_from(low.len()) {
+                Ok(length) => vec![jump(libc::BPF_JGE, pivot, length, 0)],
+                Err(_) => vec![skip_if_below(pivot, 1), always_skip(low.len())],
+            };
+            part.extend(low);
+            part.extend(high);
+            part
+        }
+    }
+}
+
+/// Notify of a call on a descriptor in `range`, allow others.
+pub(super) fn notify_of_descriptors(range: &Range<u32>) -> Vec<Instruction> {
+    let last = [jump(libc::BPF_JGE, range.start, 0, 1), jump(libc::BPF_JGE, range.end, 0, 1)];
+    [&[load(argument(0))], &last[..], &[ALLOW, NOTIFY]].concat()
+}
+
 /// Notify of an mmap of a file, unless we have it made.
-fn notify_of_mapped_files() -> [Instruction; 7] {
-    [
-        skip_unless_equal(MMAP, 6),
+fn notify_of_mapped_files() -> Vec<Instruction> {
+    vec![
         load(argument(3)),
         jump(libc::BPF_JSET, libc::MAP_ANONYMOUS as u32, 2, 0),
         load(argument(4) + 4),
         skip_unless_equal(MAPPED_BY_US, 1),
-        give(libc::SECCOMP_RET_ALLOW),
-        give(libc::SECCOMP_RET_USER_NOTIF),
+        ALLOW,
+        NOTIFY,
     ]
 }
 
 /// Notify of a read or write of no bytes: FUSE answers that by itself, with a success that a zombie must not have (I16).
-fn notify_of_nothing_to_move() -> [Instruction; 8] {
+/// Others go on behind it.
+fn notify_of_nothing_to_move() -> [Instruction; 5] {
     let count = argument(2);
-    [
-        jump(libc::BPF_JEQ, libc::SYS_write as u32, 1, 0),
-        skip_unless_equal(libc::SYS_read as u32, 6),
-        load(count),
-        skip_unless_equal(0, 3),
-        load(count + 4),
-        skip_unless_equal(0, 1),
-        give(libc::SECCOMP_RET_USER_NOTIF),
-        give(libc::SECCOMP_RET_ALLOW),
-    ]
-}
-
-/// Of an ioctl: notify of what the kernel would answer by itself, and of any on a descriptor that is trapped.
-fn notify_of_ioctls(traps: &Traps) -> Vec<Instruction> {
-    let checks = if matches!(traps, Traps::Range(_)) { 3 } else { 0 };
-    let mut part = vec![load(argument(1))];
-    for (i, command) in IOCTLS.iter().enumerate() {
-        // Past the remaining comparisons and the allow.
-        part.push(jump(libc::BPF_JEQ, *command, (IOCTLS.len() - i + checks) as u8, 0));
-    }
-    if let Traps::Range(range) = traps {
-        part.push(load(argument(0)));
-        part.push(jump(libc::BPF_JGE, range.start, 0, 1));
-        part.push(jump(libc::BPF_JGE, range.end, 0, 1));
-    }
-    part.push(give(libc::SECCOMP_RET_ALLOW));
-    part.push(give(libc::SECCOMP_RET_USER_NOTIF));
-    part
+    [load(count), skip_unless_equal(0, 3), load(count + 4), skip_unless_equal(0, 1), NOTIFY]
 }
 
 fn foreign_calls() -> Vec<Instruction> {
-    let mut part = vec![load(ARCHITECTURE)];
-    let opens = notify_of(&OPENS_32);
-    part.push(skip_unless_equal(ARCH_32, opens.len() + 1));
-    part.push(load(NUMBER));
-    part.extend(opens);
-    part.push(give(libc::SECCOMP_RET_ALLOW));
-    part
-}
-
-/// Notify of any of `numbers`, allow the rest.
-fn notify_of(numbers: &[u32]) -> Vec<Instruction> {
-    let mut part = Vec::new();
-    for (i, number) in numbers.iter().enumerate() {
-        // Past the remaining comparisons and the allow.
-        let to_notify = (numbers.len() - i) as u8;
-        part.push(jump(libc::BPF_JEQ, *number, to_notify, 0));
+    let mut part = vec![load(ARCHITECTURE), skip_unless_equal(ARCH_32, 2 * OPENS_32.len() + 1), load(NUMBER)];
+    for number in OPENS_32 {
+        part.extend([skip_unless_equal(number, 1), NOTIFY]);
     }
-    part.push(give(libc::SECCOMP_RET_ALLOW));
-    part.push(give(libc::SECCOMP_RET_USER_NOTIF));
+    part.push(ALLOW);
     part
 }
 
@@ -126,7 +129,7 @@ pub(super) fn load(offset: u32) -> Instruction {
     Instruction { code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: offset }
 }
 
-pub(super) fn give(action: u32) -> Instruction {
+pub(super) const fn give(action: u32) -> Instruction {
     Instruction { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: action }
 }
 
@@ -136,6 +139,10 @@ pub(super) fn jump(test: u32, value: u32, yes: u8, no: u8) -> Instruction {
 
 pub(super) fn skip_unless_equal(value: u32, count: usize) -> Instruction {
     jump(libc::BPF_JEQ, value, 0, count as u8)
+}
+
+fn always_skip(count: usize) -> Instruction {
+    Instruction { code: (libc::BPF_JMP | libc::BPF_JA) as u16, jt: 0, jf: 0, k: count as u32 }
 }
 
 pub(super) fn skip_if_below(value: u32, count: u8) -> Instruction {
@@ -166,6 +173,8 @@ mod tests {
                 accumulator = u32::from_ne_bytes(data[k as usize..][..4].try_into().unwrap());
             } else if code == libc::BPF_RET | libc::BPF_K {
                 return k;
+            } else if code == libc::BPF_JMP | libc::BPF_JA {
+                at += k as usize;
             } else {
                 let holds = match code & 0xf0 {
                     libc::BPF_JEQ => accumulator == k,
@@ -184,14 +193,14 @@ mod tests {
         let on = |number: libc::c_long, fd: u64| {
             verdict_of(program(&Traps::Range(512..1024)), ARCH, number as u32, [fd, 0x0720, 7, 0, 0, 0])
         };
-        for number in [libc::SYS_ioctl] {
+        for number in [libc::SYS_ioctl, libc::SYS_read, libc::SYS_write] {
             for (fd, wanted) in
                 [(0, ALLOW), (511, ALLOW), (512, NOTIFY), (1023, NOTIFY), (1024, ALLOW), (u64::MAX, ALLOW)]
             {
                 assert_eq!(on(number, fd), wanted, "{number} on {fd}");
             }
         }
-        for number in [libc::SYS_read, libc::SYS_write, libc::SYS_close, libc::SYS_dup2, libc::SYS_poll] {
+        for number in [libc::SYS_readv, libc::SYS_close, libc::SYS_dup2, libc::SYS_poll] {
             assert_eq!(on(number, 512), ALLOW);
         }
         // FIONREAD, which the kernel would answer.

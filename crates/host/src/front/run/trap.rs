@@ -1,4 +1,4 @@
-//! The fast road: ioctls on descriptors in a high range of numbers are trapped and answered by the supervisor, without the
+//! The fast road: ioctls, reads and writes on descriptors in a high range of numbers are trapped and answered by the supervisor, without the
 //! detour through FUSE. The descriptors are the same files on FUSE as ever; so a call that is not trapped (after dup2 to
 //! a low number, by io_uring, in a process that got the descriptor at another number) goes there and does the same.
 //!
@@ -66,13 +66,11 @@ impl Supervisor {
             (None, Traps::Nothing | Traps::Range(_)) => return Verdict::Proceed,
             (place, _) => place,
         };
-        if file.line.is_some() {
-            if !file.is_open_for(notification.number) {
-                return Verdict::Answer(Err(Errno::BADF));
-            }
-            if notification.number != libc::SYS_ioctl {
-                file.file.set_nonblock(is_nonblocking(notification.pid, number));
-            }
+        if !file.is_open_for(notification.number) {
+            return Verdict::Answer(Err(Errno::BADF));
+        }
+        if notification.number != libc::SYS_ioctl && file.file.heeds_nonblock() {
+            file.file.set_nonblock(is_nonblocking(notification.pid, number));
         }
         let memory = TrappedMemory::of(&self.listener, notification);
         let (call, buffers) = match transfer(notification, &memory) {

@@ -14,7 +14,7 @@ mod message;
 mod monitor;
 mod receive;
 
-pub(super) use filter::watch;
+pub(super) use filter::cases;
 
 use crate::{
     lab::{DeviceChange, Hotplug, Lab},
