@@ -53,6 +53,23 @@ fn clean_is_a_program_that_says_so() {
     canary("clean", "clean", 0);
 }
 
+/// What becomes of a program does not depend on the way that its calls take.
+#[test]
+fn each_road_gives_the_same_verdicts() {
+    let script = "import fcntl, os\n\
+                  fd = os.open('/dev/i2c-7', os.O_RDWR)\n\
+                  fcntl.ioctl(fd, 0x0703, 0x50)\n\
+                  os.write(fd, b'\\0')\n\
+                  try: os.read(fd, 1)\n\
+                  except OSError: pass";
+    for road in ["fuse", "trap", "plain"] {
+        let (report, _) = report(&["--road", road], &["python3", "-c", script]);
+        assert_eq!(verdicts(&report), ["clean", "clean", "clean", "silent"], "{road}: {report:#}");
+    }
+    let wrong = output(&["--road", "high"], &["true"]);
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
 #[test]
 fn silent_is_a_program_that_ignores_what_fails() {
     canary("silent", "silent", 1);

@@ -5,6 +5,7 @@ use crate::{
     UsedLimits, operations, verdict,
 };
 use outlive_host::{
+    front::run::Road,
     lab::LabConfig,
     trial::{Limits, Observed, Pull, Trial},
 };
@@ -30,6 +31,8 @@ pub struct Request {
     pub command: Vec<String>,
     /// The devices, fresh for each run.
     pub lab: LabConfig,
+    /// Which way the program's calls take.
+    pub road: Road,
     /// The time that a run may take; by default 5 s more than the run without a pull.
     pub timeout: Option<Duration>,
     /// Operations after the pull; by default four times those of the run without a pull, and at least 1000.
@@ -60,7 +63,7 @@ impl<'a> Explorer<'a> {
     /// # Errors
     /// [`PlainError`] if that fails.
     pub fn prepare(runner: &'a dyn Runner, request: Request) -> Result<Self, PlainError> {
-        let plain = Plain::find(runner, &request.command, &request.lab, request.timeout)?;
+        let plain = Plain::find(runner, &request)?;
         let limits = Limits {
             time: Some(request.timeout.unwrap_or(plain.wall + GRACE)),
             operations: Some(request.max_operations.unwrap_or(plain.count.saturating_mul(4).max(MIN_OPERATIONS))),
@@ -118,9 +121,9 @@ impl<'a> Explorer<'a> {
     }
 
     fn run(&self, pull: Pull) -> Result<Observed, RunnerError> {
-        let Request { command, lab, .. } = &self.request;
-        let (command, lab, limits) = (command.clone(), lab.clone(), self.judge.limits);
-        self.runner.run(&Trial { command, lab, pull: Some(pull), limits })
+        let Request { command, lab, road, .. } = &self.request;
+        let (command, lab, road, limits) = (command.clone(), lab.clone(), *road, self.judge.limits);
+        self.runner.run(&Trial { command, lab, road, pull: Some(pull), limits })
     }
 
     fn judged(&self, at: u64, name: &Name, seen: &Observed) -> Point {

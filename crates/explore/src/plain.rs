@@ -1,10 +1,7 @@
 //! The run without a pull, which says what there is to pull at.
 
-use crate::{Name, Runner, RunnerError, operations, paint, signal, verdict};
-use outlive_host::{
-    lab::LabConfig,
-    trial::{End, Limits, Observed, Stopped, Trial},
-};
+use crate::{Name, Request, Runner, RunnerError, operations, paint, signal, verdict};
+use outlive_host::trial::{End, Limits, Observed, Stopped, Trial};
 use std::time::Duration;
 
 /// How long the run without a pull may take, unless its user says otherwise.
@@ -50,18 +47,14 @@ pub enum PlainError {
 }
 
 impl Plain {
-    /// Runs `command` twice without a pull and compares. `limit` is the time that each may take.
+    /// Runs the program of `request` twice without a pull and compares.
     ///
     /// # Errors
     /// [`PlainError`] if it does not exit with 0, uses no device, or cannot be run.
-    pub fn find(
-        runner: &dyn Runner,
-        command: &[String],
-        lab: &LabConfig,
-        limit: Option<Duration>,
-    ) -> Result<Plain, PlainError> {
-        let limits = Limits { time: Some(limit.unwrap_or(PLAIN_LIMIT)), ..Limits::default() };
-        let trial = Trial { command: command.to_vec(), lab: lab.clone(), pull: None, limits };
+    pub fn find(runner: &dyn Runner, request: &Request) -> Result<Plain, PlainError> {
+        let limits = Limits { time: Some(request.timeout.unwrap_or(PLAIN_LIMIT)), ..Limits::default() };
+        let Request { command, lab, road, .. } = request;
+        let trial = Trial { command: command.clone(), lab: lab.clone(), road: *road, pull: None, limits };
         let first = succeed(runner.run(&trial)?)?;
         if first.operations.is_empty() {
             return Err(PlainError::Unused { output: tail(&first) });

@@ -1,5 +1,5 @@
 use crate::{
-    command::LabArgs,
+    command::{LabArgs, run::RoadArg},
     exploration::{paint, processors},
     progress::Progress,
     terminal,
@@ -35,6 +35,8 @@ Exit status:
 pub(crate) struct Args {
     #[command(flatten)]
     lab: LabArgs,
+    #[command(flatten)]
+    road: RoadArg,
     /// Pull at these operations only: numbers and ranges, such as 1-50,99 or 200-
     #[arg(long, value_name = "LIST")]
     points: Option<Points>,
@@ -118,6 +120,7 @@ impl Args {
         Ok(Request {
             command: self.command.clone(),
             lab: self.lab.config().map_err(|error| Failed::new(USAGE, format!("{error:#}")))?,
+            road: self.road.road,
             timeout: self.timeout,
             max_operations: self.max_ops,
             max_output: self.max_output,

@@ -82,7 +82,8 @@ Exit status:
 Environment:
   OUTLIVE_LAB     set for CMD: the name of its lab, for `outlive ls` and its like
   OUTLIVE_STATUS  set for CMD: a file that says how the devices are, as `outlive ls --json` does
-  OUTLIVE_ROAD    which way calls take, where --road does not say it; for explore as well
+  OUTLIVE_ROAD    which way calls take, where --road does not say it
+  OUTLIVE_PLACE   free: who serves the devices runs on any processor, not on that of CMD
   OUTLIVE_MOUNT   the one way to mount that is tried, of those that `outlive doctor` lists";
 
 /// Run an unmodified program on virtual devices
@@ -117,9 +118,9 @@ impl Args {
 /// Which way calls take.
 #[derive(clap::Args, Clone, Copy)]
 pub(super) struct RoadArg {
-    /// Let calls on devices take this way: auto (the fastest there is), fuse, or trap (descriptors get high numbers)
+    /// Let calls on devices take this way: auto (the fastest there is), trap (descriptors get high numbers), fuse, or plain (without FUSE, slow)
     #[arg(long, value_name = "ROAD", default_value_t, value_parser = PossibleValuesParser::new(Road::ALL.map(Road::name)).map(|name| name.parse::<Road>().expect("one of them")))]
-    road: Road,
+    pub(super) road: Road,
 }
 
 /// How `run` and its like say how CMD ended, or why it did not begin.

@@ -2,10 +2,7 @@
 
 use crate::program::{Program, Then, dump};
 use outlive_explore::{Explorer, Plain, PlainError, Request, Runner, RunnerError};
-use outlive_host::{
-    lab::LabConfig,
-    trial::{Chunk, Death, End, Observed, Stopped, Trial},
-};
+use outlive_host::trial::{Chunk, Death, End, Observed, Stopped, Trial};
 
 /// A runner that always sees the same.
 struct Always(Observed);
@@ -19,7 +16,7 @@ impl Runner for Always {
 
 #[track_caller]
 fn refused(seen: Observed, expected: &str) {
-    let error = Plain::find(&Always(seen), &["x".into()], &LabConfig::default(), None).unwrap_err();
+    let error = Plain::find(&Always(seen), &Request { command: vec!["x".into()], ..Request::default() }).unwrap_err();
     assert_eq!(error.to_string(), expected);
 }
 

@@ -10,7 +10,7 @@ pub(crate) use look::Comms;
 pub use name::Name;
 pub use run::{TrialError, run};
 
-use crate::lab::LabConfig;
+use crate::{front::run::Road, lab::LabConfig};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ pub struct Trial {
     pub command: Vec<String>,
     /// The devices, fresh for this run.
     pub lab: LabConfig,
+    /// Which way its calls take.
+    #[serde(default)]
+    pub road: Road,
     /// Where to pull; `None` for the run without a pull.
     pub pull: Option<Pull>,
     /// When to stop it.

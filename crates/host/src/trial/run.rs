@@ -70,8 +70,8 @@ pub fn run(trial: &Trial) -> Result<Observed, TrialError> {
     let command = Command {
         words: trial.command.iter().map(Into::into).collect(),
         environment: vec![("OUTLIVE_LAB".into(), lab.name().into())],
+        road: trial.road,
         standard: [Some(nothing), Some(output_end), Some(errors_end)],
-        ..Command::default()
     };
     let begin = Instant::now();
     let running = run::start_watched(&lab, command, Some(Arc::new(move |tid| watcher.saw(tid))))?;

@@ -1,5 +1,6 @@
 //! Which way calls on devices take.
 
+use serde::{Deserialize, Serialize};
 use std::{fmt, ops::Range, str::FromStr};
 
 /// Which calls on descriptors the filter sends to us.
@@ -7,15 +8,15 @@ use std::{fmt, ops::Range, str::FromStr};
 pub(crate) enum Traps {
     /// None but those that FUSE would not tell us of.
     Nothing,
-    /// Ioctls on descriptors with these numbers as well. Reads and writes are not worth it: copying to and from the
-    /// client costs more than the detour through FUSE, where the kernel does it.
+    /// Ioctls, reads and writes on descriptors with these numbers as well.
     Range(Range<u32>),
     /// All that move data, on any descriptor: there is no FUSE.
     All,
 }
 
 /// The way that a client's calls on its descriptors take to us. Names come by seccomp on each of them.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Road {
     /// The fastest that there is here.
     #[default]
