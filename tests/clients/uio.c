@@ -531,8 +531,13 @@ static int pulled(const char *how)
 	ready();
 	if (how && strcmp(how, "read") == 0)
 		expect_errno("the read that slept", interrupt(fd, &count), gone);
-	if (how && strcmp(how, "poll") == 0)
-		expect_value("the poll that slept", poll_bits(fd, POLLIN, -1), zombie_bits(POLLIN));
+	if (how && strcmp(how, "poll") == 0) {
+		int woken = poll_bits(fd, POLLIN, -1);
+		/* Without FUSE IN may come a moment before the rest (docs/roads.md). */
+		if (zombie_bits(POLLIN) & POLLIN && woken == POLLIN)
+			woken = poll_bits(fd, 0, -1) | POLLIN;
+		expect_value("the poll that slept", woken, zombie_bits(POLLIN));
+	}
 	getchar();
 	expect_value("the content is gone", board[ID] | board[IN] | board[COUNT], 0);
 	expect_value("also of pages that were never touched", board[PAGE / 4] | ram[0], 0);
