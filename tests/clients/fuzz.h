@@ -93,7 +93,7 @@ static inline uint64_t draw(void)
 
 static inline uint64_t below(uint64_t limit)
 {
-	return draw() % limit;
+	return limit ? draw() % limit : 0;
 }
 
 static inline int one_in(int n)

@@ -300,7 +300,7 @@ static inline void step_hear(void)
 	switch (below(9)) {
 	case 0: result = CALL(recvfrom, slot->fd, any_pointer(), any_length(), flags, any_pointer(), any_pointer()); break;
 	case 1: result = CALL(recvmmsg, slot->fd, messages, one_in(8) ? any_length() : below(5), flags, time); break;
-	case 2: result = CALL(setsockopt, slot->fd, one_in(2) ? SOL_SOCKET : below(300), below(70), any_pointer(), any_length()); break;
+	case 2: result = CALL_OR(EDOM, setsockopt, slot->fd, one_in(2) ? SOL_SOCKET : below(300), below(70), any_pointer(), any_length()); break;
 	case 3: result = CALL(getsockopt, slot->fd, one_in(2) ? SOL_SOCKET : below(300), below(70), any_pointer(), any_pointer()); break;
 	case 4: result = CALL(getsockname, slot->fd, any_pointer(), any_pointer()); break;
 	case 5: result = CALL_OR(ENOTCONN, getpeername, slot->fd, any_pointer(), any_pointer()); break;

@@ -247,7 +247,10 @@ static inline void step_wander(void)
 			close(fd);
 		CALL(newfstatat, AT_FDCWD, CHOICE(from), scratch, 0);
 	}
-	if (chdir(home))
+	int lost;
+	while ((lost = chdir(home)) && errno == EINTR) /* as a signal in any call by name (docs/differences.md) */
+		;
+	if (lost)
 		found("the way home is lost: %s", strerror(errno));
 }
 
