@@ -246,7 +246,7 @@ static inline void judge(struct slot *slot, const char *what, long result, uint6
 	if (result == -ENODEV)
 		slot->dead = 1;
 	else if (moved && result >= 0 && slot->dead)
-		found("%s says %ld on a device that has gone", what, result);
+		found("%s of %llu says %ld on a device that has gone", what, (unsigned long long)asked, result);
 	if (result > 0 && (uint64_t)result > asked)
 		found("%s says %ld, asked for %llu", what, result, (unsigned long long)asked);
 }
