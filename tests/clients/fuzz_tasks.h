@@ -61,7 +61,10 @@ static inline void become_odd(void)
 	struct rlimit limit = {.rlim_cur = 3 + below(64), .rlim_max = 64};
 	switch (below(6)) {
 	case 0: setrlimit(RLIMIT_NOFILE, &limit); break;
-	case 1: prctl(PR_SET_DUMPABLE, 0); break;
+	case 1: /* on the road without FUSE its descriptors are unknown then (docs/differences.md) */
+		if (!getenv("OUTLIVE_CLIENT_PLAIN") || getuid() == 0)
+			prctl(PR_SET_DUMPABLE, 0);
+		break;
 	case 2:
 		if (getuid() == 0 && (setgid(65534) || setuid(65534)))
 			found("setuid: %s", strerror(errno));
@@ -219,7 +222,7 @@ static inline void one_raced_call(void)
 	long fd;
 	switch (below(9)) {
 	case 0: CALL_OR(offline(), read, raced.fd, raced.window, below(PAGE)); break;
-	case 1: CALL_OR(EPIPE, write, raced.fd, raced.window, below(16)); break; /* what a uevent socket says */
+	case 1: CALL_OR(offline(), write, raced.fd, raced.window, below(16)); break;
 	case 2: CALL_OR(offline(), readv, raced.fd, parts, 2); break;
 	case 3: CALL_OR(offline(), ioctl, raced.fd, I2C_SMBUS, raced.window); break;
 	case 4:
@@ -234,7 +237,7 @@ static inline void one_raced_call(void)
 			munmap((void *)at, PAGE);
 		break;
 	}
-	case 7: CALL_OR(ECONNRESET, recvmmsg, raced.fd, messages, 1, MSG_DONTWAIT, 0); break; /* or what a stand-in says that is a socket */
+	case 7: CALL(recvmmsg, raced.fd, messages, 1, MSG_DONTWAIT, 0); break;
 	default: CALL_OR(offline(), ioctl, raced.fd, I2C_RDWR, raced.window);
 	}
 }
@@ -247,6 +250,7 @@ static inline void step_race(void)
 	pid_t child = fork();
 	if (child == 0) {
 		pthread_t threads[2];
+		racing = 1;
 		raced.window = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		raced.fd = open(one_in(3) ? UIO : I2C, O_RDWR | O_NONBLOCK);
 		raced.spare = one_in(4) ? socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT)

@@ -2,7 +2,7 @@
 
 use super::trouble::Trouble;
 use crate::leftovers::Traces;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
 use std::{
     fmt,
@@ -13,7 +13,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// A way that calls take under `outlive run`.
@@ -115,41 +115,37 @@ impl Round {
         self.seed.is_multiple_of(3)
     }
 
-    /// The file for what this one says.
-    pub(crate) fn log(&self, ground: &Ground) -> PathBuf {
-        ground.logs.join(format!("{:?}-{:?}-{}.log", self.road, self.user, self.seed).to_lowercase())
-    }
-
     /// Runs it. Its log stays only if something was found.
     ///
     /// # Errors
-    /// What was found.
+    /// What was found, with the log and how to run it again.
     pub(crate) fn run(&self, ground: &Ground) -> Result<Figures> {
-        let path = self.log(ground);
+        let name = format!("fuzz-{:?}-{:?}-{}", self.road, self.user, self.seed).to_lowercase();
+        let traces = Traces::new(&name, self.user.other())?;
+        let path = ground.logs.join(&traces.name).with_extension("log");
         let log = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        let traces = Traces::new(&format!("fuzz-{:?}-{:?}-{}", self.road, self.user, self.seed), self.user.other())?;
-        let mut run = self.start(ground, &traces, &log)?;
-        let (supervisor, mut memory) = (run.id(), 0);
-        let mut trouble = Trouble::new(self, &ground.outlive, &traces, &log);
-        let end = Instant::now() + ground.limit;
-        let went = trouble.until_the_end(&mut run, || {
-            memory = memory.max(memory_of(supervisor));
-            ensure!(Instant::now() < end, "it hung: it has not ended after {} s", ground.limit.as_secs());
-            Ok(())
-        });
-        let pulls = trouble.pulls;
+        let went = self.run_in(ground, &traces, &log, &path);
+        if went.is_ok() {
+            fs::remove_file(&path)?;
+        }
+        went.map_err(|error| anyhow!("{error:#}\nlog: {}\nagain: cargo xtask fuzz {self}", path.display()))
+    }
+
+    fn run_in(&self, ground: &Ground, traces: &Traces, log: &File, path: &Path) -> Result<Figures> {
+        let mut run = self.start(ground, traces, log)?;
+        let mut trouble = Trouble::new(self, ground, traces, log, &run);
+        let went = trouble.until_the_end(&mut run);
+        let (pulls, memory) = (trouble.pulls, trouble.memory);
         if went.is_err() {
             run.kill().ok(); // the guardian ends the rest
         }
         let status = run.wait()?;
         let left = traces.expect_none();
         went?;
-        let figures = Figures { pulls, memory, ..Figures::told(&path)? };
-        self.judge(status, &path)?;
+        self.judge(status, path)?;
         left?;
         ensure!(memory < MEMORY, "the supervisor had {memory} KiB of memory");
-        fs::remove_file(&path)?;
-        Ok(figures)
+        Ok(Figures { pulls, memory, ..Figures::told(path)? })
     }
 
     fn start(&self, ground: &Ground, traces: &Traces, log: &File) -> Result<Child> {
@@ -163,6 +159,9 @@ impl Round {
         command.arg("--").arg(&ground.neighbour).arg(&ground.fuzz).args([self.seed.to_string(), self.steps.to_string()]);
         if self.offline() {
             command.env("OUTLIVE_CLIENT_OFFLINE", "1");
+        }
+        if self.road == Road::Plain {
+            command.env("OUTLIVE_CLIENT_PLAIN", "1");
         }
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?);
         self.user.begin(&mut command);
@@ -198,11 +197,4 @@ impl Figures {
             ..Figures::default()
         })
     }
-}
-
-/// The most memory that a process has had resident so far, in KiB; 0 if it has gone.
-fn memory_of(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse().unwrap_or(0)
 }

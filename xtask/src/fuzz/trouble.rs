@@ -1,10 +1,10 @@
 //! What happens to the devices of a round while it runs: one command after the other, as its seed has it.
 
-use super::round::Round;
+use super::round::{Ground, Round};
 use crate::{leftovers::Traces, seed::Numbers};
 use anyhow::{Context, Result, bail, ensure};
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{Read, Write},
     path::Path,
     process::{Child, Command, Stdio},
@@ -22,29 +22,41 @@ pub(crate) struct Trouble<'a> {
     traces: &'a Traces,
     log: &'a File,
     numbers: Numbers,
+    supervisor: u32,
+    start: Instant,
+    limit: Duration,
     /// How many removals there were.
     pub(crate) pulls: u64,
+    /// The most memory that the supervisor has had, in KiB.
+    pub(crate) memory: u64,
 }
 
 impl<'a> Trouble<'a> {
-    pub(crate) fn new(round: &'a Round, outlive: &'a Path, traces: &'a Traces, log: &'a File) -> Trouble<'a> {
-        Trouble { round, outlive, traces, log, numbers: Numbers::new(round.seed), pulls: 0 }
+    /// For `run`, which has just been started, on this ground.
+    pub(crate) fn new(
+        round: &'a Round,
+        ground: &'a Ground,
+        traces: &'a Traces,
+        log: &'a File,
+        run: &Child,
+    ) -> Trouble<'a> {
+        let (numbers, supervisor) = (Numbers::new(round.seed), run.id());
+        let (outlive, start, limit) = (ground.outlive.as_path(), Instant::now(), ground.limit);
+        Trouble { round, outlive, traces, log, numbers, supervisor, start, limit, pulls: 0, memory: 0 }
     }
 
-    /// Goes on until `run` ends. Whoever reads `watch` looks at it now and then.
+    /// Goes on until `run` ends.
     ///
     /// # Errors
-    /// A command that did not do what it is for, and what `watch` finds.
-    pub(crate) fn until_the_end(&mut self, run: &mut Child, mut watch: impl FnMut() -> Result<()>) -> Result<()> {
+    /// A command that did not do what it is for, and a run that takes longer than its limit.
+    pub(crate) fn until_the_end(&mut self, run: &mut Child) -> Result<()> {
         while !self.works(&["ls"])? {
             if run.try_wait()?.is_some() {
                 return Ok(()); // its exit code says why
             }
-            watch()?;
             thread::sleep(Duration::from_millis(5));
         }
         while run.try_wait()?.is_none() {
-            watch()?;
             let done = self.one(run);
             // A command that finds no lab any more is not to blame.
             if done.is_err() && !ends(run)? {
@@ -105,9 +117,9 @@ impl<'a> Trouble<'a> {
 
     /// What has been pulled can be plugged in again at once, or as soon as the last one has left.
     fn plug(&mut self, device: &str, run: &mut Child) -> Result<()> {
-        let end = Instant::now() + LIMIT;
+        let start = Instant::now();
         while !self.works(&["plug", device])? {
-            ensure!(Instant::now() < end, "{device} cannot be plugged in again");
+            ensure!(start.elapsed() < LIMIT, "{device} cannot be plugged in again");
             if run.try_wait()?.is_some() {
                 break;
             }
@@ -129,19 +141,21 @@ impl<'a> Trouble<'a> {
     /// Runs `outlive` with these words on the lab of the round: whether it could do that. Anything but its exit statuses
     /// 0 and 1 is a finding.
     fn works(&mut self, words: &[&str]) -> Result<bool> {
+        ensure!(self.start.elapsed() < self.limit, "it hung: it has not ended after {} s", self.limit.as_secs());
+        self.memory = self.memory.max(memory_of(self.supervisor));
         let mut command = Command::new(self.outlive);
         self.traces.mark(&mut command);
         command.args(words).args(["--in", &self.traces.name]).stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         self.round.user.begin(&mut command);
-        let start = Instant::now();
+        let started = Instant::now();
         let mut child = command.spawn().with_context(|| format!("cannot run {}", self.outlive.display()))?;
         let what = words.join(" ");
         let status = loop {
             if let Some(status) = child.try_wait()? {
                 break status;
             }
-            if start.elapsed() > LIMIT {
+            if started.elapsed() > LIMIT {
                 child.kill()?;
                 child.wait()?;
                 bail!("outlive {what} hung for {} s", LIMIT.as_secs());
@@ -150,7 +164,7 @@ impl<'a> Trouble<'a> {
         };
         let mut said = String::new();
         child.stderr.take().context("no standard error")?.read_to_string(&mut said)?;
-        let took = start.elapsed().as_millis();
+        let took = started.elapsed().as_millis();
         writeln!(&mut &*self.log, "outlive {what}: {status}, {took} ms {}", said.trim())?;
         match status.code() {
             Some(0) => Ok(true),
@@ -169,4 +183,11 @@ fn ends(run: &mut Child) -> Result<bool> {
         thread::sleep(Duration::from_millis(20));
     }
     Ok(false)
+}
+
+/// The most memory that a process has had resident so far, in KiB; 0 if it has gone.
+fn memory_of(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse().unwrap_or(0)
 }
