@@ -168,6 +168,10 @@ static inline int is_of_a_race(int error)
 	return racing && (error == EPIPE || error == ECONNRESET);
 }
 
+/* Whether this process keeps itself from others (PR_SET_DUMPABLE 0), as an ordinary user: nobody can see then which file a
+ * number of its is (docs/differences.md). */
+static int hidden;
+
 /* Makes a call that may also say `also`. Returns what it returned, or minus its errno. */
 static inline long call_or(int also, const char *name, long number, long a, long b, long c, long d, long e, long f)
 {
@@ -254,7 +258,7 @@ static inline void judge(struct slot *slot, const char *what, long result, uint6
 {
 	if (result == -ENODEV)
 		slot->dead = 1;
-	else if (moved && result >= 0 && slot->dead)
+	else if (moved && result >= 0 && slot->dead && !(hidden && asked == 0))
 		found("%s of %llu says %ld on a device that has gone", what, (unsigned long long)asked, result);
 	if (result > 0 && (uint64_t)result > asked)
 		found("%s says %ld, asked for %llu", what, result, (unsigned long long)asked);

@@ -184,7 +184,7 @@ static inline void step_map(void)
 	uint64_t length = one_in(3) ? any_length() & 0xfffff : (1 + below(2)) * PAGE;
 	int protection = one_in(2) ? PROT_READ | PROT_WRITE : (int)below(8), flags = one_in(4) ? MAP_PRIVATE : MAP_SHARED;
 	off_t offset = one_in(3) ? (off_t)draw() : (off_t)below(2) * PAGE;
-	if (!slot || slot->kind == IS_FILE || slot->kind == IS_UEVENTS)
+	if (!slot || slot->kind == IS_FILE || slot->kind == IS_UEVENTS || hidden)
 		return;
 	flags |= one_in(4) ? (int)draw() & (MAP_POPULATE | MAP_LOCKED | MAP_NORESERVE | MAP_HUGETLB | MAP_32BIT) : 0;
 	long at = CALL_OR(slot->kind == IS_ENTRY ? EIO : 0, mmap, 0, length, protection, flags, slot->fd, offset);

@@ -61,8 +61,9 @@ static inline void become_odd(void)
 	struct rlimit limit = {.rlim_cur = 3 + below(64), .rlim_max = 64};
 	switch (below(6)) {
 	case 0: setrlimit(RLIMIT_NOFILE, &limit); break;
-	case 1: /* on the road without FUSE its descriptors are unknown then (docs/differences.md) */
-		if (!getenv("OUTLIVE_CLIENT_PLAIN") || getuid() == 0)
+	case 1: /* on the road without FUSE its reads and writes would go to what stands for a device (docs/differences.md) */
+		hidden = getuid() != 0;
+		if (!hidden || !getenv("OUTLIVE_CLIENT_PLAIN"))
 			prctl(PR_SET_DUMPABLE, 0);
 		break;
 	case 2:

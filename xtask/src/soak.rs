@@ -47,7 +47,14 @@ fn client(outlive: &Path, device: &str, program: &Path, arguments: &[&str]) -> R
     let traces = Traces::new("soak", None)?;
     let mut command = Command::new("timeout");
     traces.mark(&mut command);
-    command.arg(LIMIT.as_secs().to_string()).arg(outlive).args(["run", "--name", &traces.name, "--device", device, "--"]);
+    command.arg(LIMIT.as_secs().to_string()).arg(outlive).args([
+        "run",
+        "--name",
+        &traces.name,
+        "--device",
+        device,
+        "--",
+    ]);
     let output = command.arg(program).args(arguments).output().context("cannot run timeout")?;
     let said = || [&output.stdout[..], &output.stderr[..]].concat();
     let name = program.file_name().unwrap_or_default().display();

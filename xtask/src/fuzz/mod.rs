@@ -189,13 +189,7 @@ impl Rounds<'_> {
         println!(
             "{} rounds in {seconds} s: {} steps, {} calls, {} removals; the neighbour made {} transfers and waited {} ms at \
              most; the supervisor had {} KiB at most",
-            total.rounds,
-            total.steps,
-            figures.calls,
-            figures.pulls,
-            figures.transfers,
-            figures.longest,
-            figures.memory
+            total.rounds, total.steps, figures.calls, figures.pulls, figures.transfers, figures.longest, figures.memory
         );
         match &total.found {
             None => Ok(()),

@@ -145,7 +145,9 @@ impl Round {
         self.judge(status, path)?;
         left?;
         ensure!(memory < MEMORY, "the supervisor had {memory} KiB of memory");
-        Ok(Figures { pulls, memory, ..Figures::told(path)? })
+        let figures = Figures { pulls, memory, ..Figures::told(path)? };
+        ensure!(figures.transfers > 0, "the neighbour made no transfer");
+        Ok(figures)
     }
 
     fn start(&self, ground: &Ground, traces: &Traces, log: &File) -> Result<Child> {
@@ -156,7 +158,11 @@ impl Round {
         for device in DEVICES {
             command.args(["--device", device]);
         }
-        command.arg("--").arg(&ground.neighbour).arg(&ground.fuzz).args([self.seed.to_string(), self.steps.to_string()]);
+        command
+            .arg("--")
+            .arg(&ground.neighbour)
+            .arg(&ground.fuzz)
+            .args([self.seed.to_string(), self.steps.to_string()]);
         if self.offline() {
             command.env("OUTLIVE_CLIENT_OFFLINE", "1");
         }
@@ -171,7 +177,8 @@ impl Round {
     fn judge(&self, status: std::process::ExitStatus, log: &Path) -> Result<()> {
         let text = fs::read(log)?;
         let text = String::from_utf8_lossy(&text);
-        let failed: Vec<_> = text.lines().filter(|line| line.starts_with("FAIL") || line.contains("panicked")).collect();
+        let failed: Vec<_> =
+            text.lines().filter(|line| line.starts_with("FAIL") || line.contains("panicked")).collect();
         match status.code() {
             Some(0) if failed.is_empty() => Ok(()),
             Some(0 | 1 | 3) if !failed.is_empty() => bail!("{}", failed[..failed.len().min(8)].join("\n")),
