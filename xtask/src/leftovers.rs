@@ -15,7 +15,7 @@ use std::{
 const MARK: &str = "OUTLIVE_XTASK";
 
 /// How long those who end may take to be gone.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The traces by which a run of `outlive run` is found: its name, and a folder of its own for temporary files.
 pub(crate) struct Traces {

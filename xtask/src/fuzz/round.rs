@@ -140,10 +140,9 @@ impl Round {
             run.kill().ok(); // the guardian ends the rest
         }
         let status = run.wait()?;
-        let left = traces.expect_none();
         went?;
         self.judge(status, path)?;
-        left?;
+        traces.expect_none()?;
         ensure!(memory < MEMORY, "the supervisor had {memory} KiB of memory");
         let figures = Figures { pulls, memory, ..Figures::told(path)? };
         ensure!(figures.transfers > 0, "the neighbour made no transfer");
