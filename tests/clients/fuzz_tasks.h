@@ -51,8 +51,10 @@ static inline void wait_for(pid_t child)
 		found("child %d is not to be waited for: %s", child, strerror(errno));
 	else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
 		found("child %d died of signal %d", child, WTERMSIG(status));
-	else if (WIFEXITED(status) && WEXITSTATUS(status))
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == 1)
 		atomic_fetch_add(&common->failed, 1); /* it has said why */
+	else if (WIFEXITED(status) && WEXITSTATUS(status) && WEXITSTATUS(status) != 127) /* no number for its libraries */
+		found("child %d gave up (%d)", child, WEXITSTATUS(status));
 }
 
 /* What a child may become before it goes on. */
