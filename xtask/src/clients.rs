@@ -15,13 +15,16 @@ pub(crate) fn build(source: &str, libraries: &[&str]) -> Result<PathBuf> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let name = Path::new(source).file_stem().with_context(|| format!("{source} is not a file"))?;
     let program = folder.join(name);
+    // Aside first: another xtask may be running the last one.
+    let fresh = folder.join(format!("{}-{}", name.display(), std::process::id()));
     let mut gcc = Command::new("gcc");
-    gcc.args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(workspace::root().join(source));
+    gcc.args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&fresh).arg(workspace::root().join(source));
     if !libraries.is_empty() {
         gcc.args(pkg_config(libraries)?);
     }
     let status = gcc.status().context("cannot run gcc (Debian's package gcc)")?;
     ensure!(status.success(), "gcc could not compile {source}");
+    fs::rename(&fresh, &program).with_context(|| format!("cannot put {} in place", program.display()))?;
     Ok(program)
 }
 

@@ -1,12 +1,15 @@
-//! What developers and CI run: `cargo xtask check`, `test`, `nightly`, `torture`, `bench`.
+//! What developers and CI run: `cargo xtask check`, `test`, `nightly`, `fuzz`, `torture`, `bench`.
 
 mod bench;
 mod check;
 mod clients;
 mod fuse;
+mod fuzz;
+mod leftovers;
 mod nightly;
 mod packages;
 mod report;
+mod seed;
 mod soak;
 mod step;
 mod tally;
@@ -36,6 +39,10 @@ enum Command {
     Test(test::Args),
     /// Do the long runs: exhaustive models, properties with many cases, a soak of the run front
     Nightly(nightly::Args),
+    /// Fuzz the run front: calls without a plan while devices come and go, and a neighbour that must not notice
+    ///
+    /// Each round prints its seed; what is found, the command that runs it again. Logs of findings are in target/fuzz.
+    Fuzz(fuzz::Args),
     /// Torture the core on real processors, after a fence that is too weak has been caught
     Torture(torture::Args),
     /// Measure; nothing is asserted
@@ -48,6 +55,7 @@ fn main() -> ExitCode {
         Command::Check => Ok(check::run()),
         Command::Test(args) => test::run(&args),
         Command::Nightly(args) => nightly::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Torture(args) => torture::run(&args),
         Command::Bench(bench) => bench.run().map(|()| ExitCode::SUCCESS),
     };

@@ -1,6 +1,6 @@
 //! `nightly`: the long runs, whose short forms are in the tests.
 
-use crate::{fuse, packages, report::Report, soak, step::Step, test, workspace};
+use crate::{fuse, fuzz, packages, report::Report, soak, step::Step, test, workspace};
 use anyhow::{Context, Result};
 use std::{
     fs,
@@ -12,7 +12,7 @@ use std::{
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Spend so many minutes: half at most on the models, half of the rest at most on each of random ones, the
-    /// sanitizer and properties, what remains on the soak
+    /// sanitizer and properties, a third of the rest on the soak, what remains on the fuzz
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..))]
     minutes: u64,
 }
@@ -36,7 +36,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     report.run(&random.env("OUTLIVE_RANDOM_RUNS", runs).env("SHUTTLE_RANDOM_SEED", seed).limit(left() / 2));
     report.run(&sanitized().limit(left() / 2));
     properties(&mut report, Instant::now() + left() / 2)?;
-    report.run_here("soak of the run front", || soak::run(end));
+    report.run_here("soak of the run front", || soak::run(Instant::now() + left() / 3));
+    report.run_here("fuzz of the run front", || fuzz::until(end));
     Ok(report.finish())
 }
 

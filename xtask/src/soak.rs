@@ -1,10 +1,8 @@
 //! The soak of the run front: hostile clients, a fresh seed each time, and nothing left behind after any.
 
-use crate::{clients, workspace};
+use crate::{clients, leftovers::Traces};
 use anyhow::{Context, Result, ensure};
 use std::{
-    collections::BTreeSet,
-    env, fs,
     path::Path,
     process::Command,
     time::{Duration, Instant, SystemTime},
@@ -26,7 +24,6 @@ pub(crate) fn run(end: Instant) -> Result<()> {
     let outlive = clients::build_outlive()?;
     let hostile = clients::build("tests/clients/hostile.c", &[])?;
     let uio = clients::build("tests/clients/uio.c", &[])?;
-    let before = leftovers();
     let first = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
     let mut runs: u32 = 0;
     while runs == 0 || Instant::now() < end {
@@ -38,8 +35,6 @@ pub(crate) fn run(end: Instant) -> Result<()> {
             client(&outlive, BOARD, &uio, maps)?;
         }
         runs += 1;
-        let left: Vec<_> = leftovers().difference(&before).cloned().collect();
-        ensure!(left.is_empty(), "left behind after seed {seed}: {}", left.join(", "));
     }
     println!("{runs} times two clients of {CALLS} calls and three of {MAPS} maps");
     Ok(())
@@ -49,33 +44,22 @@ pub(crate) fn run(end: Instant) -> Result<()> {
 const LIMIT: Duration = Duration::from_secs(300);
 
 fn client(outlive: &Path, device: &str, program: &Path, arguments: &[&str]) -> Result<()> {
+    let traces = Traces::new("soak", None)?;
     let mut command = Command::new("timeout");
-    command.arg(LIMIT.as_secs().to_string()).arg(outlive).args(["run", "--device", device, "--"]);
+    traces.mark(&mut command);
+    command.arg(LIMIT.as_secs().to_string()).arg(outlive).args([
+        "run",
+        "--name",
+        &traces.name,
+        "--device",
+        device,
+        "--",
+    ]);
     let output = command.arg(program).args(arguments).output().context("cannot run timeout")?;
     let said = || [&output.stdout[..], &output.stderr[..]].concat();
     let name = program.file_name().unwrap_or_default().display();
     let (what, said) = (format!("{name} {}", arguments.join(" ")), String::from_utf8_lossy(&said()).into_owned());
     ensure!(output.status.code() != Some(124), "{what} hung for {} s:\n{said}", LIMIT.as_secs());
     ensure!(output.status.success(), "{what} failed ({}):\n{said}", output.status);
-    Ok(())
-}
-
-/// What a run of the front could leave: processes, mounts, sockets, files.
-fn leftovers() -> BTreeSet<String> {
-    let lines_with_our_name = |file: &str| -> Vec<String> {
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let lines = text.lines().filter(|line| line.contains("outlive"));
-        lines.map(|line| format!("{file}: {}", line.split_whitespace().last().unwrap_or(line))).collect()
-    };
-    let mut found: BTreeSet<String> = lines_with_our_name("/proc/self/mountinfo").into_iter().collect();
-    found.extend(lines_with_our_name("/proc/net/unix"));
-    let ours = workspace::target().join("release/outlive");
-    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        if fs::read_link(process.path().join("exe")).is_ok_and(|program| program == ours) {
-            found.insert(format!("process {}", process.file_name().display()));
-        }
-    }
-    let temporary = fs::read_dir(env::temp_dir()).into_iter().flatten().flatten().map(|entry| entry.path());
-    found.extend(temporary.map(|path| path.display().to_string()).filter(|path| path.contains("outlive")));
-    found
+    traces.expect_none().with_context(|| format!("after {what}"))
 }

@@ -1,6 +1,6 @@
 //! `test`: everything, from a fresh clone.
 
-use crate::{bench, check, fuse, packages, report::Report, step::Step, workspace};
+use crate::{bench, check, fuse, fuzz, packages, report::Report, step::Step, workspace};
 use anyhow::Result;
 use std::{env, process::ExitCode, time::Duration};
 
@@ -35,6 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     report.run_here("benches of the core, short forms that only have to work", bench::core_short);
     report.run(&random_models("random models, 20,000 runs each"));
     report.run_here("bench of the run front, a short form that only has to work", bench::run_front_short);
+    report.run_here("fuzz of the run front, a round on each road as each user", fuzz::short);
     report.run_here("bench of the explorer, a short form that only has to work", bench::explore_short);
     Ok(report.finish())
 }
