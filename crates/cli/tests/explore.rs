@@ -315,7 +315,9 @@ fn the_end_of_a_tree_is_heard_once() {
     let received: Vec<&str> = text.lines().filter(|line| line.contains("SECCOMP_IOCTL_NOTIF_RECV")).collect();
     assert!(received.len() > 2, "a program that is linked dynamically opens its libraries: {text}");
     let in_vain = text.lines().filter(|line| line.contains("ENOENT")).count();
-    assert!(in_vain <= 3, "{in_vain} times in vain: {text}");
+    // Once for each thread that waits, and there may be a few on a loaded machine; one that asked on and on would do so
+    // thousands of times.
+    assert!(in_vain <= 30, "{in_vain} times in vain: {text}");
 }
 
 /// A program that stops the process of its own run, when the device has gone: no answer will ever come from there.

@@ -195,22 +195,28 @@ fn the_examples_of_run_and_trace_work() {
 /// The models that the help names are those that there are, with their keys.
 #[test]
 fn the_models_of_the_help_are_those_that_there_are() {
-    let models = section(&told("run --help"), "Models").join("\n");
-    let words: Vec<&str> = models.split(|c: char| c.is_whitespace() || c == ',').collect();
     let complaint = |spec: &str| {
         let output = Command::new(OUTLIVE).args(["run", "--device", spec, "--", "true"]).output().unwrap();
         String::from_utf8(output.stderr).unwrap()
     };
-    let known = complaint("i2c:nonsense@0x50");
-    let (_, known) = known.split_once("known chips: ").unwrap_or_else(|| panic!("{known}"));
-    for model in known.trim().split(", ") {
-        assert!(words.contains(&model), "{model} in:\n{models}");
-    }
-    for model in ["24c02", "lm75"] {
-        let keys = complaint(&format!("i2c:{model}@0x50,nonsense=1"));
-        let (_, keys) = keys.split_once("its keys: ").unwrap_or_else(|| panic!("{keys}"));
-        for key in keys.trim().split(", ") {
-            assert!(words.iter().any(|word| word.starts_with(&format!("{key}="))), "{key} in:\n{models}");
+    let listed = |complaint: &str, behind: &str| -> Vec<String> {
+        let (_, known) = complaint.split_once(behind).unwrap_or_else(|| panic!("{complaint}"));
+        known.trim().split(", ").map(str::to_owned).collect()
+    };
+    let classes = [
+        ("i2c", "i2c:nonsense@0x50", "known chips: ", &["i2c:24c02@0x50", "i2c:lm75@0x48"][..]),
+        ("uio", "uio:nonsense", "known boards: ", &["uio:timer"]),
+    ];
+    for (class, nonsense, behind, specs) in classes {
+        let models = section(&told("run --help"), &format!("Models of {class}")).join("\n");
+        let words: Vec<&str> = models.split(|c: char| c.is_whitespace() || c == ',').collect();
+        for model in listed(&complaint(nonsense), behind) {
+            assert!(words.contains(&&*model), "{model} in:\n{models}");
+        }
+        for spec in specs {
+            for key in listed(&complaint(&format!("{spec},nonsense=1")), "its keys: ") {
+                assert!(words.iter().any(|word| word.starts_with(&format!("{key}="))), "{key} in:\n{models}");
+            }
         }
     }
 }

@@ -25,16 +25,16 @@ const LONG: &str = "\
 SPEC:
   CLASS:MODEL[@ADDR][,KEY=VALUE]...
 
-  CLASS  i2c, so far
-  MODEL  what the chip is; see below
-  @ADDR  where it answers, from 0x03 to 0x77
+  CLASS  i2c: a bus with chips, /dev/i2c-N; uio: a board with memory to map, /dev/uioN
+  MODEL  what the chip or the board is; see below
+  @ADDR  i2c: where it answers, from 0x03 to 0x77
   num=N  the number of the device; bus=N is the same for i2c. Chips with the same number share
          the bus. Without a number a bus gets the lowest one that is free.
   policy=detach|drain|kill
          what becomes of its users when it is unplugged; `outlive unplug --help` tells more
 Numbers are written 7 or 0x50, times 5ms or 1h, switches true or false.
 
-Models:
+Models of i2c:
   24c01, 24c02, 24c04, 24c08, 24c16, 24c32, 24c64, 24c128, 24c256, 24c512
                     EEPROMs of so many kilobits, at first filled with 0xff
     file=PATH       keeps the content in this file, which is made if it is not there
@@ -45,6 +45,12 @@ Models:
   and every chip:
     slow=TIME       each transfer that touches it takes so long
     claimed=true    a driver has it: I2C_SLAVE says EBUSY, I2C_SLAVE_FORCE works
+
+Models of uio:
+  timer             counts, and interrupts
+    period=TIME     an interrupt each time; 0 for none: 10ms unless told
+    size=SIZE       of its registers, which are its first region: 4KiB unless told
+    ram=SIZE        a second region, of plain memory
 
 Lab file:
   contract = \"strict\"
@@ -59,13 +65,14 @@ Lab file:
 
 What is carried:
 Static and dynamic programs, interpreters, and all that they start, daemons too; the run lasts as long as any of them. \
-open, read, write, ioctl, poll, select, epoll, dup, descriptors that are passed on or inherited, /proc/self/fd; stat and \
-access of the nodes.
+open, read, write, ioctl, mmap, poll, select, epoll, dup, descriptors that are passed on or inherited, /proc/self/fd; stat \
+and access of the nodes, listings of /dev, entries in /sys, uevents by netlink. docs/roads.md of the sources has every \
+system call, on each of the ways that --road names.
 
 What is not:
 32-bit programs get ENXIO when they open a device, and a line says why; set-uid programs gain no rights; a program that \
-installs a seccomp listener of its own gets EBUSY. The nodes are not listed in /dev, nor is anything in /sys. Opens with \
-O_PATH or by io_uring do not reach the devices.
+installs a seccomp listener of its own gets EBUSY. Opens by \
+io_uring do not reach the devices, and inotify sees nothing of them.
 
 Examples:
   outlive run --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
