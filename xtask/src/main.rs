@@ -1,9 +1,10 @@
-//! What developers and CI run: `cargo xtask check`, `test`, `nightly`, `torture`, `bench`.
+//! What developers and CI run: `cargo xtask check`, `test`, `nightly`, `torture`, `guest`, `bench`.
 
 mod bench;
 mod check;
 mod clients;
 mod fuse;
+mod guest;
 mod nightly;
 mod packages;
 mod report;
@@ -38,6 +39,11 @@ enum Command {
     Nightly(nightly::Args),
     /// Torture the core on real processors, after a fence that is too weak has been caught
     Torture(torture::Args),
+    /// Run a command in a guest: another Linux kernel, with this machine's files as its root, read-only
+    ///
+    /// The command's output is on standard output, its exit status is that of this. What it leaves in /run/results comes
+    /// back. A guest that does not boot is a failure, with the end of its console.
+    Guest(guest::Args),
     /// Measure; nothing is asserted
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -49,6 +55,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Nightly(args) => nightly::run(&args),
         Command::Torture(args) => torture::run(&args),
+        Command::Guest(args) => guest::run(&args),
         Command::Bench(bench) => bench.run().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
