@@ -87,7 +87,7 @@ fn what_is_wrong_with_a_spec_is_said() {
         (
             "i2c:24c03@0x50",
             "--device i2c:24c03@0x50: there is no chip \"24c03\"; known chips: 24c01, 24c02, 24c04, 24c08, 24c16, \
-             24c32, 24c64, 24c128, 24c256, 24c512, lm75, tmp102",
+             24c32, 24c64, 24c128, 24c256, 24c512, lm75, pcf8570, tmp102",
         ),
         (
             "i2c:lm75@0x48,twr=5ms",
@@ -277,7 +277,7 @@ fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
         ),
         (
             "[[device]]\nclass = 'i2c'\nchips = []\nchip = 1\n",
-            "4:1: unknown key `chip`; did you mean `chips`? known here: class, num, bus, policy, chips",
+            "4:1: unknown key `chip`; did you mean `chips`? known here: class, num, bus, policy, functionality, chips",
         ),
         ("[[device]]\nclass = 'i2c'\nchips = 7\n", "3:9: `chips` is a list: [ { … }, { … } ]"),
         (
@@ -292,7 +292,7 @@ fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
         (
             "[[device]]\nclass = 'i2c'\nmodel = '24c99'\naddr = 0x50\n",
             "3:9: there is no chip \"24c99\"; known chips: 24c01, 24c02, 24c04, 24c08, 24c16, 24c32, 24c64, 24c128, \
-             24c256, 24c512, lm75, tmp102",
+             24c256, 24c512, lm75, pcf8570, tmp102",
         ),
         (
             "[[device]]\nclass = 'i2c'\nmodel = 'lm75'\naddr = 0x48\n\ntepm = 3\n",
