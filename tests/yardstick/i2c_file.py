@@ -153,7 +153,7 @@ def wait_rows(fd):
             row(f"epoll_ctl {name}", "added")
             epoll.unregister(fd)
         except OSError as error:
-            row(f"epoll_ctl {name}", errno.errorcode[error.errno])
+            row(f"epoll_ctl {name}", error_name(error.errno))
     epoll.close()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import sys
 
 from i2c_file import FUNCS, RDWR, SLAVE, TENBIT
 from rows import *
@@ -122,3 +123,10 @@ def rows(device):
     pointer_rows(fd)
     read_write_rows(fd)
     os.close(fd)
+
+
+if __name__ == "__main__" and sys.argv[1] == "content":
+    # What 256 bytes of the chip are, to be given to another.
+    chip = os.open(sys.argv[2], os.O_RDWR)
+    _, content = rdwr(chip, (0x50, 0, 1, b"\0"), (0x50, RD, 256, b""))
+    sys.stdout.buffer.write(bytes.fromhex(content))

@@ -32,7 +32,12 @@ def call(number, *arguments):
     """What a system call answers: a number, or the name of the errno."""
     ctypes.set_errno(0)
     answer = libc.syscall(ctypes.c_long(number), *[word(argument) for argument in arguments])
-    return errno.errorcode[ctypes.get_errno()] if answer == -1 else answer
+    return error_name(ctypes.get_errno()) if answer == -1 else answer
+
+
+def error_name(number):
+    """As the manual pages call it: two names are one number."""
+    return {"ENOTSUP": "EOPNOTSUPP", "EWOULDBLOCK": "EAGAIN"}.get(errno.errorcode[number], errno.errorcode[number])
 
 
 def row(name, answer, brought=None):

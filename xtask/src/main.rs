@@ -14,6 +14,7 @@ mod tally;
 mod test;
 mod torture;
 mod workspace;
+mod yardstick;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -44,6 +45,8 @@ enum Command {
     /// The command's output is on standard output, its exit status is that of this. What it leaves in /run/results comes
     /// back. A guest that does not boot is a failure, with the end of its console.
     Guest(guest::Args),
+    /// Compare our devices with Linux' own, row by row: docs/yardstick.md
+    Yardstick,
     /// Measure; nothing is asserted
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Nightly(args) => nightly::run(&args),
         Command::Torture(args) => torture::run(&args),
         Command::Guest(args) => guest::run(&args),
+        Command::Yardstick => yardstick::run().map(|()| ExitCode::SUCCESS),
         Command::Bench(bench) => bench.run().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

@@ -2,7 +2,7 @@
 
 use super::{Kind, channel::Channel, qemu, script::Script, uml};
 use crate::workspace;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::{
     fs,
     io::Read,
@@ -17,6 +17,7 @@ use std::{
 };
 
 /// A guest that has not been booted yet.
+#[derive(Clone)]
 pub(crate) struct Guest {
     kind: Kind,
     modules: Vec<String>,
@@ -30,8 +31,7 @@ pub(crate) struct Ended {
     pub(crate) status: u8,
     /// The version of the guest's kernel.
     pub(crate) kernel: String,
-    /// Where the files are that it left in /run/results. The next run of this process or another makes it anew.
-    pub(crate) results: PathBuf,
+    scratch: Scratch,
 }
 
 /// What a kind of guest adds: how it is started, and what its first program has to know.
@@ -95,11 +95,12 @@ impl Guest {
         };
         scratch.write_program("init", &script.text())?;
         let mut channel = Channel::new(&mark);
-        self.watch(&machine, &scratch, &mut channel, sink).with_context(|| scratch.console())?;
+        let watched = self.watch(&machine, &scratch, &mut channel, sink);
+        watched.map_err(|error| anyhow!("{error:#}. {}", scratch.console()))?;
         let (Some(status), Some(kernel)) = (channel.status(), channel.kernel()) else {
             bail!("the guest ended before its command. {}", scratch.console());
         };
-        Ok(Ended { status, kernel: kernel.to_owned(), results: scratch.keep_results()? })
+        Ok(Ended { status, kernel: kernel.to_owned(), scratch })
     }
 
     /// Until the command has ended, or the guest has.
@@ -178,7 +179,9 @@ impl Scratch {
     fn new() -> Result<Scratch> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = workspace::target().join("guest").join(format!("{}-{number}", process::id()));
+        let all = workspace::target().join("guest");
+        sweep(&all);
+        let folder = all.join(format!("{}-{number}", process::id()));
         fs::create_dir_all(folder.join("results")).with_context(|| format!("cannot make {}", folder.display()))?;
         let folder = folder.canonicalize()?;
         Ok(Scratch(folder))
@@ -209,12 +212,31 @@ impl Scratch {
         }
         said
     }
+}
 
-    fn keep_results(&self) -> Result<PathBuf> {
+impl Ended {
+    /// Where the files are that it left in /run/results. They go with this.
+    pub(crate) fn results(&self) -> PathBuf {
+        self.scratch.path("results")
+    }
+
+    /// Puts them where they stay, until the next run that does so.
+    pub(super) fn keep_results(&self) -> Result<PathBuf> {
         let kept = workspace::target().join("guest/results");
         remove(&kept)?;
-        fs::rename(self.path("results"), &kept).context("cannot keep the results")?;
+        fs::rename(self.results(), &kept).context("cannot keep the results")?;
         Ok(kept)
+    }
+}
+
+/// Removes what is left of runs that were killed.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let Some((process, _)) = name.split_once('-') else { continue };
+        if process.parse::<u32>().is_ok() && !Path::new("/proc").join(process).exists() {
+            remove(&entry.path()).ok();
+        }
     }
 }
 

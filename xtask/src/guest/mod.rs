@@ -13,11 +13,12 @@ mod uml;
 
 pub(crate) use boot::{Ended, Guest};
 
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
 use std::{
+    fs,
     io::{self, Write},
     process::ExitCode,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Which guest.
@@ -44,13 +45,20 @@ pub(crate) struct Args {
     /// Stop the command after so many seconds
     #[arg(long, value_name = "SECONDS", default_value = "300")]
     limit: u64,
+    /// Instead of a command: see that both guests boot and do what they are for
+    #[arg(long, conflicts_with_all = ["command", "module", "with"])]
+    check: bool,
     /// What to run in it, as root, in the root of the repository
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, required_unless_present = "check", value_name = "COMMAND")]
     command: Vec<String>,
 }
 
 /// Runs a command in a guest; its output is ours, and its exit status too.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if args.check {
+        check()?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let guest = Guest::new(args.kind)
         .modules(&args.module)
         .options(args.with.split_whitespace())
@@ -64,7 +72,34 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         "guest: Linux {}, exit status {}, files of /run/results in {}",
         ended.kernel,
         ended.status,
-        ended.results.display()
+        ended.keep_results()?.display()
     );
     Ok(ExitCode::from(ended.status))
 }
+
+/// Sees that both guests boot, give output and exit status back, have the machine's files to read only, and give back what
+/// is left for us; and that one that cannot boot is found out.
+///
+/// # Errors
+/// Which of that does not hold.
+pub(crate) fn check() -> Result<()> {
+    for kind in [Kind::Uml, Kind::Qemu] {
+        let began = Instant::now();
+        let mut output = Vec::new();
+        let ended = Guest::new(kind).run(&["sh", "-c", CHECKS], &mut |part| output.extend_from_slice(part))?;
+        let output = String::from_utf8_lossy(&output);
+        ensure!(ended.status == 7, "{kind:?}: the exit status is {} and not 7:\n{output}", ended.status);
+        ensure!(output == "name = \"xtask\"\nread-only\nempty\nit's the last", "{kind:?}: the output is {output:?}");
+        let left = fs::read_to_string(ended.results().join("left"))?;
+        ensure!(left == "for you\n", "{kind:?}: what it left is {left:?}");
+        println!("{kind:?}: Linux {} in {:.1} s", ended.kernel, began.elapsed().as_secs_f64());
+    }
+    let unbootable = Guest::new(Kind::Uml).options(["rootfstype=none-such"]);
+    let Err(error) = unbootable.run(&["true"], &mut |_| {}) else { bail!("a guest without a root booted") };
+    let error = format!("{error:#}");
+    ensure!(error.contains("panic"), "the console of a guest that does not boot is not told of: {error}");
+    Ok(())
+}
+
+const CHECKS: &str = "grep '^name' xtask/Cargo.toml; touch xtask/touched 2>/dev/null || echo read-only; \
+     ls /run/results | grep -q . || echo empty; echo 'for you' >/run/results/left; printf %s \"it's the last\"; exit 7";

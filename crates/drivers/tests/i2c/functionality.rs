@@ -2,7 +2,10 @@
 
 use crate::bench::{Bench, Time, chip};
 use outlive::Numbers;
-use outlive_classes::{Errno, i2c::uapi::{func, ioctl}};
+use outlive_classes::{
+    Errno,
+    i2c::uapi::{func, ioctl},
+};
 use outlive_drivers::i2c::Bus;
 use std::sync::Arc;
 
