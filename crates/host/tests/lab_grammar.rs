@@ -115,6 +115,10 @@ fn what_is_wrong_with_a_spec_is_said() {
             "--device i2c:24c02@0x50,bus=1048576: there is no bus 1048576; the highest is 1048575",
         ),
         (
+            "i2c:24c02@0x50,functionality=0x100000000",
+            "--device i2c:24c02@0x50,functionality=0x100000000: 0x100000000 has more than the 32 bits of I2C_FUNCS",
+        ),
+        (
             "i2c:24c02@0x50,policy=kil",
             "--device i2c:24c02@0x50,policy=kil: unknown policy `kil`; did you mean `kill`? known here: detach, drain, kill",
         ),
@@ -188,6 +192,21 @@ model = "tmp102"
 addr = 0x48
 slow = "1ms"
 "#;
+
+#[test]
+fn a_bus_can_be_limited() {
+    let one_chip = b"[[device]]\nclass = 'i2c'\nnum = 1\nmodel = 'pcf8570'\naddr = 0x50\nfunctionality = 0x7f0000\n";
+    let many =
+        b"[[device]]\nclass = 'i2c'\nnum = 2\nfunctionality = '0x10000'\nchips = [ { model = 'lm75', addr = 0x48 } ]\n";
+    let ((_first, one_chip), (_second, many)) = (lab_file(one_chip), lab_file(many));
+    // What any chip of a bus says holds for the bus.
+    let spec = specs(&["i2c:lm75@0x48,bus=3", "i2c:lm75@0x49,bus=3,functionality=1", "i2c:lm75@0x4a,bus=4"]);
+    let limits = config(&[one_chip, many, spec].concat()).devices.into_iter().map(|device| match device {
+        DeviceConfig::I2c(bus) => bus.functionality,
+        DeviceConfig::Uio(_) => None,
+    });
+    assert_eq!(limits.collect::<Vec<_>>(), [Some(0x7f_0000), Some(0x1_0000), Some(1), None]);
+}
 
 #[test]
 fn boards_are_understood() {
