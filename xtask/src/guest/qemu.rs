@@ -17,6 +17,9 @@ use std::{
 /// What the kernel needs before it sees the machine's files, which come by 9P; and for the channel.
 const FOR_THE_ROOT: [&str; 4] = ["virtio_pci", "9pnet_virtio", "9p", "virtio_console"];
 
+/// What kernels for clouds are built without.
+const HARDWARE: [&str; 2] = ["i2c-i801", "radeonfb"];
+
 /// The first program of the initramfs, before the guest's own.
 const FIRST: &str = "\
 mount -t devtmpfs dev /dev
@@ -76,7 +79,7 @@ pub(super) fn machine(scratch: &Scratch) -> Result<Machine> {
     })
 }
 
-/// The newest kernel of Debian's that has what the root needs.
+/// The newest kernel of Debian's that has what the root needs, and the hardware that guests are for.
 fn kernel() -> Result<(PathBuf, Vec<PathBuf>)> {
     let files =
         fs::read_dir("/boot").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
@@ -84,7 +87,8 @@ fn kernel() -> Result<(PathBuf, Vec<PathBuf>)> {
     versions.sort_by_key(|version| Reverse(numbers(version)));
     let mut why_not = None;
     for version in versions {
-        match Modules::of(&version).and_then(|modules| modules.in_order(&FOR_THE_ROOT)) {
+        match Modules::of(&version).and_then(|modules| modules.in_order(&HARDWARE).and(modules.in_order(&FOR_THE_ROOT)))
+        {
             Ok(modules) => return Ok((Path::new("/boot").join(format!("vmlinuz-{version}")), modules)),
             Err(error) => why_not = Some(error),
         }
