@@ -1,10 +1,11 @@
-//! What developers and CI run: `cargo xtask check`, `test`, `nightly`, `fuzz`, `torture`, `bench`.
+//! What developers and CI run: `cargo xtask check`, `test`, `nightly`, `fuzz`, `torture`, `guest`, `yardstick`, `bench`.
 
 mod bench;
 mod check;
 mod clients;
 mod fuse;
 mod fuzz;
+mod guest;
 mod leftovers;
 mod nightly;
 mod packages;
@@ -16,6 +17,7 @@ mod tally;
 mod test;
 mod torture;
 mod workspace;
+mod yardstick;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -45,6 +47,13 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Torture the core on real processors, after a fence that is too weak has been caught
     Torture(torture::Args),
+    /// Run a command in a guest: another Linux kernel, with this machine's files as its root, read-only
+    ///
+    /// The command's output is on standard output, its exit status is that of this. What it leaves in /run/results comes
+    /// back. A guest that does not boot is a failure, with the end of its console.
+    Guest(guest::Args),
+    /// Compare our devices with Linux' own, row by row: docs/yardstick.md
+    Yardstick,
     /// Measure; nothing is asserted
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -57,6 +66,8 @@ fn main() -> ExitCode {
         Command::Nightly(args) => nightly::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Torture(args) => torture::run(&args),
+        Command::Guest(args) => guest::run(&args),
+        Command::Yardstick => yardstick::run().map(|()| ExitCode::SUCCESS),
         Command::Bench(bench) => bench.run().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

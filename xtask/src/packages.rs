@@ -18,7 +18,7 @@ const fn package(name: &'static str, reason: &'static str, program: Option<&'sta
 }
 
 /// What the tests need.
-pub(crate) const FOR_TESTS: [Package; 14] = [
+pub(crate) const FOR_TESTS: [Package; 19] = [
     package("gcc", "compiles the client programs of tests/clients", Some("gcc")),
     package("libc6-dev", "headers and the static C library for them", None),
     package("i2c-tools", "i2cdetect, i2cget, i2cset, i2cdump, i2ctransfer: clients", Some("i2cdetect")),
@@ -30,6 +30,11 @@ pub(crate) const FOR_TESTS: [Package; 14] = [
     package("fuse3", "fusermount3, one of the ways to mount for an ordinary user", Some("fusermount3")),
     package("strace", "checks which system calls a client made, and that tracing a client works", Some("strace")),
     package("groff-base", "checks the manual pages", Some("groff")),
+    package("user-mode-linux", "a guest: a kernel with i2c-stub, as an ordinary program", Some("linux.uml")),
+    package("qemu-system-x86", "a guest with hardware that can go", Some("qemu-system-x86_64")),
+    package("linux-image-amd64", "the kernel of that guest, with its modules", None),
+    package("busybox-static", "the first shell of that guest", Some("busybox")),
+    package("kmod", "loads modules in guests", Some("modprobe")),
     package("pkg-config", "finds umockdev's headers", Some("pkg-config")),
     package("libumockdev-dev", "the peer that the bench measures against", None),
     package("umockdev", "umockdev-wrapper, the same peer", Some("umockdev-wrapper")),

@@ -1,6 +1,6 @@
 //! `test`: everything, from a fresh clone.
 
-use crate::{bench, check, fuse, fuzz, packages, report::Report, step::Step, workspace};
+use crate::{bench, check, fuse, fuzz, guest, packages, report::Report, step::Step, workspace, yardstick};
 use anyhow::Result;
 use std::{env, process::ExitCode, time::Duration};
 
@@ -30,6 +30,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     for road in ["fuse", "plain"] {
         report.run(&on_road(road));
     }
+    report.run_here("guests boot", guest::check);
+    report.run_here("the yardstick: our devices beside Linux' own", yardstick::run);
     report.run(&fences());
     report.run(&models("models, each with its bound on preemptions"));
     report.run_here("benches of the core, short forms that only have to work", bench::core_short);

@@ -87,7 +87,7 @@ fn what_is_wrong_with_a_spec_is_said() {
         (
             "i2c:24c03@0x50",
             "--device i2c:24c03@0x50: there is no chip \"24c03\"; known chips: 24c01, 24c02, 24c04, 24c08, 24c16, \
-             24c32, 24c64, 24c128, 24c256, 24c512, lm75, tmp102",
+             24c32, 24c64, 24c128, 24c256, 24c512, lm75, pcf8570, tmp102",
         ),
         (
             "i2c:lm75@0x48,twr=5ms",
@@ -113,6 +113,10 @@ fn what_is_wrong_with_a_spec_is_said() {
         (
             "i2c:24c02@0x50,bus=1048576",
             "--device i2c:24c02@0x50,bus=1048576: there is no bus 1048576; the highest is 1048575",
+        ),
+        (
+            "i2c:24c02@0x50,functionality=0x100000000",
+            "--device i2c:24c02@0x50,functionality=0x100000000: 0x100000000 has more than the 32 bits of I2C_FUNCS",
         ),
         (
             "i2c:24c02@0x50,policy=kil",
@@ -188,6 +192,21 @@ model = "tmp102"
 addr = 0x48
 slow = "1ms"
 "#;
+
+#[test]
+fn a_bus_can_be_limited() {
+    let one_chip = b"[[device]]\nclass = 'i2c'\nnum = 1\nmodel = 'pcf8570'\naddr = 0x50\nfunctionality = 0x7f0000\n";
+    let many =
+        b"[[device]]\nclass = 'i2c'\nnum = 2\nfunctionality = '0x10000'\nchips = [ { model = 'lm75', addr = 0x48 } ]\n";
+    let ((_first, one_chip), (_second, many)) = (lab_file(one_chip), lab_file(many));
+    // What any chip of a bus says holds for the bus.
+    let spec = specs(&["i2c:lm75@0x48,bus=3", "i2c:lm75@0x49,bus=3,functionality=1", "i2c:lm75@0x4a,bus=4"]);
+    let limits = config(&[one_chip, many, spec].concat()).devices.into_iter().map(|device| match device {
+        DeviceConfig::I2c(bus) => bus.functionality,
+        DeviceConfig::Uio(_) => None,
+    });
+    assert_eq!(limits.collect::<Vec<_>>(), [Some(0x7f_0000), Some(0x1_0000), Some(1), None]);
+}
 
 #[test]
 fn boards_are_understood() {
@@ -277,7 +296,7 @@ fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
         ),
         (
             "[[device]]\nclass = 'i2c'\nchips = []\nchip = 1\n",
-            "4:1: unknown key `chip`; did you mean `chips`? known here: class, num, bus, policy, chips",
+            "4:1: unknown key `chip`; did you mean `chips`? known here: class, num, bus, policy, functionality, chips",
         ),
         ("[[device]]\nclass = 'i2c'\nchips = 7\n", "3:9: `chips` is a list: [ { … }, { … } ]"),
         (
@@ -292,7 +311,7 @@ fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
         (
             "[[device]]\nclass = 'i2c'\nmodel = '24c99'\naddr = 0x50\n",
             "3:9: there is no chip \"24c99\"; known chips: 24c01, 24c02, 24c04, 24c08, 24c16, 24c32, 24c64, 24c128, \
-             24c256, 24c512, lm75, tmp102",
+             24c256, 24c512, lm75, pcf8570, tmp102",
         ),
         (
             "[[device]]\nclass = 'i2c'\nmodel = 'lm75'\naddr = 0x48\n\ntepm = 3\n",

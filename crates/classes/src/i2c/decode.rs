@@ -7,7 +7,7 @@ use super::{
     describe::What,
     file::Client,
     smbus::{Protocol, Transaction},
-    uapi::{self, Msg, RdwrData, SmbusData, flag, ioctl},
+    uapi::{self, Msg, RdwrData, SmbusData, flag, func, ioctl},
 };
 use crate::{Access, Call, Errno, Memory};
 
@@ -20,9 +20,25 @@ pub(super) struct Decoded {
     /// In words, whether or not it is valid.
     pub(super) what: What,
     /// Whether the adapter must be capable of plain transfers; asked before `operation` is looked at.
-    pub(super) needs_plain: bool,
+    needs_plain: bool,
     /// What to do, or why not.
     pub(super) operation: Result<Operation, Errno>,
+}
+
+impl Decoded {
+    /// Whether an adapter of this functionality can do it. SMBus transactions are made of plain transfers where it has
+    /// those (`i2c_smbus_xfer` in `drivers/i2c/i2c-core-smbus.c`); else it knows those that it says.
+    pub(super) fn is_within(&self, functionality: u32) -> bool {
+        if functionality & func::I2C_FUNC_I2C != 0 {
+            return true;
+        }
+        match &self.operation {
+            Ok(Operation::Transfer { reply: Reply::Smbus { transaction, .. }, .. }) => {
+                functionality & transaction.functionality() != 0
+            }
+            _ => !self.needs_plain,
+        }
+    }
 }
 
 /// Something to be done inside the gate. Everything the client sent has been checked and copied.

@@ -23,6 +23,11 @@ pub(super) struct Client {
 }
 
 impl Client {
+    /// As an adapter of this functionality has it: who does SMBus by itself, and no PEC, is told of PEC in vain.
+    fn on(self, functionality: u32) -> Self {
+        Client { pec: self.pec && functionality & (func::I2C_FUNC_I2C | func::I2C_FUNC_SMBUS_PEC) != 0, ..self }
+    }
+
     /// The flags of its messages.
     pub(super) fn flags(self) -> u16 {
         if self.ten_bit { flag::I2C_M_TEN } else { 0 }
@@ -53,7 +58,7 @@ impl OpenFile {
             self.answer_for_zombie(decoded, memory, completion);
             return None;
         };
-        if decoded.needs_plain && guard.functionality() & func::I2C_FUNC_I2C == 0 {
+        if !decoded.is_within(guard.functionality()) {
             drop(guard);
             completion.complete(Err(Errno::OPNOTSUPP));
             return None;
@@ -91,7 +96,7 @@ impl OpenFile {
         if let Fate::Fails(errno) = fate {
             return completion.complete(Err(errno));
         }
-        if decoded.needs_plain && shared.functionality & func::I2C_FUNC_I2C == 0 {
+        if !decoded.is_within(shared.functionality) {
             return completion.complete(Err(Errno::OPNOTSUPP));
         }
         let answer = match decoded.operation {
@@ -204,7 +209,7 @@ impl Reply {
 
 impl File for OpenFile {
     fn call(&self, call: Call, memory: Arc<dyn Memory>, mut completion: Box<dyn Completion>) -> Option<u64> {
-        let client = *self.client();
+        let client = self.client().on(self.handle.shared().functionality);
         let decoded = decode(call, self.access, client, &*memory);
         completion.arrived(&decoded.what);
         completion.sent(&|| decoded.sent());

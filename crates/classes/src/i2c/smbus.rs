@@ -4,7 +4,7 @@
 use super::{
     Message,
     file::Client,
-    uapi::{BLOCK_MAX, SMBUS_DATA_SIZE, flag},
+    uapi::{BLOCK_MAX, SMBUS_DATA_SIZE, flag, func},
 };
 use crate::Errno;
 
@@ -89,6 +89,23 @@ impl Transaction {
     /// Whether the client's data is written when it is done.
     pub(super) fn has_result(&self) -> bool {
         self.read || self.is_call()
+    }
+
+    /// The bit by which an adapter says that it can do it by itself.
+    pub(super) fn functionality(&self) -> u32 {
+        // Of those that have a bit for each direction, the read's is the lower one.
+        let one_way = |both: u32| if self.read { both & both.wrapping_neg() } else { both & (both - 1) };
+        match self.protocol {
+            Protocol::Quick => func::I2C_FUNC_SMBUS_QUICK,
+            Protocol::Byte => one_way(func::I2C_FUNC_SMBUS_BYTE),
+            Protocol::ByteData => one_way(func::I2C_FUNC_SMBUS_BYTE_DATA),
+            Protocol::WordData => one_way(func::I2C_FUNC_SMBUS_WORD_DATA),
+            Protocol::ProcCall => func::I2C_FUNC_SMBUS_PROC_CALL,
+            Protocol::BlockData if self.read => func::I2C_FUNC_SMBUS_READ_BLOCK_DATA,
+            Protocol::BlockData => func::I2C_FUNC_SMBUS_WRITE_BLOCK_DATA,
+            Protocol::BlockProcCall => func::I2C_FUNC_SMBUS_BLOCK_PROC_CALL,
+            Protocol::I2cBlockData | Protocol::I2cBlockBroken => one_way(func::I2C_FUNC_SMBUS_I2C_BLOCK),
+        }
     }
 
     /// Whether it writes and reads, whichever the client said.

@@ -16,7 +16,8 @@ pub(super) const TRANSFERS: Terms = Terms {
     strict: Fate::Fails(Errno::NODEV),
     // As of a bus on which no chip answers (Documentation/i2c/fault-codes.rst).
     quiet: Fate::Fails(Errno::NXIO),
-    // i2c_del_adapter waits for whoever has it open (drivers/i2c/i2c-core-base.c), and until then nothing changes.
+    // i2c_del_adapter waits for whoever has it open (drivers/i2c/i2c-core-base.c), and until then nothing changes:
+    // measured, docs/yardstick.md.
     linux: Fate::StandIn,
 };
 const SETTINGS: Terms = Terms {

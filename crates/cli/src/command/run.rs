@@ -32,6 +32,8 @@ SPEC:
          the bus. Without a number a bus gets the lowest one that is free.
   policy=detach|drain|kill
          what becomes of its users when it is unplugged; `outlive unplug --help` tells more
+  functionality=BITS
+         leaves an i2c bus these I2C_FUNC_* bits: without the lowest, it knows SMBus only
 Numbers are written 7 or 0x50, times 5ms or 1h, switches true or false.
 
 Models of i2c:
@@ -40,6 +42,7 @@ Models of i2c:
     file=PATH       keeps the content in this file, which is made if it is not there
     twr=TIME        is busy for so long after a write, and does not answer meanwhile
     wp=true         is protected from writing
+  pcf8570           256 bytes of static RAM, at first zeroes
   lm75, tmp102      thermometers
     temp=DEGREES    what they measure, in degrees Celsius: 25 unless told
   and every chip:

@@ -21,7 +21,15 @@ use std::{
 #[derive(Debug)]
 pub struct Bus {
     wires: Arc<Wires>,
+    functionality: u32,
 }
+
+/// All that a bus can do.
+const ALL: u32 = func::I2C_FUNC_I2C
+    | func::I2C_FUNC_10BIT_ADDR
+    | func::I2C_FUNC_PROTOCOL_MANGLING
+    | func::I2C_FUNC_NOSTART
+    | func::I2C_FUNC_SMBUS_EMUL_ALL;
 
 /// A chip where it is.
 #[derive(Debug)]
@@ -89,7 +97,14 @@ impl Bus {
             slots.push(slot);
         }
         let state = State { chips: slots, parked: None, queue: VecDeque::new(), next_ticket: 1 };
-        Ok(Bus { wires: Arc::new(Wires { clock, state: Mutex::new(state) }) })
+        Ok(Bus { wires: Arc::new(Wires { clock, state: Mutex::new(state) }), functionality: ALL })
+    }
+
+    /// Leaves it no more than these `I2C_FUNC_*` bits of what it can do. Without `I2C_FUNC_I2C` it is an adapter that
+    /// knows SMBus transactions only.
+    #[must_use]
+    pub fn limited_to(self, functionality: u32) -> Self {
+        Bus { functionality: self.functionality & functionality, ..self }
     }
 }
 
@@ -101,11 +116,7 @@ fn common(a: &RangeInclusive<u16>, b: &RangeInclusive<u16>) -> Option<u16> {
 
 impl Adapter for Bus {
     fn functionality(&self) -> u32 {
-        func::I2C_FUNC_I2C
-            | func::I2C_FUNC_10BIT_ADDR
-            | func::I2C_FUNC_PROTOCOL_MANGLING
-            | func::I2C_FUNC_NOSTART
-            | func::I2C_FUNC_SMBUS_EMUL_ALL
+        self.functionality
     }
 
     fn transfer(&self, messages: Vec<Message>, transfer: Transfer) {
@@ -115,7 +126,8 @@ impl Adapter for Bus {
     fn stand_in(&self) -> Option<Box<dyn Adapter>> {
         let chips = self.wires.state().chips.iter().map(Slot::stand_in).collect();
         let state = State { chips, parked: None, queue: VecDeque::new(), next_ticket: 1 };
-        Some(Box::new(Bus { wires: Arc::new(Wires { clock: self.wires.clock.clone(), state: Mutex::new(state) }) }))
+        let wires = Arc::new(Wires { clock: self.wires.clock.clone(), state: Mutex::new(state) });
+        Some(Box::new(Bus { wires, functionality: self.functionality }))
     }
 
     fn claims(&self) -> Vec<Claim> {

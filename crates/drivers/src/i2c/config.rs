@@ -5,6 +5,7 @@ use super::{
     eeprom::{self, Eeprom},
     lm75::Lm75,
     registers::RegisterChip,
+    sram::Sram,
     tmp102::Tmp102,
 };
 use crate::value::{self, ValueError};
@@ -127,12 +128,13 @@ impl std::error::Error for ConfigError {}
 
 /// The models that a [`ChipConfig`] can name.
 pub fn known_models() -> impl Iterator<Item = &'static str> {
-    eeprom::GEOMETRIES.iter().map(|geometry| geometry.name).chain(["lm75", "tmp102"])
+    eeprom::GEOMETRIES.iter().map(|geometry| geometry.name).chain(["lm75", "pcf8570", "tmp102"])
 }
 
 enum Model {
     Eeprom(&'static eeprom::Geometry),
     Lm75,
+    Sram,
     Tmp102,
 }
 
@@ -140,6 +142,7 @@ impl Model {
     fn find(name: &str) -> Option<Model> {
         match name.to_ascii_lowercase().as_str() {
             "lm75" => Some(Model::Lm75),
+            "pcf8570" => Some(Model::Sram),
             "tmp102" => Some(Model::Tmp102),
             name => eeprom::GEOMETRIES.iter().find(|geometry| geometry.name == name).map(Model::Eeprom),
         }
@@ -149,7 +152,7 @@ impl Model {
     fn addresses(&self) -> u16 {
         match self {
             Model::Eeprom(geometry) => geometry.addresses,
-            Model::Lm75 | Model::Tmp102 => 1,
+            Model::Lm75 | Model::Sram | Model::Tmp102 => 1,
         }
     }
 
@@ -159,6 +162,8 @@ impl Model {
         let (chip, driver) = match self {
             Model::Eeprom(geometry) => (geometry.name, "at24"),
             Model::Lm75 => ("lm75", "lm75"),
+            // No driver of the kernel's is for it; at24 is the nearest.
+            Model::Sram => ("pcf8570", "at24"),
             Model::Tmp102 => ("tmp102", "tmp102"),
         };
         Claim { address, chip: chip.to_owned(), driver }
@@ -168,6 +173,7 @@ impl Model {
     fn keys(&self) -> &'static [&'static str] {
         match self {
             Model::Eeprom(_) => &["file", "twr", "wp"],
+            Model::Sram => &[],
             Model::Lm75 | Model::Tmp102 => &["temp"],
         }
     }
@@ -183,6 +189,7 @@ impl ChipConfig {
         let claimed = self.value("claimed", value::parse_flag)?.unwrap_or(false).then(|| model.claim(self.address));
         let chip: Box<dyn super::Chip> = match &model {
             Model::Eeprom(geometry) => Box::new(self.eeprom(geometry)?),
+            Model::Sram => Box::new(Sram::new()),
             Model::Lm75 => Box::new(RegisterChip::new(Lm75::new(self.temperature(-55_000, 125_000)?))),
             Model::Tmp102 => Box::new(RegisterChip::new(Tmp102::new(self.temperature(-55_000, 150_000)?))),
         };

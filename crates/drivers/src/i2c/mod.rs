@@ -24,6 +24,7 @@ mod config;
 mod eeprom;
 mod lm75;
 mod registers;
+mod sram;
 mod tmp102;
 mod wire;
 

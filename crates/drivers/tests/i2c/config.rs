@@ -16,7 +16,7 @@ fn errors_say_what_to_do() {
     refused(
         &["24c03@0x50"],
         "there is no chip \"24c03\"; known chips: 24c01, 24c02, 24c04, 24c08, 24c16, 24c32, 24c64, 24c128, 24c256, \
-         24c512, lm75, tmp102",
+         24c512, lm75, pcf8570, tmp102",
     );
     refused(&["24c02@0x50,tws=5ms"], "24c02 at 0x50 has no key \"tws\"; its keys: claimed, file, slow, twr, wp");
     refused(&["lm75@0x48,twr=5ms"], "lm75 at 0x48 has no key \"twr\"; its keys: claimed, slow, temp");

@@ -4,6 +4,7 @@ mod bench;
 mod bus;
 mod config;
 mod eeprom;
+mod functionality;
 mod mangling;
 mod sensors;
 #[path = "../time/mod.rs"]

@@ -92,6 +92,9 @@ pub struct BusConfig {
     /// What becomes of its users when it is unplugged, unless the unplug says otherwise.
     #[serde(with = "policy_name", default)]
     pub policy: Option<Policy>,
+    /// The `I2C_FUNC_*` bits that the adapter is limited to; `None` for all that it can.
+    #[serde(default)]
+    pub functionality: Option<u32>,
     /// The chips.
     pub chips: Vec<ChipEntry>,
 }
@@ -194,6 +197,7 @@ impl LabConfig {
             Some(bus) => {
                 bus.chips.extend(more.chips);
                 bus.policy = more.policy.or(bus.policy);
+                bus.functionality = more.functionality.or(bus.functionality);
             }
             None => self.devices.push(DeviceConfig::I2c(more)),
         }

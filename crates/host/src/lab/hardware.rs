@@ -26,7 +26,7 @@ fn board(entry: &BoardEntry, clock: Arc<dyn Clock>) -> Result<Box<dyn uio::Drive
 fn adapter(config: &BusConfig, clock: Arc<dyn Clock>) -> Result<Box<dyn Adapter>, ConfigError> {
     let chips: Vec<_> = config.chips.iter().map(chip).collect();
     match Bus::new(&chips, clock) {
-        Ok(bus) => Ok(Box::new(bus)),
+        Ok(bus) => Ok(Box::new(bus.limited_to(config.functionality.unwrap_or(u32::MAX)))),
         Err(refused) => Err(ConfigError::new(place(&config.chips, &refused), refused.to_string())),
     }
 }

@@ -131,10 +131,11 @@ impl Reader<'_> {
             (None, None) => None,
         };
         let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
-        let mut bus = BusConfig { number, policy, chips: Vec::new() };
+        let functionality = table.get("functionality").map(|value| self.functionality(value)).transpose()?;
+        let mut bus = BusConfig { number, policy, functionality, chips: Vec::new() };
         match (table.get("chips"), table.get("model")) {
             (Some(chips), None) => {
-                self.check_keys(table, &["class", "num", "bus", "policy", "chips"])?;
+                self.check_keys(table, &["class", "num", "bus", "policy", "functionality", "chips"])?;
                 let list = chips.get_ref().as_array();
                 let list = list.ok_or_else(|| self.error(chips.span().start, "`chips` is a list: [ { … }, { … } ]"))?;
                 list.iter().try_for_each(|chip| {
@@ -143,7 +144,7 @@ impl Reader<'_> {
                     Ok(())
                 })?;
             }
-            (None, _) => bus.chips.push(self.chip(at, table, &["class", "num", "bus", "policy"])?),
+            (None, _) => bus.chips.push(self.chip(at, table, &["class", "num", "bus", "policy", "functionality"])?),
             (Some(_), Some(model)) => {
                 return Err(
                     self.error(model.span().start, "a bus has `chips`, or is one chip with a `model`; not both")
@@ -192,6 +193,11 @@ impl Reader<'_> {
             place: self.place(at),
             places,
         })
+    }
+
+    fn functionality(&self, value: &Value<'_>) -> Result<u32, ConfigError> {
+        spec::parse_functionality(&self.scalar("functionality", value)?)
+            .map_err(|why| self.error(value.span().start, why))
     }
 
     fn number(&self, class: Class, value: &Value<'_>) -> Result<u32, ConfigError> {

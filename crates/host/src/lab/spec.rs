@@ -42,8 +42,10 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
             let address = parse_address(address.ok_or_else(missing)?).map_err(error)?;
             let mut keys = parse_keys(class, parts).map_err(error)?;
             let (number, policy) = device(&mut keys).map_err(error)?;
+            let functionality = keys.remove("functionality").map(|text| parse_functionality(&text));
+            let functionality = functionality.transpose().map_err(error)?;
             let chip = ChipEntry { model, address, keys, place, places };
-            Ok(DeviceConfig::I2c(BusConfig { number, policy, chips: vec![chip] }))
+            Ok(DeviceConfig::I2c(BusConfig { number, policy, functionality, chips: vec![chip] }))
         }
         Class::Uio => {
             if let Some(address) = address {
@@ -103,6 +105,12 @@ pub(super) fn parse_number(class: Class, text: &str) -> Result<u32, String> {
         number if number <= highest.into() => Ok(number as u32),
         number => Err(format!("there is no {} {number}; the highest is {highest}", class.noun())),
     }
+}
+
+/// What an adapter is limited to.
+pub(super) fn parse_functionality(text: &str) -> Result<u32, String> {
+    let bits = value::parse_integer(text).map_err(|why| format!("the functionality {why}"))?;
+    u32::try_from(bits).map_err(|_| format!("{bits:#x} has more than the 32 bits of I2C_FUNCS"))
 }
 
 /// The address of a chip. Which of them its model can have is the driver's to say.

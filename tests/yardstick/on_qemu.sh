@@ -1,0 +1,15 @@
+#!/bin/sh
+# In qemu: the rows of an adapter of plain transfers (the DDC lines of qemu's ATI graphics, bit-banged by radeonfb) and of an
+# adapter that is unbound while a descriptor is open (the SMBus of the chipset). What the chip of the former holds is for
+# our own chip to hold, too.
+set -e
+cd "$(dirname "$0")"
+results=/run/results
+number() { grep -l "$1" /sys/bus/i2c/devices/i2c-*/name | sed "s:.*/i2c-\([0-9]*\)/name:\1:"; }
+plain=/dev/i2c-$(number 'radeonfb dvi')
+chipset=/dev/i2c-$(number 'SMBus I801')
+
+python3 i2c_plain.py content "$plain" >$results/content
+python3 i2c.py "$plain" plain emulated >$results/plain.linux
+python3 i2c_zombie.py "$chipset" \
+	'echo 0000:00:1f.3 >/sys/bus/pci/drivers/i801_smbus/unbind' >$results/zombie.linux

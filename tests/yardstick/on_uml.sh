@@ -1,0 +1,26 @@
+#!/bin/sh
+# In user-mode Linux: i2c-stub's rows; then ours on each road, with as little functionality, and as a plain adapter whose
+# chip holds what that of qemu's does. `on_uml.sh OUTLIVE CONTENT`.
+set -e
+cd "$(dirname "$0")"
+outlive=$1
+content=$2
+results=/run/results
+smbus_only=i2c:pcf8570@0x50,num=0,functionality=0x0e7f0000
+
+python3 i2c.py /dev/i2c-0 settings file smbus >$results/stub.linux
+sh rmmod_rows.sh >$results/rmmod.linux
+
+for road in fuse trap plain; do
+	"$outlive" run --road $road --device $smbus_only -- \
+		python3 i2c.py /dev/i2c-0 settings file smbus >$results/stub.$road
+	cp "$content" /tmp/content && chmod 600 /tmp/content
+	"$outlive" run --road $road --device i2c:24c02@0x50,num=7,file=/tmp/content -- \
+		python3 i2c.py /dev/i2c-7 plain emulated >$results/plain.$road
+	"$outlive" run --road $road --name zombie --contract linux --device $smbus_only -- \
+		python3 i2c_zombie.py /dev/i2c-0 "$outlive unplug i2c-0 --in zombie >/dev/null" >$results/zombie.$road
+done
+
+# A planted difference: an adapter that cannot do quick transactions.
+"$outlive" run --road trap --device i2c:pcf8570@0x50,num=0,functionality=0x0e7e0000 -- \
+	python3 i2c.py /dev/i2c-0 settings file smbus >$results/stub.planted

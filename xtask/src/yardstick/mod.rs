@@ -1,0 +1,145 @@
+//! `yardstick`: the same programs on Linux' own devices, in guests, and on ours; row by row (docs/yardstick.md).
+
+mod answers;
+mod compare;
+mod table;
+
+use crate::{
+    guest::{Ended, Guest, Kind},
+    workspace,
+};
+use answers::Answers;
+use anyhow::{Context, Result, ensure};
+use compare::{Judge, Verdict};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+/// The sets of rows, and on which of Linux' devices they ran.
+const SETS: [(&str, &str); 3] = [
+    ("stub", "i2c-stub, which knows SMBus only"),
+    ("plain", "radeonfb's DDC lines in qemu: plain transfers by i2c-algo-bit"),
+    ("zombie", "i2c-i801 in qemu, unbound; ours under --contract linux"),
+];
+const ROADS: [&str; 3] = ["fuse", "trap", "plain"];
+/// The fewest rows of Linux' devices without zombies: fewer, and something did not run.
+const ROWS: usize = 450;
+
+/// Runs all of it, and prints what it found.
+///
+/// # Errors
+/// If a guest fails, a row differs that is not listed, a line of the list is stale, or what was planted is not found.
+pub(crate) fn run() -> Result<()> {
+    let mut judge = Judge::new(table::parse(&fs::read_to_string(workspace::root().join("docs/yardstick.md"))?)?);
+    let folder = workspace::target().join("yardstick");
+    let kernels = answers_of_guests(&folder)?;
+    println!("Linux: {} in qemu, {} in user-mode Linux; ours on the latter", kernels.0, kernels.1);
+    let (mut rows, mut findings) = (0, Vec::new());
+    for (set, device) in SETS {
+        let linux = Answers::read(&folder.join(format!("{set}.linux")))?;
+        println!("{set}: {device}: {} rows", linux.rows.len());
+        rows += if set == "zombie" { 0 } else { linux.rows.len() };
+        linux.notes.iter().for_each(|note| println!("  Linux: {note}"));
+        for road in ROADS {
+            let ours = Answers::read(&folder.join(format!("{set}.{road}")))?;
+            let verdict = judge.compare(road, &linux, &ours);
+            println!(
+                "  {road}: {} equal, {} differ as listed, {} findings",
+                verdict.equal,
+                verdict.listed,
+                verdict.findings.len()
+            );
+            findings.extend(verdict.findings.into_iter().map(|finding| format!("{set}, {road}: {finding}")));
+        }
+    }
+    let rmmod = Answers::read(&folder.join("rmmod.linux"))?;
+    rmmod.notes.iter().for_each(|note| println!("Linux: {note}"));
+    findings.extend(judge.stale());
+    ensure!(rows >= ROWS, "there are {rows} rows of live devices only, {ROWS} were expected");
+    findings.iter().for_each(|finding| println!("FINDING {finding}"));
+    ensure!(
+        findings.is_empty(),
+        "{} findings: mend ours, or list them with a reason in docs/yardstick.md",
+        findings.len()
+    );
+    find_what_is_planted(&folder, &judge)?;
+    println!("{rows} rows of live devices; what was planted was found");
+    Ok(())
+}
+
+/// Boots both guests, one after the other, and keeps what they left in `folder`. Returns the versions of their kernels.
+fn answers_of_guests(folder: &Path) -> Result<(String, String)> {
+    let outlive = build()?;
+    let modules = ["i2c-dev", "i2c-i801", "radeonfb"];
+    let qemu = Guest::new(Kind::Qemu).modules(&modules).options(["-device", "ati-vga,model=rv100"]);
+    let qemu = in_guest(&qemu, &["sh", "tests/yardstick/on_qemu.sh"])?;
+    match fs::remove_dir_all(folder) {
+        Err(error) if folder.exists() => return Err(error.into()),
+        _ => fs::create_dir_all(folder)?,
+    }
+    keep(&qemu, folder)?;
+    let content = folder.join("content").canonicalize()?;
+    let uml = Guest::new(Kind::Uml).modules(&["i2c-dev", "i2c-stub chip_addr=0x50 functionality=0x0e7f0000", "fuse"]);
+    let uml = in_guest(&uml, &["sh", "tests/yardstick/on_uml.sh", &outlive, &content.display().to_string()])?;
+    keep(&uml, folder)?;
+    Ok((qemu.kernel, uml.kernel))
+}
+
+fn in_guest(guest: &Guest, command: &[&str]) -> Result<Ended> {
+    let (mut said, began) = (Vec::new(), Instant::now());
+    let limit = Duration::from_secs(120);
+    let ended = guest.clone().limit(limit).run(command, &mut |output| said.extend_from_slice(output))?;
+    println!("{} took {:.1} s, with the boot", command[1], began.elapsed().as_secs_f64());
+    ensure!(
+        ended.status == 0,
+        "{} ended with {}:\n{}",
+        command.join(" "),
+        ended.status,
+        String::from_utf8_lossy(&said)
+    );
+    Ok(ended)
+}
+
+fn keep(guest: &Ended, folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(guest.results())? {
+        let entry = entry?;
+        fs::copy(entry.path(), folder.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+/// The binary of ours, as the tests have it.
+fn build() -> Result<String> {
+    let status = Command::new(workspace::cargo())
+        .args(["build", "--quiet", "-p", "outlive-cli"])
+        .current_dir(workspace::root())
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(status.success(), "outlive-cli does not build");
+    Ok(workspace::target().join("debug/outlive").canonicalize()?.display().to_string())
+}
+
+/// A device of ours with another functionality than Linux', and answers of which one is changed.
+fn find_what_is_planted(folder: &Path, judge: &Judge) -> Result<()> {
+    let linux = Answers::read(&folder.join("stub.linux"))?;
+    let planted = Answers::read(&folder.join("stub.planted"))?;
+    let Verdict { findings, .. } = judge.clone().compare("trap", &linux, &planted);
+    for row in ["I2C_FUNCS", "quick write", "quick read"] {
+        let found = findings.iter().any(|finding| finding.starts_with(&format!("{row}: Linux ")));
+        ensure!(
+            found,
+            "a planted device that lacks quick transactions was not found by the row {row:?}: {findings:#?}"
+        );
+    }
+    let honest = Answers::read(&folder.join("stub.trap"))?;
+    for row in honest.rows.keys() {
+        let mut changed = honest.clone();
+        changed.rows.insert(row.clone(), "planted".to_owned());
+        let found = judge.clone().compare("trap", &linux, &changed).findings;
+        ensure!(found.len() == 1, "of a planted answer to {row:?} this was found: {found:?}");
+    }
+    Ok(())
+}
