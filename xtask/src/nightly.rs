@@ -21,7 +21,9 @@ pub(crate) struct Args {
 const CASES: &str = "20000";
 
 /// Runs of each random model by either scheduler: some five minutes for all on two cores.
-const RANDOM_RUNS: &str = "300000";
+const RANDOM_RUNS: u64 = 300_000;
+/// So many of them take a second.
+const RANDOM_RUNS_A_SECOND: u64 = 1000;
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let end = Instant::now() + Duration::from_secs(60 * args.minutes);
@@ -31,9 +33,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut report = Report::new();
     let models = test::models("models, without a bound on preemptions");
     report.run(&models.env("OUTLIVE_UNBOUNDED_MODELS", "1").limit(left() / 2));
-    let (seed, runs) = (SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs().to_string(), RANDOM_RUNS);
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs().to_string();
+    // Half of what they may take, since a step that does not come to its end has failed.
+    let runs = ((left() / 4).as_secs() * RANDOM_RUNS_A_SECOND).clamp(RANDOM_RUNS_A_SECOND, RANDOM_RUNS).to_string();
     let random = test::random_models(&format!("random models, {runs} runs each by either scheduler, seed {seed}"));
-    report.run(&random.env("OUTLIVE_RANDOM_RUNS", runs).env("SHUTTLE_RANDOM_SEED", seed).limit(left() / 2));
+    report.run(&random.env("OUTLIVE_RANDOM_RUNS", &runs).env("SHUTTLE_RANDOM_SEED", seed).limit(left() / 2));
     report.run(&sanitized().limit(left() / 2));
     properties(&mut report, Instant::now() + left() / 2)?;
     report.run_here("soak of the run front", || soak::run(Instant::now() + left() / 3));

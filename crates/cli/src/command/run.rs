@@ -93,7 +93,6 @@ Environment:
   OUTLIVE_LAB     set for CMD: the name of its lab, for `outlive ls` and its like
   OUTLIVE_STATUS  set for CMD: a file that says how the devices are, as `outlive ls --json` does
   OUTLIVE_ROAD    which way calls take, where --road does not say it
-  OUTLIVE_PLACE   free: who serves the devices runs on any processor, not on that of CMD
   OUTLIVE_MOUNT   the one way to mount that is tried, of those that `outlive doctor` lists";
 
 /// Run an unmodified program on virtual devices

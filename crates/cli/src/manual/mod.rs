@@ -15,7 +15,7 @@ struct Variable {
 }
 
 /// Every variable that we read or set.
-const VARIABLES: [Variable; 8] = [
+const VARIABLES: [Variable; 7] = [
     Variable {
         name: "OUTLIVE_LAB",
         text: "The lab to talk to, as --in. CMD has it set to the name of its own lab, so that these commands need no --in \
@@ -36,11 +36,6 @@ const VARIABLES: [Variable; 8] = [
     Variable {
         name: "OUTLIVE_ROAD",
         text: "Which way calls take, where --road does not say it.",
-        commands: &["run", "trace", "explore"],
-    },
-    Variable {
-        name: "OUTLIVE_PLACE",
-        text: "If it is free, who serves the devices runs on any processor; otherwise on that of CMD, where that helps.",
         commands: &["run", "trace", "explore"],
     },
     Variable {

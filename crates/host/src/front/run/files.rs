@@ -11,7 +11,6 @@ use super::{
     flight::{Flight, FlightId},
     locks::{Key, Kind, Locks},
     mapping::Mappings,
-    placement::Placement,
     plain::{Line, Sockets},
     surroundings::inodes::Inodes,
 };
@@ -60,7 +59,6 @@ pub(super) struct Files {
     hears_of_closes: bool,
     pub(super) locks: Locks,
     pub(super) mappings: Mappings,
-    pub(super) placement: Placement,
     /// What is around the devices.
     pub(super) inodes: Arc<Inodes>,
 }
@@ -136,7 +134,6 @@ impl Files {
             hears_of_closes,
             locks: Locks::default(),
             mappings: Mappings::default(),
-            placement: Placement::new(),
             inodes,
         })
     }
@@ -217,7 +214,6 @@ impl Files {
         while let Some(request) = crew.wait(|| channel.receive(&mut room)) {
             let reply = Reply::to(channel, &request.header);
             self.handle(&request, reply);
-            self.placement.follow();
         }
     }
 

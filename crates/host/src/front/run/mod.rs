@@ -18,7 +18,6 @@ mod mapping;
 mod names;
 mod open_how;
 mod opener;
-mod placement;
 mod plain;
 mod refusals;
 mod road;

@@ -78,10 +78,7 @@ impl Supervisor {
     fn receive(&self) -> Option<Notification> {
         loop {
             match self.listener.receive() {
-                Ok(notification) => {
-                    self.files.placement.client_is_here();
-                    return Some(notification);
-                }
+                Ok(notification) => return Some(notification),
                 // The caller was interrupted before we got to it; or nobody is left, as some kernels say it.
                 Err(Errno::NOENT) if !self.listener.is_deserted() => {}
                 Err(_) => return None,
