@@ -32,6 +32,8 @@ SPEC:
          the bus. Without a number a bus gets the lowest one that is free.
   policy=detach|drain|kill
          what becomes of its users when it is unplugged; `outlive unplug --help` tells more
+  mode=0660, group=NAME
+         who may open its node under `outlive serve`; elsewhere they change nothing
 Numbers are written 7 or 0x50, times 5ms or 1h, switches true or false.
 
 Models:

@@ -4,5 +4,7 @@
 mod crew;
 mod deliveries;
 mod flight;
+mod killing;
 mod open_file;
 pub mod run;
+pub mod serve;

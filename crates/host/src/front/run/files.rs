@@ -270,7 +270,7 @@ impl Files {
             ) => Err(Errno::NOSYS),
             // Otherwise nobody asks for it.
             Some(Opcode::Flush) if self.hears_of_closes => self.flush(request),
-            Some(Opcode::Flush) | None => Err(Errno::NOSYS),
+            Some(Opcode::Flush | Opcode::CuseInit) | None => Err(Errno::NOSYS),
         };
         match answer {
             Ok(body) => reply.bytes(&body),
