@@ -11,6 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The most that one round carries in each direction, in bytes: the 32 pages of `FUSE_DEFAULT_MAX_PAGES_PER_REQ`, which
 /// `fuse_verify_ioctl_iov` (fs/fuse/ioctl.c) keeps to.
 const MOST: usize = 32 * 4096;
+/// One of the parts of the last round is a byte that is asked for again.
+const MOST_PARTS: usize = wire::IOCTL_MAX_PARTS - 1;
 
 /// What is known of the memory of one client in one call.
 ///
@@ -66,6 +68,11 @@ impl Fetched {
         }
     }
 
+    /// A byte that has come already, if any has.
+    pub(super) fn known_byte(&self) -> Option<IoctlPart> {
+        self.state().known.iter().find(|(_, bytes)| !bytes.is_empty()).map(|(base, _)| IoctlPart { base: *base, len: 1 })
+    }
+
     /// What the call wrote.
     pub(super) fn take_written(&self) -> Written {
         Written(std::mem::take(&mut self.state().written))
@@ -110,7 +117,7 @@ impl Memory for Fetched {
         if from.is_empty() {
             return Ok(());
         }
-        if size + from.len() <= MOST && state.written.len() < wire::IOCTL_MAX_PARTS {
+        if size + from.len() <= MOST && state.written.len() < MOST_PARTS {
             state.written.push((address, from.to_vec()));
             return Ok(());
         }
@@ -158,6 +165,7 @@ mod tests {
     fn what_is_missing_is_asked_for_once_and_read_as_it_came() {
         let memory = Fetched::new(1);
         let mut two = [0; 2];
+        assert!(memory.known_byte().is_none());
         assert_eq!(memory.read(100, &mut two), Err(Fault));
         assert_eq!(memory.read(100, &mut two), Err(Fault));
         memory.expect(&[(200, 4), (100, 2)]);
@@ -166,6 +174,7 @@ mod tests {
         memory.learn(&parts, b"abwxyz");
         memory.read(100, &mut two).unwrap();
         assert_eq!(&two, b"ab");
+        assert_eq!(pairs(memory.known_byte().as_slice()), [(100, 1)]);
         memory.read(202, &mut two).unwrap();
         assert_eq!(&two, b"yz");
         assert_eq!(memory.read(203, &mut two), Err(Fault), "beyond the end of what came");

@@ -6,7 +6,7 @@
 //! round 3    the same call with room          what was written is handed over, with the result
 //! ```
 //!
-//! A round that is not needed does not take place. The kernel names rounds by nothing; but a thread is in one call at a
+//! A round after one that brought data asks for a byte of them again; see [`Stage`]. A round that is not needed does not take place. The kernel names rounds by nothing; but a thread is in one call at a
 //! time, and a first round comes without memory. So a call that was given up between two rounds, since its client was
 //! killed or has no such memory, is found out by the next one.
 
@@ -42,8 +42,9 @@ pub(super) struct Key {
 enum Stage {
     /// These parts of its client's memory.
     Fetching { asked: Vec<IoctlPart>, memory: Arc<Fetched> },
-    /// Room for what it wrote.
-    Delivering { written: Written, value: i32 },
+    /// Room for what it wrote. `again` is asked for and not looked at: where a round brought data, Linux takes the words of
+    /// one after it that brings none from the wrong place (`fuse_do_ioctl` leaves `in_pages` set; seen on 6.1).
+    Delivering { written: Written, again: Option<IoctlPart>, value: i32 },
 }
 
 /// The calls that are between two rounds.
@@ -79,7 +80,9 @@ impl Rounds {
                 memory.learn(&asked, data);
                 Ok(Next::GoOn(memory))
             }
-            Stage::Delivering { written, value } if data.is_empty() && written.size() == room => {
+            Stage::Delivering { written, again, value }
+                if data.len() as u64 == total(again.as_slice()) && written.size() == room =>
+            {
                 let out = IoctlOut { result: value, ..Default::default() };
                 Ok(Next::Answer(out.as_bytes().iter().copied().chain(written.bytes()).collect()))
             }
@@ -94,12 +97,13 @@ impl Rounds {
     }
 
     /// Asks for room for what was written, or answers at once if nothing was.
-    fn deliver(&self, key: Key, written: Written, value: i32, reply: Reply) {
+    fn deliver(&self, key: Key, memory: &Fetched, value: i32, reply: Reply) {
+        let (written, again) = (memory.take_written(), memory.known_byte());
         if written.is_empty() {
             return reply.bytes(&value_body("ioctl", value));
         }
-        let body = retry(&[], &written.parts());
-        self.wait(key, Stage::Delivering { written, value }, &body, reply);
+        let body = retry(again.as_slice(), &written.parts());
+        self.wait(key, Stage::Delivering { written, again, value }, &body, reply);
     }
 
     fn wait(&self, key: Key, stage: Stage, body: &[u8], reply: Reply) {
@@ -150,7 +154,7 @@ impl flight::Owed for Owed {
             (Err(errno), _) => self.reply.error(errno),
             (Ok(Answer::Data(data)), _) => self.reply.bytes(&data[..data.len().min(room)]),
             (Ok(Answer::Value(value)), Some((rounds, key, memory))) => {
-                rounds.deliver(key, memory.take_written(), value, self.reply);
+                rounds.deliver(key, &memory, value, self.reply);
             }
             (Ok(Answer::Value(value)), None) => self.reply.bytes(&value_body(name, value)),
         }
@@ -170,11 +174,11 @@ mod tests {
         rounds.stages().insert((key.fh, key.pid), (key, stage));
     }
 
-    fn delivering(rounds: &Rounds) {
+    fn delivering(rounds: &Rounds, again: Option<IoctlPart>) {
         let memory = Fetched::new(KEY.pid);
         memory.write(0x1000, b"ab").unwrap();
         memory.write(0x2000, b"c").unwrap();
-        let stage = Stage::Delivering { written: memory.take_written(), value: 5 };
+        let stage = Stage::Delivering { written: memory.take_written(), again, value: 5 };
         rounds.stages().insert((KEY.fh, KEY.pid), (KEY, stage));
     }
 
@@ -191,9 +195,11 @@ mod tests {
     #[test]
     fn what_was_written_is_handed_over_once() {
         let rounds = Rounds::default();
-        delivering(&rounds);
-        let Ok(Next::Answer(body)) = rounds.next(KEY, &[], 3) else { panic!("it is answered") };
-        assert_eq!((&body[..4], &body[16..]), (&5_i32.to_ne_bytes()[..], &b"abc"[..]));
+        for (again, data) in [(None, &b""[..]), (Some(IoctlPart { base: 0x1000, len: 1 }), b"?")] {
+            delivering(&rounds, again);
+            let Ok(Next::Answer(body)) = rounds.next(KEY, data, 3) else { panic!("it is answered") };
+            assert_eq!((&body[..4], &body[16..]), (&5_i32.to_ne_bytes()[..], &b"abc"[..]));
+        }
         assert!(matches!(rounds.next(KEY, &[], 3), Err(Errno::IO)));
     }
 
@@ -206,7 +212,7 @@ mod tests {
         }
         for (data, room) in [(&b"a"[..], 3), (b"", 2), (b"", 4)] {
             let rounds = Rounds::default();
-            delivering(&rounds);
+            delivering(&rounds, None);
             assert!(matches!(rounds.next(KEY, data, room), Err(Errno::IO)), "{data:?} {room}");
         }
         for other in
@@ -221,7 +227,7 @@ mod tests {
     #[test]
     fn a_first_round_forgets_what_was_given_up() {
         let rounds = Rounds::default();
-        delivering(&rounds);
+        delivering(&rounds, None);
         assert!(matches!(rounds.next(KEY, &[], 0), Ok(Next::GoOn(_))));
         assert!(matches!(rounds.next(KEY, &[], 3), Err(Errno::IO)));
         fetching(&rounds, KEY);
