@@ -194,7 +194,7 @@ fn tracing() -> Finding {
 
 fn cuse() -> Finding {
     let opened = open_channel().map(drop);
-    Finding::new("CUSE", opened, "outlive serve, which gives the devices to the whole machine")
+    Finding::new("CUSE", opened, "outlive serve cannot give devices to the whole machine")
 }
 
 /// Runs `look` on a child that sleeps, and ends the child.

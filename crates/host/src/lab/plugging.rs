@@ -167,6 +167,6 @@ impl Lab {
 }
 
 /// Whether the machine has a node of that name, which a number given out by ourselves should not hide.
-fn is_the_machines(name: &str) -> bool {
+pub(super) fn is_the_machines(name: &str) -> bool {
     std::path::Path::new("/dev").join(name).symlink_metadata().is_ok()
 }

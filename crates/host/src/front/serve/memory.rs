@@ -70,7 +70,11 @@ impl Fetched {
 
     /// A byte that has come already, if any has.
     pub(super) fn known_byte(&self) -> Option<IoctlPart> {
-        self.state().known.iter().find(|(_, bytes)| !bytes.is_empty()).map(|(base, _)| IoctlPart { base: *base, len: 1 })
+        self.state()
+            .known
+            .iter()
+            .find(|(_, bytes)| !bytes.is_empty())
+            .map(|(base, _)| IoctlPart { base: *base, len: 1 })
     }
 
     /// What the call wrote.

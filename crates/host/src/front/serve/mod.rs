@@ -168,15 +168,18 @@ impl Serving {
             let policy = self.lab.policy_of(name);
             ended.busy.extend(self.lab.unplug(name, Reason::Orderly, policy, LIMIT).err());
         }
-        // Closes are on their way where programs end for the removal.
-        let soon = Instant::now() + LOOK;
+        let begin = Instant::now();
         let mut waits = Some(waits);
         while !self.broker.wait_until_empty(LOOK) {
-            if next_signal(&self.signals).is_some() {
+            let handles = self.broker.handles();
+            // Without handles they end by themselves; if the kernel is not to be told so, they end with this process.
+            if next_signal(&self.signals).is_some() || handles == 0 && begin.elapsed() > LIMIT {
                 break;
             }
-            if Instant::now() > soon
-                && let (handles @ 1.., Some(waits)) = (self.broker.handles(), waits.take())
+            // Closes may be on their way still: programs end for the removal.
+            if handles > 0
+                && begin.elapsed() > LOOK
+                && let Some(waits) = waits.take()
             {
                 waits(handles);
             }
