@@ -93,6 +93,12 @@ pub trait Memory: Send + Sync {
     /// # Errors
     /// [`Fault`] if any byte of the range cannot be written.
     fn write(&self, address: u64, from: &[u8]) -> Result<(), Fault>;
+
+    /// Says that these ranges (address, bytes) will be read next, in this order. A hint: where each piece has to be asked
+    /// for, they can be asked for together.
+    fn expect(&self, ranges: &[(u64, usize)]) {
+        let _ = ranges;
+    }
 }
 
 /// The client has no such memory: EFAULT.
@@ -264,6 +270,12 @@ pub trait File: Send + Sync {
     /// The result is the call's number on its device if it went inside and may be cancelled by [`File::cancel`]; it may
     /// have been answered by then.
     fn call(&self, call: Call, memory: Arc<dyn Memory>, completion: Box<dyn Completion>) -> Option<u64>;
+
+    /// Reads of `memory` what [`call`](File::call) would read of it, and does nothing else: for a front that has to ask
+    /// for every piece of a client's memory. What it misses there is fetched, and then it is called again.
+    fn gather(&self, call: &Call, memory: &dyn Memory) {
+        let _ = (call, memory);
+    }
 
     /// The client of call `number` is being killed: it shall be answered now. Nothing happens if it has been.
     fn cancel(&self, number: u64);

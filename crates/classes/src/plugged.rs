@@ -15,6 +15,8 @@ pub struct Node {
     pub minor: u32,
     /// Whether its files have a position (lseek, pread). A char device without one says ESPIPE.
     pub positioned: bool,
+    /// Whether its files can be mapped: whether [`File::map`] is of any use.
+    pub mapped: bool,
 }
 
 impl Node {

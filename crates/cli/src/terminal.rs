@@ -122,6 +122,14 @@ pub(crate) fn complain(what: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{name} {what}");
 }
 
+/// Says on standard error how things are, unless `-q` was given.
+pub(crate) fn note(what: impl Display) {
+    if verbosity() >= 0 {
+        // There is nobody left to tell if this fails.
+        let _ = writeln!(io::stderr().lock(), "outlive: {what}");
+    }
+}
+
 /// Says on standard error why the command failed, and gives its exit status.
 pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
     complain(format_args!("{error:#}"));

@@ -47,6 +47,8 @@ fn calling_it_wrongly_exits_2() {
             "outlive: i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio",
         ),
         ("plug i2c:24c02", 2, "outlive: i2c:24c02: which address? write it after the model: i2c:24c02@0x50"),
+        ("serve --nonsense", 2, "error: unexpected argument '--nonsense' found"),
+        ("serve --device i2c:24c02@0x50 -- true", 2, "error: unexpected argument 'true' found"),
         // The exit status of run is its program's, so a mistake of ours has one that programs do not use.
         ("run --nonsense", 125, "error: unexpected argument '--nonsense' found"),
         ("trace --nonsense", 125, "error: unexpected argument '--nonsense' found"),

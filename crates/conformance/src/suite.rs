@@ -6,9 +6,25 @@ use std::{process::ExitCode, sync::Arc};
 
 /// Runs all checks on `subject`, called `name` in what is printed, and each again with its bug planted.
 pub fn run(name: &str, subject: Arc<dyn Subject>) -> ExitCode {
-    let arguments = Arguments::from_args();
-    let trials = LAW.iter().flat_map(|statement| trials(name, statement, &subject)).collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    run_with(&Arguments::from_args(), name, &subject)
+}
+
+/// As [`run`], but only if the test is called with `--ignored` or `--include-ignored`; else it says `why` not, and does
+/// nothing: for a subject that not every machine can have.
+pub fn run_if_asked(name: &str, why: &str, subject: impl FnOnce() -> Arc<dyn Subject>) -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    if !arguments.ignored && !arguments.include_ignored {
+        println!("{name}: ignored, {why}");
+        return ExitCode::SUCCESS;
+    }
+    // All of it, and not what does not apply.
+    (arguments.ignored, arguments.include_ignored) = (false, false);
+    run_with(&arguments, name, &subject())
+}
+
+fn run_with(arguments: &Arguments, name: &str, subject: &Arc<dyn Subject>) -> ExitCode {
+    let trials = LAW.iter().flat_map(|statement| trials(name, statement, subject)).collect();
+    libtest_mimic::run(arguments, trials).exit_code()
 }
 
 fn trials(name: &str, statement: &'static Statement, subject: &Arc<dyn Subject>) -> Vec<Trial> {

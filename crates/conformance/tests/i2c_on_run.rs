@@ -2,44 +2,12 @@
 
 #[path = "i2c_on_run/bus.rs"]
 mod bus;
-mod on_run;
+#[path = "i2c_on_run/class.rs"]
+mod class;
+mod on_front;
 
-use bus::{Adapter, Wires};
-use on_run::Class;
-use outlive_classes::Hardware;
-use outlive_conformance::{Badge, FarEnd};
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    on_run::main::<I2c>()
-}
-
-#[derive(Clone, Copy)]
-struct I2c;
-
-impl Class for I2c {
-    type Socket = Wires;
-
-    const NAME: &'static str = "i2c on run";
-    const PREFIX: &'static str = "i2c-";
-    const CALLS: &'static [&'static str] =
-        &["I2C_RDWR", "I2C_SMBUS", "I2C_FUNCS", "I2C_SLAVE", "unknown", "read", "nonblocking", "write", "empty"];
-    const FAILED: &'static str = "EREMOTEIO";
-    const ALWAYS_READABLE: bool = true;
-
-    fn excuse(statement: u8) -> Option<&'static str> {
-        match statement {
-            14 => Some("a driver of this class is handed its calls and has nothing to wait on"),
-            18 => Some("a bus receives nothing that was not asked for"),
-            23 => Some("a user of a bus has no objects of its own"),
-            32 => Some("what an adapter owns goes with it; the class manages nothing for it"),
-            _ => None,
-        }
-    }
-
-    fn driver(far: &Arc<FarEnd>, badge: Badge) -> (Arc<Wires>, Hardware) {
-        let socket = Wires::new(far);
-        let adapter = Adapter { socket: socket.clone(), _badge: badge };
-        (socket, Hardware::I2c(Box::new(adapter)))
-    }
+    on_front::main_on_run::<class::I2c>()
 }

@@ -2,16 +2,16 @@
 
 #[path = "uio_on_run/board.rs"]
 mod board;
-mod on_run;
+mod on_front;
 
 use board::{Board, Slot};
-use on_run::Class;
+use on_front::Class;
 use outlive_classes::Hardware;
 use outlive_conformance::{Badge, FarEnd};
 use std::{process::ExitCode, sync::Arc};
 
 fn main() -> ExitCode {
-    on_run::main::<Uio>()
+    on_front::main_on_run::<Uio>()
 }
 
 #[derive(Clone, Copy)]
@@ -20,7 +20,7 @@ struct Uio;
 impl Class for Uio {
     type Socket = Slot;
 
-    const NAME: &'static str = "uio on run";
+    const NAME: &'static str = "uio";
     const PREFIX: &'static str = "uio";
     const CALLS: &'static [&'static str] = &["irq", "count", "unknown", "read", "nonblocking", "write", "empty"];
     const FAILED: &'static str = "EIO";
@@ -29,7 +29,7 @@ impl Class for Uio {
     fn excuse(statement: u8) -> Option<&'static str> {
         match statement {
             14 => Some("a driver of this class is handed its calls and has nothing to wait on"),
-            18 if on_run::on_plain() => {
+            18 if on_front::on_plain() => {
                 Some("without FUSE poll does not tell whether there is something to read of what has gone")
             }
             23 => Some("a user of a board has no objects of its own but its mappings, which the kernel unmaps"),

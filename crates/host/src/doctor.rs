@@ -1,7 +1,10 @@
 //! What this machine can do, and what is lost where it cannot.
 
 use crate::{
-    front::run::{Road, Traps, filter},
+    front::{
+        run::{Road, Traps, filter},
+        serve::open_channel,
+    },
     fuse::mount::{Way, mount_by},
     sys::{
         memory::ClientMemory,
@@ -12,7 +15,6 @@ use crate::{
 };
 use outlive_classes::Memory;
 use rustix::{
-    fs::{Mode, OFlags, open},
     io::Errno,
     process::{Pid, PidfdFlags, WaitOptions, pidfd_open, waitpid},
 };
@@ -191,15 +193,8 @@ fn tracing() -> Finding {
 }
 
 fn cuse() -> Finding {
-    let opened =
-        open("/dev/cuse", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map(drop).map_err(|errno| match errno {
-            Errno::NOENT | Errno::NODEV | Errno::NXIO => {
-                "there is no /dev/cuse: the kernel needs CONFIG_CUSE (`modprobe cuse`)".to_owned()
-            }
-            Errno::ACCESS | Errno::PERM => "only root may open /dev/cuse".to_owned(),
-            errno => format!("opening /dev/cuse: {errno}"),
-        });
-    Finding::new("CUSE", opened, "nothing yet: nodes in /dev for the whole system will need it")
+    let opened = open_channel().map(drop);
+    Finding::new("CUSE", opened, "outlive serve cannot give devices to the whole machine")
 }
 
 /// Runs `look` on a child that sleeps, and ends the child.

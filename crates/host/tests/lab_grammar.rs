@@ -259,7 +259,7 @@ fn a_lab_file_is_understood() {
 
 #[test]
 fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
-    let cases: [(&str, &str); 27] = [
+    let cases: [(&str, &str); 30] = [
         ("[[device]]\nclass = 'uio'\n", "1:1: which model? add model = \"timer\""),
         ("[[device]]\nclass = 'uio'\nmodel = 'clock'\n", "3:9: there is no board \"clock\"; known boards: timer"),
         (
@@ -278,6 +278,15 @@ fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
         ),
         ("policy = 'drein'\n", "1:10: unknown policy `drein`; did you mean `drain`? known here: detach, drain, kill"),
         ("policy = 7\n", "1:10: `policy` is a text; write it in quotes"),
+        ("[[device]]\nclass = 'uio'\nmodel = 'timer'\nmode = 0o660\n", "4:8: `mode` is a text; write it in quotes"),
+        (
+            "[[device]]\nclass = 'uio'\nmodel = 'timer'\nmode = '668'\n",
+            "4:8: `668` is no mode of a node; write it in octal, from 0000 to 0777, such as 0660",
+        ),
+        (
+            "[[device]]\nclass = 'uio'\nmodel = 'timer'\ngroup = ''\n",
+            "4:9: `` cannot be the name of a group; write one of `getent group`, such as i2c",
+        ),
         ("contract = 'loud'\n", "1:12: unknown contract `loud`; known here: strict, quiet, linux"),
         ("contract = 7\n", "1:12: `contract` is a text; write it in quotes"),
         ("name = 'é!'\n", "1:8: `é!` cannot name a lab; use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a -"),
@@ -296,7 +305,7 @@ fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
         ),
         (
             "[[device]]\nclass = 'i2c'\nchips = []\nchip = 1\n",
-            "4:1: unknown key `chip`; did you mean `chips`? known here: class, num, bus, policy, functionality, chips",
+            "4:1: unknown key `chip`; did you mean `chips`? known here: class, num, bus, policy, functionality, mode, group, chips",
         ),
         ("[[device]]\nclass = 'i2c'\nchips = 7\n", "3:9: `chips` is a list: [ { … }, { … } ]"),
         (
@@ -374,6 +383,20 @@ fn two_lab_files_may_not_contradict_each_other() {
         place(one.path(), "1:8")
     );
     assert_eq!(error(&[first, second].concat(), None, None), wanted);
+}
+
+/// Who may open a node is said of a device, in a SPEC and in a file alike; chips of one bus are one device.
+#[test]
+fn permissions_are_the_devices() {
+    let text = b"[[device]]\nclass = 'i2c'\nnum = 1\nmode = '0660'\ngroup = 'i2c'\nchips = [{ model = '24c02', addr = 0x50 }]\n";
+    let (_folder, file) = lab_file(text);
+    let more = ["i2c:lm75@0x48,bus=1,group=dialout", "i2c:24c02@0x50,bus=2,mode=444", "uio:timer,mode=0640,group=5"];
+    let config = config(&[file, specs(&more)].concat());
+    let seen: Vec<_> =
+        config.devices.iter().map(|it| (it.permissions().mode, it.permissions().group.as_deref())).collect();
+    assert_eq!(seen, [(Some(0o660), Some("dialout")), (Some(0o444), None), (Some(0o640), Some("5"))]);
+    let again: LabConfig = serde_json::from_str(&serde_json::to_string(&config).unwrap()).unwrap();
+    assert_eq!(again, config);
 }
 
 /// A policy stands for the lab, for a device, in a file and in a SPEC; the nearest holds. It goes to another process as it

@@ -151,13 +151,27 @@ fn rdwr(argument: u64, memory: &dyn Memory) -> Decoded {
         return refused(what, Errno::FAULT);
     }
     let messages: Vec<Msg> = bytes.as_chunks().0.iter().map(Msg::parse).collect();
-    let operation =
-        messages.iter().map(|message| fetch(message, memory)).collect::<Result<Vec<_>, _>>().map(|fetched| {
-            let to = |message: &Msg| (message.flags & flag::I2C_M_RD != 0).then_some(message.buf);
-            let reply = Reply::Rdwr(messages.iter().map(to).collect());
-            Operation::Transfer { kind: "I2C_RDWR", messages: fetched, reply }
-        });
+    let operation = fetch_all(&messages, memory).map(|fetched| {
+        let to = |message: &Msg| (message.flags & flag::I2C_M_RD != 0).then_some(message.buf);
+        let reply = Reply::Rdwr(messages.iter().map(to).collect());
+        Operation::Transfer { kind: "I2C_RDWR", messages: fetched, reply }
+    });
     Decoded { what: What::Rdwr(messages), needs_plain: true, operation }
+}
+
+/// All messages of an I2C_RDWR, until one that is wrong.
+fn fetch_all(messages: &[Msg], memory: &dyn Memory) -> Result<Vec<Message>, Errno> {
+    let mut fetched = Vec::with_capacity(messages.len());
+    // Whether one with I2C_M_RECV_LEN is right its data says; those after it are not looked at before.
+    for group in messages.split_inclusive(|message| message.flags & flag::I2C_M_RECV_LEN != 0) {
+        let right = group.iter().take_while(|message| usize::from(message.len) <= uapi::MAX_LENGTH);
+        let ranges = right.map(|message| (message.buf, usize::from(message.len)));
+        memory.expect(&ranges.filter(|(_, size)| *size > 0).collect::<Vec<_>>());
+        for message in group {
+            fetched.push(fetch(message, memory)?);
+        }
+    }
+    Ok(fetched)
 }
 
 /// One message of an I2C_RDWR, with its data: also that of a read, which Linux copies in as well.

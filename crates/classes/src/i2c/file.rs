@@ -216,6 +216,12 @@ impl File for OpenFile {
         self.carry_out(decoded, memory, completion)
     }
 
+    fn gather(&self, call: &Call, memory: &dyn Memory) {
+        if let Call::Ioctl { .. } = call {
+            drop(decode(call.clone(), self.access, *self.client(), memory));
+        }
+    }
+
     fn cancel(&self, number: u64) {
         self.handle.cancel(number);
     }

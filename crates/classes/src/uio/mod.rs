@@ -73,8 +73,13 @@ impl Board {
         driver: Box<dyn Driver>,
         memory: Vec<Arc<dyn SharedMemory>>,
     ) -> Self {
-        let node =
-            Node { name: node_name(number.value()), major: uapi::MAJOR, minor: number.value(), positioned: false };
+        let node = Node {
+            name: node_name(number.value()),
+            major: uapi::MAJOR,
+            minor: number.value(),
+            positioned: false,
+            mapped: true,
+        };
         let builder = Builder::new().number(number.clone()).teardown(|inside: &mut Inside| inside.driver.teardown());
         let (noticer, line) = (Noticer::new(), Line::default());
         driver.plugged(Wiring { noticer: noticer.clone(), line: line.clone(), memory: memory.clone() });

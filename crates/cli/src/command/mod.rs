@@ -7,6 +7,7 @@ mod doctor;
 mod explore;
 mod lab;
 mod run;
+mod serve;
 mod shell;
 mod trace;
 mod trial;
@@ -61,6 +62,7 @@ pub(crate) struct Outlive {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Serve(serve::Args),
     Trace(trace::Args),
     Explore(explore::Args),
     Demo(demo::Args),
@@ -80,6 +82,7 @@ impl Outlive {
         terminal::set(Settings { color: self.color, verbosity, json: self.json });
         match self.command {
             Command::Run(args) => args.run(),
+            Command::Serve(args) => args.run(),
             Command::Trace(args) => args.run(),
             Command::Explore(args) => args.run(),
             Command::Demo(args) => args.run(),

@@ -34,6 +34,8 @@ SPEC:
          what becomes of its users when it is unplugged; `outlive unplug --help` tells more
   functionality=BITS
          leaves an i2c bus these I2C_FUNC_* bits: without the lowest, it knows SMBus only
+  mode=0660, group=NAME
+         who may open its node under `outlive serve`; elsewhere they change nothing
 Numbers are written 7 or 0x50, times 5ms or 1h, switches true or false.
 
 Models of i2c:

@@ -55,7 +55,15 @@ const VARIABLES: [Variable; 7] = [
 fn see_also(command: &str) -> &'static [&'static str] {
     match command {
         "" => &["i2cdetect(8)", "strace(1)"],
-        "run" => &["outlive-trace(1)", "outlive-explore(1)", "outlive-ls(1)", "outlive-unplug(1)", "outlive-doctor(1)"],
+        "run" => &[
+            "outlive-trace(1)",
+            "outlive-explore(1)",
+            "outlive-serve(1)",
+            "outlive-ls(1)",
+            "outlive-unplug(1)",
+            "outlive-doctor(1)",
+        ],
+        "serve" => &["outlive-run(1)", "outlive-ls(1)", "outlive-unplug(1)", "outlive-plug(1)", "outlive-doctor(1)"],
         "trace" => &["outlive-run(1)", "outlive-explore(1)", "outlive-unplug(1)", "strace(1)"],
         "explore" => &["outlive-run(1)", "outlive-trace(1)"],
         "demo" => &["outlive-explore(1)"],
@@ -64,7 +72,7 @@ fn see_also(command: &str) -> &'static [&'static str] {
         "plug" => &["outlive-unplug(1)", "outlive-run(1)"],
         "set" => &["outlive-ls(1)", "outlive-unplug(1)"],
         "events" => &["outlive-ls(1)", "outlive-trace(1)"],
-        "doctor" => &["outlive-run(1)"],
+        "doctor" => &["outlive-run(1)", "outlive-serve(1)"],
         "completions" => &["bash(1)", "zsh(1)", "fish(1)"],
         "man" => &["man(1)"],
         _ => &[],

@@ -1,6 +1,6 @@
 //! An adapter all of whose transfers go to a far end.
 
-use crate::on_run::Socket;
+use crate::on_front::Socket;
 use outlive::{Cause, Noticer, Reason};
 use outlive_classes::i2c::{self, Error, Message, Transfer, uapi::func};
 use outlive_conformance::{Badge, FarEnd, Held};

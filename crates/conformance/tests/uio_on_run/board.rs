@@ -1,6 +1,6 @@
 //! A board all of whose calls go to a far end.
 
-use crate::on_run::Socket;
+use crate::on_front::Socket;
 use outlive::{Cause, Reason};
 use outlive_classes::uio::{Control, Driver, Error, Wiring};
 use outlive_conformance::{Badge, FarEnd, Held, MAPPED_WORDS};

@@ -2,7 +2,10 @@
 
 use super::wire::{InHeader, NOTIFY_POLL, Opcode, OutHeader, PollWakeup, REQUEST_ROOM};
 use outlive_classes::Errno;
-use rustix::io::{self, IoSlice};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::{self, IoSlice},
+};
 use std::{
     os::fd::{AsFd, OwnedFd},
     sync::Arc,
@@ -42,6 +45,13 @@ impl Channel {
     pub(crate) fn notify_poll(&self, kh: u64) {
         // ENOENT: nobody polls that file any more.
         let _ = self.send(0, NOTIFY_POLL, PollWakeup { kh }.as_bytes());
+    }
+
+    /// Whether the kernel has ended the connection (`fuse_dev_poll` of fs/fuse/dev.c).
+    pub(crate) fn has_ended(&self) -> bool {
+        let mut asked = [PollFd::new(&self.descriptor, PollFlags::empty())];
+        let answered = poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        answered.is_err() || asked[0].revents().contains(PollFlags::ERR)
     }
 
     fn send(&self, unique: u64, error: i32, body: &[u8]) -> io::Result<()> {
@@ -127,10 +137,6 @@ impl Reply {
 
     pub(crate) fn bytes(mut self, body: &[u8]) {
         self.send(0, body);
-    }
-
-    pub(crate) fn body(self, body: &(impl IntoBytes + Immutable)) {
-        self.bytes(body.as_bytes());
     }
 
     pub(crate) fn error(mut self, errno: Errno) {

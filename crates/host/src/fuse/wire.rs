@@ -35,7 +35,7 @@ opcodes! {
     Lookup = 1, Forget = 2, Getattr = 3, Setattr = 4, Readlink = 5, Unlink = 10, Open = 14, Read = 15, Write = 16,
     Statfs = 17, Release = 18, Fsync = 20, Getxattr = 22, Listxattr = 23, Flush = 25, Init = 26, Opendir = 27,
     Readdir = 28, Releasedir = 29, Setlk = 32, Setlkw = 33, Access = 34, Interrupt = 36, Destroy = 38, Ioctl = 39,
-    Poll = 40, BatchForget = 42, Fallocate = 43,
+    Poll = 40, BatchForget = 42, Fallocate = 43, CuseInit = 4096,
 }
 
 /// `fuse_open_out.open_flags`: every read and write comes to us, nothing is answered from a cache.
@@ -65,6 +65,13 @@ pub(crate) const LK_FLOCK: u32 = 1 << 0;
 pub(crate) const SETATTR_FH: u32 = 1 << 6;
 /// `fuse_ioctl_in.flags`: the caller is a 32-bit program.
 pub(crate) const IOCTL_COMPAT: u32 = 1 << 0;
+/// `fuse_ioctl_out.flags`: not an answer, but which parts of the caller's memory the server needs. The same call comes
+/// again with them (`fuse_do_ioctl` of fs/fuse/ioctl.c).
+pub(crate) const IOCTL_RETRY: u32 = 1 << 2;
+/// `FUSE_IOCTL_MAX_IOV`: how many parts at most, those to be read and those to be written together.
+pub(crate) const IOCTL_MAX_PARTS: usize = 256;
+/// `cuse_init_in.flags`: ioctls of any number may ask for any memory of their caller.
+pub(crate) const CUSE_UNRESTRICTED_IOCTL: u32 = 1 << 0;
 /// `fuse_poll_in.flags`: somebody is about to sleep; tell when there is news.
 pub(crate) const POLL_SCHEDULE_NOTIFY: u32 = 1 << 0;
 /// `fuse_out_header.error` of a notification that wakes pollers.
@@ -122,6 +129,14 @@ wire! {
     }
     IoctlIn [32] { fh: u64, flags: u32, command: u32, argument: u64, in_size: u32, out_size: u32 }
     IoctlOut [16] { result: i32, flags: u32, in_iovs: u32, out_iovs: u32 }
+    /// `struct fuse_ioctl_iovec`: a part of the caller's memory.
+    IoctlPart [16] { base: u64, len: u64 }
+    CuseInitIn [16] { major: u32, minor: u32, unused: u32, flags: u32 }
+    /// What the device is called follows, as `DEVNAME=...` with a final zero.
+    CuseInitOut [72] {
+        major: u32, minor: u32, unused: u32, flags: u32, max_read: u32, max_write: u32, dev_major: u32, dev_minor: u32,
+        spare: [u32; 10],
+    }
     PollIn [24] { fh: u64, kh: u64, flags: u32, events: u32 }
     PollOut [8] { revents: u32, padding: u32 }
     PollWakeup [8] { kh: u64 }

@@ -1,6 +1,6 @@
 //! What a lab is made of. Plain data: it can be handed to another process as JSON.
 
-use super::{class::Class, lab_file, spec, suggest};
+use super::{class::Class, lab_file, permissions::Permissions, spec, suggest};
 use outlive::Policy;
 use outlive_classes::Contract;
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,14 @@ impl DeviceConfig {
             DeviceConfig::Uio(board) => board.policy,
         }
     }
+
+    /// Who may open its node, under `outlive serve`.
+    pub fn permissions(&self) -> &Permissions {
+        match self {
+            DeviceConfig::I2c(bus) => &bus.permissions,
+            DeviceConfig::Uio(board) => &board.permissions,
+        }
+    }
 }
 
 /// A uio board.
@@ -66,6 +74,9 @@ pub struct BoardEntry {
     /// What becomes of its users when it is unplugged, unless the unplug says otherwise.
     #[serde(with = "policy_name", default)]
     pub policy: Option<Policy>,
+    /// Who may open its node.
+    #[serde(default)]
+    pub permissions: Permissions,
     /// The model: `timer`.
     pub model: String,
     /// What is left for the driver to understand.
@@ -95,6 +106,9 @@ pub struct BusConfig {
     /// The `I2C_FUNC_*` bits that the adapter is limited to; `None` for all that it can.
     #[serde(default)]
     pub functionality: Option<u32>,
+    /// Who may open its node.
+    #[serde(default)]
+    pub permissions: Permissions,
     /// The chips.
     pub chips: Vec<ChipEntry>,
 }
@@ -198,6 +212,7 @@ impl LabConfig {
                 bus.chips.extend(more.chips);
                 bus.policy = more.policy.or(bus.policy);
                 bus.functionality = more.functionality.or(bus.functionality);
+                bus.permissions = std::mem::take(&mut bus.permissions).overridden_by(more.permissions);
             }
             None => self.devices.push(DeviceConfig::I2c(more)),
         }

@@ -5,6 +5,7 @@
 use super::{
     class::Class,
     config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_contract, parse_name, parse_policy},
+    permissions::{Permissions, parse_group, parse_mode},
     spec, suggest,
 };
 use outlive::Policy;
@@ -59,6 +60,9 @@ struct Reader<'a> {
 
 type Table<'a> = DeTable<'a>;
 type Value<'a> = Spanned<DeValue<'a>>;
+
+/// The keys of a bus, besides its chips.
+const KEYS_OF_BUS: [&str; 7] = ["class", "num", "bus", "policy", "functionality", "mode", "group"];
 
 impl Reader<'_> {
     /// `lab.toml:4:1`, counted in characters from 1.
@@ -131,11 +135,14 @@ impl Reader<'_> {
             (None, None) => None,
         };
         let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
+        let permissions = self.permissions(table)?;
         let functionality = table.get("functionality").map(|value| self.functionality(value)).transpose()?;
-        let mut bus = BusConfig { number, policy, functionality, chips: Vec::new() };
+        let mut bus = BusConfig { number, policy, functionality, permissions, chips: Vec::new() };
         match (table.get("chips"), table.get("model")) {
             (Some(chips), None) => {
-                self.check_keys(table, &["class", "num", "bus", "policy", "functionality", "chips"])?;
+                let mut known = KEYS_OF_BUS.to_vec();
+                known.push("chips");
+                self.check_keys(table, &known)?;
                 let list = chips.get_ref().as_array();
                 let list = list.ok_or_else(|| self.error(chips.span().start, "`chips` is a list: [ { … }, { … } ]"))?;
                 list.iter().try_for_each(|chip| {
@@ -144,7 +151,7 @@ impl Reader<'_> {
                     Ok(())
                 })?;
             }
-            (None, _) => bus.chips.push(self.chip(at, table, &["class", "num", "bus", "policy", "functionality"])?),
+            (None, _) => bus.chips.push(self.chip(at, table, &KEYS_OF_BUS)?),
             (Some(_), Some(model)) => {
                 return Err(
                     self.error(model.span().start, "a bus has `chips`, or is one chip with a `model`; not both")
@@ -163,12 +170,26 @@ impl Reader<'_> {
         for (key, value) in table {
             let key = key.get_ref().as_ref();
             places.insert(key.to_owned(), self.place(value.span().start));
-            if !["class", "num", "policy", "model"].contains(&key) {
+            if !["class", "num", "policy", "mode", "group", "model"].contains(&key) {
                 keys.insert(key.to_owned(), self.scalar(key, value)?);
             }
         }
         let (model, place) = (self.string("model", model)?, self.place(at));
-        Ok(BoardEntry { number, policy, model, keys, place, places })
+        let permissions = self.permissions(table)?;
+        Ok(BoardEntry { number, policy, permissions, model, keys, place, places })
+    }
+
+    /// Who may open the node of a device.
+    fn permissions(&self, table: &Table<'_>) -> Result<Permissions, ConfigError> {
+        let word = |key: &'static str| {
+            let value = table.get(key)?;
+            Some(self.string(key, value).map(|text| (text, value.span().start)))
+        };
+        let mode = word("mode").transpose()?;
+        let mode = mode.map(|(text, at)| parse_mode(&text).map_err(|why| self.error(at, why))).transpose()?;
+        let group = word("group").transpose()?;
+        let group = group.map(|(text, at)| parse_group(&text).map_err(|why| self.error(at, why))).transpose()?;
+        Ok(Permissions { mode, group })
     }
 
     /// A chip. Keys that are not `others` and not its own are its driver's.

@@ -1,5 +1,6 @@
 //! A lab: the set of devices that a command line or a file describes, while it runs.
 
+mod announcer;
 mod class;
 mod clock;
 mod config;
@@ -9,13 +10,16 @@ mod holders;
 mod hotplug;
 mod lab_file;
 mod observe;
+mod permissions;
 mod places;
+mod plugging;
 mod report;
 mod spec;
 mod suggest;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use announcer::Announcer;
 pub use clock::WallClock;
 pub use config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, Source};
 pub use holders::{Holders, Killed};
@@ -23,15 +27,16 @@ pub(crate) use hotplug::Hotplug;
 pub use observe::{Arrival, Detail, DeviceChange, Observer};
 pub use outlive::{Policy, State as DeviceState};
 pub use outlive_drivers::value;
+pub use permissions::Permissions;
 pub use report::{DeviceReport, LabError, OperationReport, PlugError, SetError, State, UnplugError, Unplugged};
 pub use spec::parse as parse_spec;
 
 use crate::trial::Answered;
-use class::{Class, ClassNumbers, Means};
+use class::ClassNumbers;
 use entries::Entries;
 use observe::Operations;
 use outlive::{Events, Reason};
-use outlive_classes::{Contract, Hardware, Plugged};
+use outlive_classes::{Contract, Plugged};
 use outlive_drivers::clock::Clock;
 use places::Places;
 use std::{
@@ -53,6 +58,9 @@ pub struct Lab {
     /// What becomes of the users of each device, unless an unplug says otherwise.
     policies: Mutex<BTreeMap<String, Policy>>,
     policy: Policy,
+    /// Who may open the node of each device.
+    permissions: Mutex<BTreeMap<String, Permissions>>,
+    announcer: OnceLock<Arc<dyn Announcer>>,
     contract: Contract,
     holders: OnceLock<Arc<dyn Holders>>,
 }
@@ -94,6 +102,8 @@ impl Lab {
             operations,
             policies: Mutex::default(),
             policy: config.policy.unwrap_or_default(),
+            permissions: Mutex::default(),
+            announcer: OnceLock::new(),
             contract: config.contract,
             holders: OnceLock::new(),
         };
@@ -204,6 +214,16 @@ impl Lab {
         policies.get(bare(name)).copied().unwrap_or(self.policy)
     }
 
+    /// Who may open the node of the device of that name.
+    pub(crate) fn permissions_of(&self, name: &str) -> Permissions {
+        self.permissions.lock().unwrap_or_else(PoisonError::into_inner).get(bare(name)).cloned().unwrap_or_default()
+    }
+
+    /// Has `announcer` make the node of every device that is plugged in from now on. Once.
+    pub(crate) fn set_announcer(&self, announcer: Arc<dyn Announcer>) {
+        let _ = self.announcer.set(announcer);
+    }
+
     /// Lets [`Policy::Kill`] find whom to kill. Once.
     pub(crate) fn set_holders(&self, holders: Arc<dyn Holders>) {
         let _ = self.holders.set(holders);
@@ -254,104 +274,6 @@ impl Lab {
         device.prepare(limit).map_err(SetError::Illegal)
     }
 
-    /// Plugs in a new device, as `--device SPEC` does, and gives its name.
-    ///
-    /// # Errors
-    /// [`PlugError::Held`] (EBUSY) as long as handles to a former owner of its number live (I27);
-    /// [`PlugError::Plugged`] if there is such a device; [`PlugError::Config`].
-    pub fn plug_spec(&self, text: &str) -> Result<String, PlugError> {
-        self.plug(&spec::parse(text, text).map_err(PlugError::Config)?)
-    }
-
-    /// Plugs in a new device and gives its name.
-    ///
-    /// # Errors
-    /// As [`plug_spec`](Lab::plug_spec).
-    pub fn plug(&self, device: &DeviceConfig) -> Result<String, PlugError> {
-        self.places.prune();
-        // Asked before anything is made, since making a chip may open its file; claimed after, since a claim begins a
-        // generation.
-        let class = device.class();
-        if let Some(number) = device.number().filter(|number| self.numbers.of(class).is_held(*number)) {
-            return Err(self.held(&class.node_name(number)));
-        }
-        let hardware = hardware::make(device, self.clock.clone()).map_err(PlugError::Config)?;
-        let name = self.plug_hardware(device.number(), hardware)?;
-        if let Some(policy) = device.policy() {
-            self.policies.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), policy);
-        }
-        Ok(name)
-    }
-
-    /// Plugs in hardware with a driver of the caller's own, under `number` or the lowest one that is free, and gives the
-    /// device's name.
-    ///
-    /// # Errors
-    /// [`PlugError::Held`] (EBUSY) as long as handles to a former owner of the number live (I27);
-    /// [`PlugError::Plugged`] if there is such a device; [`PlugError::NoMemory`].
-    pub fn plug_hardware(&self, number: Option<u32>, hardware: Hardware) -> Result<String, PlugError> {
-        self.places.prune();
-        let class = Class::of(&hardware);
-        let means = self.means(&hardware, class.name())?;
-        let numbers = self.numbers.of(class);
-        let number = match number {
-            Some(number) => numbers.claim(number).map_err(|_| self.held(&class.node_name(number)))?,
-            None => numbers.claim_lowest(0, |number| !is_the_machines(&class.node_name(number))),
-        };
-        let value = number.value();
-        self.places.settle(value, class::plug(self.contract, number, hardware, means));
-        Ok(class.node_name(value))
-    }
-
-    fn means(&self, hardware: &Hardware, name: &str) -> Result<Means, PlugError> {
-        Means::of(hardware, name).map_err(|errno| PlugError::NoMemory { name: name.to_owned(), why: errno.to_string() })
-    }
-
-    /// The hardware that the last unplug of `name` gave back, for the caller to keep: the device cannot be plugged in
-    /// again by its name then. `None` if there is none, or it is plugged in.
-    pub fn take_hardware(&self, name: &str) -> Option<Hardware> {
-        self.places.prune();
-        self.places.lock().get_mut(bare(name))?.hardware.take()
-    }
-
-    /// Plugs the hardware that an unplug gave back in again, in the same place: the next generation of that device.
-    /// Handles to former ones stay dead (I26). Gives the device's name.
-    ///
-    /// # Errors
-    /// [`PlugError::Plugged`], [`PlugError::Unknown`], [`PlugError::StillBusy`] if its removal has not finished, or
-    /// [`PlugError::NoMemory`].
-    pub fn plug_name(&self, name: &str) -> Result<String, PlugError> {
-        self.places.prune();
-        let name = bare(name).to_owned();
-        let mut table = self.places.lock();
-        let Some(place) = table.get_mut(&name) else {
-            drop(table);
-            return Err(PlugError::Unknown { name, known: self.places.names() });
-        };
-        if place.live.is_some() {
-            return Err(PlugError::Plugged { name });
-        }
-        let (number, leaving) = (place.number, place.leaving());
-        let hardware = if leaving.is_none() { place.hardware.take() } else { None };
-        drop(table);
-        match (hardware, leaving) {
-            (Some(hardware), _) => {
-                let means = match self.means(&hardware, &name) {
-                    Ok(means) => means,
-                    Err(error) => {
-                        self.places.put_back(&name, hardware);
-                        return Err(error);
-                    }
-                };
-                let again = self.numbers.of(Class::of(&hardware)).claim_again(number);
-                self.places.settle(number, class::plug(self.contract, again, hardware, means));
-                Ok(name)
-            }
-            (_, Some(device)) => self.plug_leaving(name, &*device),
-            _ => Err(PlugError::BeingPlugged { name }),
-        }
-    }
-
     /// The names of all devices that are or were here.
     pub fn names(&self) -> Vec<String> {
         self.places.names()
@@ -391,39 +313,11 @@ impl Lab {
     pub(crate) fn detail<'a>(&self, detail: impl FnOnce() -> Option<Detail<'a>>) {
         self.operations.detail(detail);
     }
-
-    /// For a device whose removal had not finished when somebody wanted it back.
-    fn plug_leaving(&self, name: String, device: &dyn Plugged) -> Result<String, PlugError> {
-        let reason = device.gone().map_or(Reason::Pulled, |gone| gone.reason);
-        match device.unplug(reason, Policy::Detach, Duration::ZERO) {
-            Err(busy) => Err(PlugError::StillBusy { name, busy }),
-            // It finished this very moment ...
-            Ok(Some(hardware)) => {
-                self.places.keep(device, hardware);
-                self.plug_name(&name)
-            }
-            // ... and another unplug has the hardware in hand.
-            Ok(None) => Err(PlugError::BeingPlugged { name }),
-        }
-    }
-
-    fn held(&self, name: &str) -> PlugError {
-        let name = name.to_owned();
-        match self.places.lock().get(&name) {
-            Some(place) if place.live.is_none() => PlugError::Held { handles: place.zombies(), name },
-            _ => PlugError::Plugged { name },
-        }
-    }
 }
 
 /// The name of a device, which may be given as the path of its node.
 pub(crate) fn bare(name: &str) -> &str {
     name.strip_prefix("/dev/").unwrap_or(name)
-}
-
-/// Whether the machine has a node of that name, which a number given out by ourselves should not hide.
-fn is_the_machines(name: &str) -> bool {
-    std::path::Path::new("/dev").join(name).symlink_metadata().is_ok()
 }
 
 impl fmt::Debug for Lab {

@@ -216,6 +216,14 @@ pub enum PlugError {
         /// Who is inside.
         busy: StillBusy,
     },
+    /// There can be no node for it.
+    #[error("{name}: {why}")]
+    NoNode {
+        /// The device's name.
+        name: String,
+        /// Why, and what would help.
+        why: String,
+    },
     /// There is no memory for it to share with its clients.
     #[error("{name}: no memory for its regions: {why}; see `ulimit -v` and the memory limit of its group")]
     NoMemory {

@@ -3,6 +3,7 @@
 use super::{
     class::Class,
     config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_policy},
+    permissions::{Permissions, parse_group, parse_mode},
     suggest,
 };
 use outlive_drivers::value;
@@ -34,26 +35,28 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
         let policy = keys.remove("policy").map(|text| parse_policy(&text)).transpose()?;
         let base = std::env::current_dir().map_err(|why| format!("no working directory: {why}"))?;
         absolute_paths(keys, &base)?;
-        Ok((number, policy))
+        let mode = keys.remove("mode").map(|text| parse_mode(&text)).transpose()?;
+        let group = keys.remove("group").map(|text| parse_group(&text)).transpose()?;
+        Ok((number, policy, Permissions { mode, group }))
     };
     match class {
         Class::I2c => {
             let missing = || error(format!("which address? write it after the model: i2c:{model}@0x50"));
             let address = parse_address(address.ok_or_else(missing)?).map_err(error)?;
             let mut keys = parse_keys(class, parts).map_err(error)?;
-            let (number, policy) = device(&mut keys).map_err(error)?;
+            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
             let functionality = keys.remove("functionality").map(|text| parse_functionality(&text));
             let functionality = functionality.transpose().map_err(error)?;
             let chip = ChipEntry { model, address, keys, place, places };
-            Ok(DeviceConfig::I2c(BusConfig { number, policy, functionality, chips: vec![chip] }))
+            Ok(DeviceConfig::I2c(BusConfig { number, policy, functionality, permissions, chips: vec![chip] }))
         }
         Class::Uio => {
             if let Some(address) = address {
                 return Err(error(format!("a board has no address; leave out `@{address}`")));
             }
             let mut keys = parse_keys(class, parts).map_err(error)?;
-            let (number, policy) = device(&mut keys).map_err(error)?;
-            Ok(DeviceConfig::Uio(BoardEntry { number, policy, model, keys, place, places }))
+            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
+            Ok(DeviceConfig::Uio(BoardEntry { number, policy, permissions, model, keys, place, places }))
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::*;
+use super::{class::Class, plugging::is_the_machines, *};
 use outlive::{Change, Generation};
 use outlive_classes::{
     Access, Answer, Call, Completion, Errno, Fault, File, Memory, OpenFlags,

@@ -6,5 +6,6 @@ mod client;
 mod contracts;
 mod data;
 mod life;
+mod pieces;
 mod random;
 mod transactions;

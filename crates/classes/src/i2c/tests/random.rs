@@ -22,7 +22,7 @@ fn address() -> impl Strategy<Value = u64> {
     ]
 }
 
-fn call() -> impl Strategy<Value = Call> {
+pub(super) fn call() -> impl Strategy<Value = Call> {
     let ioctl = prop_oneof![9 => 0x0700..0x0722_u32, 1 => any::<u32>()];
     let argument = prop_oneof![3 => address(), 1 => 0..0x100_u64, 1 => any::<u64>()];
     prop_oneof![
@@ -34,7 +34,7 @@ fn call() -> impl Strategy<Value = Call> {
 }
 
 /// Memory in which random pointers lead to something that is nearly a structure.
-fn memory() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn memory() -> impl Strategy<Value = Vec<u8>> {
     let word = prop_oneof![
         4 => address().prop_map(u64::to_ne_bytes),
         2 => (0..5_u64).prop_map(u64::to_ne_bytes),
@@ -60,7 +60,7 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
     ]
 }
 
-fn begin(bench: &Bench, call: Call) -> (Option<u64>, Heard) {
+pub(super) fn begin(bench: &Bench, call: Call) -> (Option<u64>, Heard) {
     let heard = Heard::default();
     let arena: Arc<Arena> = bench.arena.clone();
     let number = bench.file.call(call, arena, heard.ticket(None));

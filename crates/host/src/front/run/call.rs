@@ -1,30 +1,22 @@
-//! Calls on open files: from the kernel's request to the class, and the answer back.
+//! Calls on open files that come by FUSE: from the kernel's request to the class, and the answer back.
 
 use super::{
     files::{Files, OpenFile},
-    flight::{FlightId, Owed},
+    owed::{FlightId, Owed},
 };
 use crate::{
+    front::{flight::Start, open_file::Asked},
     fuse::{
         channel::{Received, Reply},
         wire,
     },
-    lab::Detail,
     sys::memory::ClientMemory,
 };
-use outlive_classes::{Call, Errno, PollBits};
-use std::{
-    sync::{Arc, PoisonError},
-    thread,
-    time::Duration,
-};
-use zerocopy::IntoBytes;
+use outlive_classes::{Call, Errno};
+use std::{sync::Arc, thread, time::Duration};
 
 /// How long a thread gives way to one that has a call and has not written it down.
 const GIVE_WAY: Duration = Duration::from_micros(100);
-
-/// What every poller hears of, asked or not: ERR and HUP (poll(2)).
-const POLL_ALWAYS: u32 = PollBits::ERR.0 | PollBits::HUP.0;
 
 impl Files {
     /// Carries out a read, write or ioctl.
@@ -34,61 +26,21 @@ impl Files {
             Err(errno) => return reply.error(errno),
         };
         let (id, pid) = (FlightId::Fuse(request.header.unique), request.header.pid);
-        self.begin(id, Owed::Fuse(reply), pid, file, call, Arc::new(ClientMemory::of(pid)));
+        let (file, device) = (file.file.clone(), file.device.clone());
+        let (owed, memory) = (Owed::Fuse(reply), Arc::new(ClientMemory::of(pid)));
+        self.flights.begin(Start { id, owed, pid, file, device, call, memory });
     }
 
     fn decode(&self, request: &Received<'_>) -> Result<(Arc<OpenFile>, Call), Errno> {
-        use wire::{IoctlIn, ReadIn, WriteIn};
-        match request.opcode() {
-            Some(wire::Opcode::Read) => {
-                let (ReadIn { fh, size, read_flags, flags, .. }, _) = request.parse()?;
-                let file = self.file(fh)?;
-                if read_flags & wire::READ_LOCKOWNER == 0 {
-                    // For the page cache: splicing, which devices do not have (splice(2)). What was cached would still be
-                    // there when the device is gone (I16).
-                    return Err(if file.file.gone().is_some() { Errno::NODEV } else { Errno::INVAL });
-                }
-                file.file.set_nonblock(flags.cast_signed() & libc::O_NONBLOCK != 0);
-                Ok((file, Call::Read { size: size as usize }))
-            }
-            Some(wire::Opcode::Write) => {
-                let (WriteIn { fh, size, flags, .. }, data) = request.parse()?;
-                let data = data.get(..size as usize).ok_or(Errno::IO)?.to_vec();
-                let file = self.file(fh)?;
-                file.file.set_nonblock(flags.cast_signed() & libc::O_NONBLOCK != 0);
-                Ok((file, Call::Write { data }))
-            }
-            _ => {
-                let (IoctlIn { fh, flags, command, argument, .. }, _) = request.parse()?;
-                let file = self.file(fh)?;
-                if flags & wire::IOCTL_COMPAT != 0 && file.file.gone().is_none() {
-                    // The structures of a 32-bit program are laid out differently; the class knows one layout.
-                    return Err(Errno::NOTTY);
-                }
-                Ok((file, Call::Ioctl { command, argument }))
-            }
-        }
+        let asked = Asked::parse(request)?;
+        let file = self.file(asked.fh)?;
+        let call = file.admit(asked)?;
+        Ok((file, call))
     }
 
     pub(super) fn poll(&self, request: &Received<'_>) -> Result<Vec<u8>, Errno> {
-        let (wire::PollIn { fh, kh, flags, events }, _) = request.parse()?;
-        let file = self.file(fh)?;
-        if flags & wire::POLL_SCHEDULE_NOTIFY != 0 {
-            let mut watch = file.watch.lock().unwrap_or_else(PoisonError::into_inner);
-            if watch.is_none() {
-                let channel = self.channel.clone();
-                // Before the state is looked at, so that what comes in between wakes the sleeper.
-                let wake = move || channel.iter().for_each(|channel| channel.notify_poll(kh));
-                *watch = Some(file.file.on_news(Arc::new(wake)));
-            }
-        }
-        let bits = file.file.poll();
-        self.lab.detail(|| {
-            let waits = flags & wire::POLL_SCHEDULE_NOTIFY != 0 && bits.0 & (events | POLL_ALWAYS) == 0;
-            let (device, handle) = (file.device.as_str(), file.file.id());
-            Some(Detail::Polled { device, handle, pid: request.header.pid, bits, waits })
-        });
-        Ok(wire::PollOut { revents: bits.0, padding: 0 }.as_bytes().to_vec())
+        let (asked, _): (wire::PollIn, _) = request.parse()?;
+        Ok(self.file(asked.fh)?.poll(&self.lab, self.channel.as_ref(), &asked, request.header.pid))
     }
 
     /// The client of a call got a signal. It waits for our answer all the same, so that the call happens once; only
@@ -99,7 +51,7 @@ impl Files {
     /// it and has not written it down yet. Not all are; so this thread gives way first.
     pub(super) fn interrupt(&self, request: &Received<'_>) -> Result<(), Errno> {
         let (wire::InterruptIn { unique }, _) = request.parse()?;
-        if self.locks.interrupt(unique) || self.signalled(FlightId::Fuse(unique)) {
+        if self.locks.interrupt(unique) || self.flights.signalled(FlightId::Fuse(unique)) {
             return Ok(());
         }
         thread::sleep(GIVE_WAY);

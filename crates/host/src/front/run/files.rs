@@ -6,23 +6,25 @@
 
 use super::{
     clients::Clients,
-    crew::Crew,
-    deliveries::Deliveries,
-    flight::{Flight, FlightId},
     locks::{Key, Kind, Locks},
     mapping::Mappings,
+    owed::Owed,
     plain::{Line, Sockets},
     surroundings::inodes::Inodes,
 };
 use crate::{
+    front::{
+        crew::Crew,
+        flight::Flights,
+        open_file::{self, open_device},
+    },
     fuse::{
         channel::{Channel, Received, Reply, Room},
         wire::{self, Opcode},
     },
     lab::{Detail, Lab, entries::ENTRY_BIT},
-    trial::Answered,
 };
-use outlive_classes::{Access, Errno, File, OpenFlags, Plugged};
+use outlive_classes::{Errno, Plugged};
 use rustix::{
     fs::readlink,
     rand::{GetRandomFlags, getrandom},
@@ -31,6 +33,7 @@ use std::{
     collections::{HashMap, HashSet},
     fmt,
     mem::take,
+    ops::Deref,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread,
     time::{Duration, Instant},
@@ -51,9 +54,9 @@ pub(super) struct Files {
     pub(super) channel: Option<Arc<Channel>>,
     /// What takes its place.
     pub(super) sockets: Option<Sockets>,
-    pub(super) this: Weak<Files>,
     table: Mutex<Table>,
-    pub(super) deliveries: Deliveries,
+    /// Calls that have not been answered.
+    pub(super) flights: Arc<Flights<Owed>>,
     pub(super) clients: Clients,
     /// Whether the kernel tells of every close of a descriptor, and waits for our answer.
     hears_of_closes: bool,
@@ -72,8 +75,6 @@ pub(super) struct Table {
     links: HashMap<Vec<u8>, u64>,
     nodes: HashMap<u64, Node>,
     pub(super) open: HashMap<u64, Arc<OpenFile>>,
-    /// Calls that have not been answered.
-    pub(super) flights: HashMap<FlightId, Flight>,
 }
 
 /// An inode. It stands for a device, not for an open file: opening it again by /proc/self/fd/N makes another file.
@@ -96,19 +97,22 @@ struct Node {
     inert: bool,
 }
 
-/// An open file of a device.
+/// An open file of a device, on an inode.
 pub(super) struct OpenFile {
-    pub(super) file: Arc<dyn File>,
-    pub(super) device: String,
+    pub(super) open: open_file::OpenFile,
     /// Its inode, which others may be open on, too.
     pub(super) node: u64,
     pub(super) generation: u64,
-    /// How it was opened.
-    pub(super) access: Access,
-    /// Wakes its pollers when the device goes.
-    pub(super) watch: Mutex<Option<Box<dyn Send + Sync>>>,
     /// Our end of it, where it is a socket.
     pub(super) line: Option<Arc<Line>>,
+}
+
+impl Deref for OpenFile {
+    type Target = open_file::OpenFile;
+
+    fn deref(&self) -> &Self::Target {
+        &self.open
+    }
 }
 
 type Answer = Result<Vec<u8>, Errno>;
@@ -122,14 +126,13 @@ impl Files {
         hears_of_closes: bool,
     ) -> Arc<Self> {
         let channel = channel.map(Arc::new);
-        let inodes = Inodes::new(lab.clone(), channel.clone());
-        Arc::new_cyclic(|this| Files {
+        let (inodes, flights) = (Inodes::new(lab.clone(), channel.clone()), Flights::new(lab.clone()));
+        Arc::new(Files {
             lab,
             channel,
             sockets,
-            this: this.clone(),
             table: Mutex::default(),
-            deliveries: Deliveries::default(),
+            flights,
             clients: Clients::default(),
             hears_of_closes,
             locks: Locks::default(),
@@ -267,7 +270,7 @@ impl Files {
             ) => Err(Errno::NOSYS),
             // Otherwise nobody asks for it.
             Some(Opcode::Flush) if self.hears_of_closes => self.flush(request),
-            Some(Opcode::Flush) | None => Err(Errno::NOSYS),
+            Some(Opcode::Flush | Opcode::CuseInit) | None => Err(Errno::NOSYS),
         };
         match answer {
             Ok(body) => reply.bytes(&body),
@@ -350,34 +353,17 @@ impl Files {
             return Ok(wire::OpenOut { fh: 0, open_flags, padding: 0 }.as_bytes().to_vec());
         }
         let generation = device.as_ref().map_or(0, |device| device.generation().0);
-        let file = self.open_device(device, &name, opener.unwrap_or(request.header.pid), flags as i32)?;
+        let flags = flags.cast_signed();
+        let file = open_device(&self.lab, device, &name, opener.unwrap_or(request.header.pid), flags)?;
         let node = request.header.nodeid;
-        let (access, watch) = (access(flags as i32), Mutex::new(None));
-        let fh = self.next();
-        self.add(fh, OpenFile { file, device: name, generation, node, access, watch, line: None });
+        let (access, watch) = (open_file::access(flags), Mutex::new(None));
+        let (fh, open) = (self.next(), open_file::OpenFile { file, device: name, access, watch });
+        self.add(fh, OpenFile { open, generation, node, line: None });
         let stream = if positioned { 0 } else { wire::FOPEN_STREAM };
         let parallel = wire::FOPEN_PARALLEL_DIRECT_WRITES;
         let flush = if self.hears_of_closes { 0 } else { wire::FOPEN_NOFLUSH };
         let open_flags = wire::FOPEN_DIRECT_IO | flush | parallel | stream;
         Ok(wire::OpenOut { fh, open_flags, padding: 0 }.as_bytes().to_vec())
-    }
-
-    /// Opens `device`, called `name`, for thread `pid`: an operation on it, that may find it gone.
-    pub(super) fn open_device(
-        &self,
-        device: Option<Arc<dyn Plugged>>,
-        name: &str,
-        pid: u32,
-        flags: i32,
-    ) -> Result<Arc<dyn File>, Errno> {
-        let number = self.lab.arrived(name, pid, "open", &"");
-        let opened = device.ok_or(Errno::NODEV).and_then(|device| device.open(open_flags(flags)));
-        if let Ok(file) = &opened {
-            self.lab.detail(|| Some(Detail::Opened { number, handle: file.id() }));
-        }
-        self.lab
-            .answered(number, opened.as_ref().map_or_else(|e| Answered::Errno(e.raw_os_error()), |_| Answered::Ok(0)));
-        opened
     }
 
     /// A number that nothing else has.
@@ -571,17 +557,4 @@ pub(super) fn random() -> u64 {
     // It fails on kernels only that are older than what the front needs.
     let _ = getrandom(&mut bytes, GetRandomFlags::empty());
     u64::from_ne_bytes(bytes)
-}
-
-fn open_flags(flags: i32) -> OpenFlags {
-    OpenFlags { access: access(flags), nonblock: flags & libc::O_NONBLOCK != 0 }
-}
-
-/// The access mode in the flags of open(2).
-pub(super) fn access(flags: i32) -> Access {
-    match flags & libc::O_ACCMODE {
-        libc::O_RDONLY => Access::Read,
-        libc::O_WRONLY => Access::Write,
-        _ => Access::ReadWrite,
-    }
 }

@@ -1,20 +1,16 @@
 //! Who holds a device, by whatever way: opened, inherited, duplicated or received, or mapped.
 
 use super::{files::Files, mapping::MemoryId, names::descriptor_of, tree::descendants};
-use crate::lab::{Holders, Killed};
+use crate::{
+    front::killing,
+    lab::{Holders, Killed},
+};
 use outlive_classes::Plugged;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::{
     collections::HashSet,
     fs::{read_dir, read_to_string},
     sync::{Arc, Weak},
-    thread,
-    time::{Duration, Instant},
 };
-
-/// How long holders are looked for, at most: who is killed may take a while to go, and pass a descriptor on meanwhile.
-const LIMIT: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(2);
 
 /// Finds holders in one tree.
 pub(super) struct TreeHolders {
@@ -42,25 +38,17 @@ impl Traces {
 
 impl Holders for TreeHolders {
     fn kill(&self, device: &Arc<dyn Plugged>) -> Vec<Killed> {
-        let mut killed: Vec<Killed> = Vec::new();
-        let end = Instant::now() + LIMIT;
-        while let Some(files) = self.files.upgrade() {
-            // Anew each time: an open that was under way at the mark has come to its end by now.
-            let device = Traces { inodes: files.inodes_of(device), memory: files.mappings.of(device) };
-            let holders: Vec<u32> =
-                descendants(self.root).into_iter().filter(|pid| self.holds(*pid, &device)).collect();
-            if holders.is_empty() || Instant::now() >= end {
-                break;
-            }
-            for pid in holders {
-                let comm = read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim_end().to_owned();
-                if self.end(pid, &device) && !killed.iter().any(|known| known.pid == pid) {
-                    killed.push(Killed { pid, comm });
-                }
-            }
-            thread::sleep(PAUSE);
-        }
-        killed
+        // Anew each time: an open that was under way at the mark has come to its end by now.
+        let traces = || {
+            let files = self.files.upgrade()?;
+            Some(Traces { inodes: files.inodes_of(device), memory: files.mappings.of(device) })
+        };
+        let holds = |pid| traces().is_some_and(|device| self.holds(pid, &device));
+        let holders = || {
+            let device = traces()?;
+            Some(descendants(self.root).into_iter().filter(|pid| self.holds(*pid, &device)).collect())
+        };
+        killing::kill_all(holders, holds)
     }
 }
 
@@ -75,12 +63,5 @@ impl TreeHolders {
             .filter_map(|descriptor| descriptor_of(&process, descriptor))
             .any(|(mount, inode)| mount == self.mount && device.inodes.contains(&inode))
             || device.is_mapped_by(&process)
-    }
-
-    /// Kills the process, if it still is the one that holds: its number may be another one's by now.
-    fn end(&self, pid: u32, device: &Traces) -> bool {
-        let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
-        let Ok(process) = pidfd_open(process, PidfdFlags::empty()) else { return false };
-        self.holds(pid, device) && pidfd_send_signal(process, Signal::KILL).is_ok()
     }
 }

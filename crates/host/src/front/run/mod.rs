@@ -7,17 +7,15 @@
 mod arch;
 mod call;
 mod clients;
-mod crew;
-mod deliveries;
 mod files;
 pub(crate) mod filter;
-mod flight;
 mod holders;
 mod locks;
 mod mapping;
 mod names;
 mod open_how;
 mod opener;
+mod owed;
 mod plain;
 mod refusals;
 mod road;
@@ -31,6 +29,7 @@ mod tree;
 mod uevents;
 
 use crate::{
+    front::crew::Crew,
     fuse::mount::{Failure, Mount, Way, mount},
     lab::Lab,
     sys::{
@@ -39,7 +38,6 @@ use crate::{
     },
     trial::End,
 };
-use crew::Crew;
 use files::Files;
 use holders::TreeHolders;
 use names::Names;

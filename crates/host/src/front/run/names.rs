@@ -6,7 +6,7 @@
 //! is a number (as in /proc/self/fd/3) or a symbolic link.
 
 use super::{
-    files::{Files, access},
+    files::Files,
     status,
     surroundings::{
         inodes::TREE,
@@ -15,6 +15,7 @@ use super::{
     uevents::database::Record,
 };
 use crate::{
+    front::open_file::access,
     lab::{
         Lab,
         entries::{ENTRY_BIT, Entry, Kind},

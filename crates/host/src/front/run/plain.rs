@@ -16,7 +16,12 @@ use super::{
     arch::TRANSFERS,
     files::{Files, OpenFile},
 };
-use crate::{fuse::mount::send_descriptors, lab::Detail, sys::process::borrow_descriptor};
+use crate::{
+    front::open_file::{self, open_device},
+    fuse::mount::send_descriptors,
+    lab::Detail,
+    sys::process::borrow_descriptor,
+};
 use outlive_classes::{Access, Errno, File, Plugged, PollBits};
 use rustix::{
     buffer::spare_capacity,
@@ -178,7 +183,7 @@ impl Files {
             fcntl_setfl(&theirs, OFlags::NONBLOCK)?;
         }
         let name = device.node().name.clone();
-        let file = self.open_device(Some(device.clone()), &name, pid, flags)?;
+        let file = open_device(&self.lab, Some(device.clone()), &name, pid, flags)?;
         if !file.poll().contains(PollBits::OUT) {
             fill(&theirs)?;
         }
@@ -193,15 +198,13 @@ impl Files {
             }
         };
         let watch = file.on_news(Arc::new(news.clone()));
-        let file = OpenFile {
+        let open = open_file::OpenFile {
             file,
             device: name,
-            generation: device.generation().0,
-            node: inode,
-            access: super::files::access(flags),
+            access: open_file::access(flags),
             watch: Mutex::new(Some(watch)),
-            line: Some(line.clone()),
         };
+        let file = OpenFile { open, generation: device.generation().0, node: inode, line: Some(line.clone()) };
         self.adopt(device, line.fh, file);
         // What came before it was watched.
         news();

@@ -2,7 +2,6 @@
 
 use super::{
     ThreadHook, arch,
-    crew::Crew,
     files::Files,
     mapping::Mapped,
     names::{Names, Start, Target, read_path},
@@ -15,6 +14,7 @@ use super::{
     uevents::{Uevents, database::Record},
 };
 use crate::{
+    front::crew::Crew,
     lab::Lab,
     sys::{
         memory::ClientMemory,

@@ -6,12 +6,13 @@
 //! (`plain.rs`), all take it.
 
 use super::{
-    flight::{FlightId, Owed, Trapped},
+    owed::{FlightId, Owed, Trapped},
     plain::Settling,
     road::Traps,
     supervisor::{Supervisor, Verdict},
 };
 use crate::{
+    front::flight::Start,
     fuse::wire,
     sys::seccomp::{Notification, TrappedMemory},
 };
@@ -82,7 +83,9 @@ impl Supervisor {
         let settling =
             reads.then(|| Settling { file: file.clone(), pid: notification.pid, number: number.cast_signed() });
         let owed = Trapped { listener, id, memory: memory.clone(), buffers, settling, answered: false, _place: place };
-        self.files.begin(FlightId::Trap(id), Owed::Trap(owed), notification.pid, file, call, Arc::new(memory));
+        let (id, owed, pid, memory) = (FlightId::Trap(id), Owed::Trap(owed), notification.pid, Arc::new(memory));
+        let (file, device) = (file.file.clone(), file.device.clone());
+        self.files.flights.begin(Start { id, owed, pid, file, device, call, memory });
         Verdict::Answered
     }
 }

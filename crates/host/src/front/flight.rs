@@ -1,21 +1,17 @@
-//! Calls in flight: from the moment the class has one to the moment its client has the answer, whichever road it came by.
+//! Calls in flight: from the moment the class has one to the moment its client has the answer, whichever front it came by.
 
-use super::{
-    files::{Files, OpenFile},
-    plain::Settling,
-    trap::{Buffer, Place},
-};
+use super::deliveries::Deliveries;
 use crate::{
-    fuse::{channel::Reply, wire},
-    lab::Detail,
-    sys::seccomp::{Listener, TrappedMemory},
+    lab::{Detail, Lab},
     trial::Answered,
 };
 use outlive::HandleId;
-use outlive_classes::{Answer, Call, Completion, Errno, Memory, Payload};
+use outlive_classes::{Answer, Call, Completion, Errno, File, Memory, Payload};
 use std::{
+    collections::HashMap,
     fmt,
-    sync::Arc,
+    hash::Hash,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread::{self, ThreadId},
     time::Duration,
 };
@@ -24,99 +20,56 @@ use std::{
 /// device.
 const KILL_CHECK: Duration = Duration::from_millis(50);
 
-/// Names a call, by the road that it came by.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum FlightId {
-    /// The kernel's number of a request of the FUSE protocol.
-    Fuse(u64),
-    /// The number of a notification.
-    Trap(u64),
-}
+/// The answer that a client is owed, by the road that its call came by. Given once; dropped without, it answers EIO, so
+/// that no client ever waits for one that was forgotten.
+pub(super) trait Owed: Send + Sized + 'static {
+    /// What names a call on that road.
+    type Id: Copy + Eq + Hash + Send + Sync + 'static;
 
-/// The answer that a client is owed.
-pub(super) enum Owed {
-    Fuse(Reply),
-    Trap(Trapped),
-}
-
-/// A trapped call that waits for its answer. Given once; dropped without, it answers EIO, so that no client ever waits
-/// for one that was forgotten.
-pub(super) struct Trapped {
-    pub(super) listener: Arc<Listener>,
-    pub(super) id: u64,
-    pub(super) memory: TrappedMemory,
-    /// Where a read puts its data.
-    pub(super) buffers: Vec<Buffer>,
-    /// Of a read by a socket.
-    pub(super) settling: Option<Settling>,
-    pub(super) answered: bool,
-    pub(super) _place: Option<Place>,
-}
-
-impl Trapped {
-    fn scatter(&self, data: &[u8]) -> Result<(), Errno> {
-        let mut rest = data;
-        for buffer in &self.buffers {
-            let (part, more) = rest.split_at(buffer.size.min(rest.len()));
-            if !part.is_empty() {
-                self.memory.write(buffer.address, part)?;
-            }
-            rest = more;
-        }
-        Ok(())
+    /// Whether the kernel tells of a signal to its client; if not, the call is looked at from the beginning.
+    fn hears_of_signals(&self) -> bool {
+        true
     }
 
-    fn answer(&mut self, result: Result<i64, Errno>) {
-        if !std::mem::replace(&mut self.answered, true) {
-            // ENOENT: its client does not wait any more.
-            let _ = self.listener.answer(self.id, result);
-        }
+    /// Whether what a read brings is ours to copy to the client's memory, which may stall us. Of FUSE the kernel copies it.
+    fn copies_reads(&self) -> bool {
+        false
     }
-}
 
-impl Drop for Trapped {
-    fn drop(&mut self) {
-        self.answer(Err(Errno::IO));
+    /// Whether the client, thread `pid`, is being killed, or does not wait any more.
+    fn is_dying(&self, pid: u32) -> bool {
+        is_being_killed(pid)
     }
-}
 
-impl Owed {
     /// Gives the answer to a call of that name; a read has room for `room` bytes.
-    fn give(self, name: &str, room: usize, answer: Result<Answer, Errno>) {
-        match self {
-            Owed::Fuse(reply) => match answer {
-                Err(errno) => reply.error(errno),
-                Ok(Answer::Data(data)) => reply.bytes(&data[..data.len().min(room)]),
-                Ok(Answer::Value(value)) if name == "write" => {
-                    reply.body(&wire::WriteOut { size: value as u32, padding: 0 });
-                }
-                Ok(Answer::Value(value)) => reply.body(&wire::IoctlOut { result: value, ..Default::default() }),
-            },
-            Owed::Trap(mut trapped) => {
-                let result = answer.and_then(|answer| match answer {
-                    Answer::Value(value) => Ok(value.into()),
-                    Answer::Data(data) => {
-                        let data = &data[..data.len().min(room)];
-                        trapped.scatter(data)?;
-                        Ok(data.len() as i64)
-                    }
-                });
-                // Before the answer: the next poll comes after.
-                trapped.settling.take().into_iter().for_each(|settling| settling.settle());
-                trapped.answer(result);
-            }
-        }
-    }
+    fn give(self, name: &str, room: usize, answer: Result<Answer, Errno>);
+}
 
-    fn error(self, errno: Errno) {
-        self.give("", 0, Err(errno));
-    }
+/// A call about to begin.
+pub(super) struct Start<O: Owed> {
+    pub(super) id: O::Id,
+    pub(super) owed: O,
+    /// The thread that calls.
+    pub(super) pid: u32,
+    pub(super) file: Arc<dyn File>,
+    /// The name of its device.
+    pub(super) device: String,
+    pub(super) call: Call,
+    pub(super) memory: Arc<dyn Memory>,
+}
+
+/// The calls that came by one road, or one channel, and have not been answered.
+pub(super) struct Flights<O: Owed> {
+    lab: Arc<Lab>,
+    table: Mutex<HashMap<O::Id, Flight<O>>>,
+    deliveries: Deliveries,
+    this: Weak<Flights<O>>,
 }
 
 /// A call that has not been answered. Whoever takes it out of the table answers it.
-pub(super) struct Flight {
-    owed: Owed,
-    file: Arc<OpenFile>,
+struct Flight<O> {
+    owed: O,
+    file: Arc<dyn File>,
     pid: u32,
     /// Its number on its device, once it is inside.
     number: Option<u64>,
@@ -126,34 +79,40 @@ pub(super) struct Flight {
     stalled: u32,
 }
 
-impl Files {
-    /// Carries out `call` of thread `pid` on `file`.
-    pub(super) fn begin(
-        &self,
-        id: FlightId,
-        owed: Owed,
-        pid: u32,
-        file: Arc<OpenFile>,
-        call: Call,
-        memory: Arc<dyn Memory>,
-    ) {
+impl<O: Owed> Flights<O> {
+    pub(super) fn new(lab: Arc<Lab>) -> Arc<Self> {
+        Arc::new_cyclic(|this| Flights {
+            lab,
+            table: Mutex::default(),
+            deliveries: Deliveries::default(),
+            this: this.clone(),
+        })
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<O::Id, Flight<O>>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Carries out a call.
+    pub(super) fn begin(&self, start: Start<O>) {
+        let Start { id, owed, pid, file, device, call, memory } = start;
         let completion = CallCompletion {
-            files: self.this.upgrade().expect("whoever serves holds the files"),
+            flights: self.this.upgrade().expect("whoever serves holds the flights"),
             id,
             pid,
             name: call.name(),
             room: if let Call::Read { size } = call { size } else { 0 },
             caller: thread::current().id(),
-            device: file.device.clone(),
-            handle: file.file.id(),
+            copies: owed.copies_reads(),
+            device,
+            handle: file.id(),
             arrived: None,
         };
-        // Of the death of a client whose call was trapped nobody tells us.
-        let watched = matches!(id, FlightId::Trap(_));
+        let watched = !owed.hears_of_signals();
         let flight = Flight { owed, file: file.clone(), pid, number: None, watched, stalled: 0 };
-        self.table().flights.insert(id, flight);
-        let number = file.file.call(call, memory, Box::new(completion));
-        let watched = match self.table().flights.get_mut(&id) {
+        self.table().insert(id, flight);
+        let number = file.call(call, memory, Box::new(completion));
+        let watched = match self.table().get_mut(&id) {
             Some(flight) => {
                 flight.number = number;
                 flight.watched
@@ -166,8 +125,8 @@ impl Files {
     }
 
     /// The client of a call got a signal. `false` if that call is not known (yet).
-    pub(super) fn signalled(&self, id: FlightId) -> bool {
-        match self.table().flights.get_mut(&id) {
+    pub(super) fn signalled(&self, id: O::Id) -> bool {
+        match self.table().get_mut(&id) {
             Some(flight) => flight.watched = true,
             None => return false,
         }
@@ -176,59 +135,49 @@ impl Files {
     }
 
     /// Ends a call if its client is being killed, else looks again later: of a second signal the kernel does not tell.
-    fn look_after(&self, id: FlightId) {
-        let dying = match self.table().flights.get(&id) {
-            Some(flight) => flight.is_dying(),
+    fn look_after(&self, id: O::Id) {
+        let dying = match self.table().get(&id) {
+            Some(flight) => flight.owed.is_dying(flight.pid),
             None => return,
         };
         if dying && self.end(id) {
             return;
         }
-        let files = self.this.clone();
+        let flights = self.this.clone();
         let again = move || {
-            if let Some(files) = files.upgrade() {
-                files.look_after(id);
+            if let Some(flights) = flights.upgrade() {
+                flights.look_after(id);
             }
         };
         self.lab.clock().after(KILL_CHECK, Box::new(again));
     }
 
     /// Ends a call whose client is being killed; `false` if it must be looked at again.
-    fn end(&self, id: FlightId) -> bool {
+    fn end(&self, id: O::Id) -> bool {
         let mut table = self.table();
-        let Some(flight) = table.flights.get_mut(&id) else { return true };
+        let Some(flight) = table.get_mut(&id) else { return true };
         flight.stalled += 1;
         if flight.stalled < 3 {
             let inside = flight.number.map(|number| (flight.file.clone(), number));
             drop(table);
             if let Some((file, number)) = inside {
-                file.file.cancel(number);
+                file.cancel(number);
             }
             return false;
         }
         // On its way in or out, stalled by the client's memory, which ends with the client only, which ends with our
         // answer only.
-        let flight = table.flights.remove(&id);
+        let flight = table.remove(&id);
         drop(table);
         if let Some(flight) = flight {
-            flight.owed.error(Errno::INTR);
+            flight.owed.give("", 0, Err(Errno::INTR));
         }
         true
     }
 }
 
-impl Flight {
-    fn is_dying(&self) -> bool {
-        match &self.owed {
-            Owed::Fuse(_) => is_being_killed(self.pid),
-            // A signal that ends the client ends its waiting, unless it was about to look at another one.
-            Owed::Trap(trapped) => !trapped.listener.is_valid(trapped.id) || is_being_killed(self.pid),
-        }
-    }
-}
-
 /// Whether a signal is pending for a thread that will end it. proc(5), signal(7).
-fn is_being_killed(pid: u32) -> bool {
+pub(super) fn is_being_killed(pid: u32) -> bool {
     let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return true };
     let mask = |key: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(key));
@@ -249,9 +198,9 @@ fn is_deadly(pending: u64, blocked: u64, provided: u64) -> bool {
 }
 
 /// The answer to one call.
-struct CallCompletion {
-    files: Arc<Files>,
-    id: FlightId,
+struct CallCompletion<O: Owed> {
+    flights: Arc<Flights<O>>,
+    id: O::Id,
     pid: u32,
     name: &'static str,
     /// How much a read may give.
@@ -260,19 +209,21 @@ struct CallCompletion {
     handle: HandleId,
     /// The thread that carries it out.
     caller: ThreadId,
+    /// See [`Owed::copies_reads`].
+    copies: bool,
     arrived: Option<u64>,
 }
 
-impl CallCompletion {
+impl<O: Owed> CallCompletion<O> {
     fn finish(&mut self, answer: Result<Answer, Errno>) {
         if let Some(number) = self.arrived.take() {
             if let Ok(Answer::Data(data)) = &answer {
                 let given = |data: &[u8]| Payload::Pieces(vec![data[..data.len().min(self.room)].to_vec()]);
-                self.files.lab.detail(|| Some(Detail::Brought { number, payload: given(data) }));
+                self.flights.lab.detail(|| Some(Detail::Brought { number, payload: given(data) }));
             }
-            self.files.lab.answered(number, answered(&answer));
+            self.flights.lab.answered(number, answered(&answer));
         }
-        let flight = self.files.table().flights.remove(&self.id);
+        let flight = self.flights.table().remove(&self.id);
         if let Some(Flight { owed, .. }) = flight {
             owed.give(self.name, self.room, answer);
         }
@@ -287,32 +238,30 @@ fn answered(answer: &Result<Answer, Errno>) -> Answered {
     }
 }
 
-impl Completion for CallCompletion {
+impl<O: Owed> Completion for CallCompletion<O> {
     fn arrived(&mut self, what: &dyn fmt::Display) {
-        let number = self.files.lab.arrived(&self.device, self.pid, self.name, what);
-        self.files.lab.detail(|| Some(Detail::On { number, handle: self.handle }));
+        let number = self.flights.lab.arrived(&self.device, self.pid, self.name, what);
+        self.flights.lab.detail(|| Some(Detail::On { number, handle: self.handle }));
         self.arrived = Some(number);
     }
 
     fn sent(&mut self, payload: &dyn Fn() -> Option<Payload>) {
         if let Some(number) = self.arrived {
-            self.files.lab.detail(|| payload().map(|payload| Detail::Sent { number, payload }));
+            self.flights.lab.detail(|| payload().map(|payload| Detail::Sent { number, payload }));
         }
     }
 
     fn brought(&mut self, payload: &dyn Fn() -> Option<Payload>) {
         if let Some(number) = self.arrived {
-            self.files.lab.detail(|| payload().map(|payload| Detail::Brought { number, payload }));
+            self.flights.lab.detail(|| payload().map(|payload| Detail::Brought { number, payload }));
         }
     }
 
     fn complete(mut self: Box<Self>, answer: Result<Answer, Errno>) {
-        // The kernel copies what a read on FUSE brings; what one that was trapped brings we copy, to memory that may
-        // stall us.
-        let ours_to_copy = matches!((&answer, self.id), (Ok(Answer::Data(_)), FlightId::Trap(_)));
+        let ours_to_copy = self.copies && matches!(&answer, Ok(Answer::Data(_)));
         if ours_to_copy && thread::current().id() != self.caller {
-            let files = self.files.clone();
-            return files.deliveries.send(Box::new(move || self.finish(answer)));
+            let flights = self.flights.clone();
+            return flights.deliveries.send(Box::new(move || self.finish(answer)));
         }
         self.finish(answer);
     }
@@ -323,13 +272,13 @@ impl Completion for CallCompletion {
             this.finish(deliver());
         } else {
             // That is the driver's thread, or the clock's: others need it.
-            let files = this.files.clone();
-            files.deliveries.send(Box::new(move || this.finish(deliver())));
+            let flights = this.flights.clone();
+            flights.deliveries.send(Box::new(move || this.finish(deliver())));
         }
     }
 }
 
-impl Drop for CallCompletion {
+impl<O: Owed> Drop for CallCompletion<O> {
     fn drop(&mut self) {
         self.finish(Err(Errno::IO));
     }

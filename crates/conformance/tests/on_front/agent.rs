@@ -1,4 +1,4 @@
-//! The program in the tree that is the users: `tests/clients/agent.c`, which says what its lines mean.
+//! The program that is the users: `tests/clients/agent.c`, which says what its lines mean.
 
 use outlive::Reason;
 use outlive_conformance::{Answer, Said, Standing};
@@ -13,6 +13,7 @@ use std::{
     io::{BufRead, BufReader, Write, pipe},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
+    process::{Child, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -32,16 +33,24 @@ pub(crate) struct Agent {
     input: Mutex<Option<File>>,
     waiting: Waiting,
     next: AtomicU64,
-    running: Mutex<Option<Running>>,
+    program: Mutex<Option<Program>>,
+    /// Where there is no file to be asked how devices are.
+    lab: Option<Arc<Lab>>,
+}
+
+/// It, running.
+enum Program {
+    OnRun(Running),
+    Beside(Child),
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn built() -> PathBuf {
+fn built(folder: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients/agent.c");
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("agent");
+    let program = folder.join("agent");
     let mut gcc = std::process::Command::new("gcc");
     gcc.args(["-O1", "-Wall", "-pthread", "-o"]).arg(&program).arg(source);
     assert!(gcc.status().expect("gcc (Debian's package gcc)").success());
@@ -50,15 +59,30 @@ fn built() -> PathBuf {
 
 impl Agent {
     /// Starts it as the program of a tree. There must be no other thread yet.
-    pub(crate) fn start(lab: &Arc<Lab>) -> Arc<Self> {
+    pub(crate) fn start_on_run(lab: &Arc<Lab>) -> Arc<Self> {
         let ((input_end, input), (output, output_end)) = (pipe().expect("a pipe"), pipe().expect("a pipe"));
         let standard = [Some(OwnedFd::from(input_end)), Some(OwnedFd::from(output_end)), None];
-        let command = Command { words: vec![built().into()], standard, ..Command::default() };
+        let program = built(Path::new(env!("CARGO_TARGET_TMPDIR")));
+        let command = Command { words: vec![program.into()], standard, ..Command::default() };
         let running = run::start(lab, command).unwrap_or_else(|error| panic!("{error}"));
+        Self::new(Program::OnRun(running), OwnedFd::from(input), OwnedFd::from(output), None)
+    }
+
+    /// Starts it as any process of this machine.
+    pub(crate) fn start_beside(lab: &Arc<Lab>) -> Arc<Self> {
+        // The build's own folder cannot be written in a guest.
+        let folder = std::env::temp_dir();
+        let mut command = std::process::Command::new(built(&folder));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the agent");
+        let (input, output) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
+        Self::new(Program::Beside(child), OwnedFd::from(input), OwnedFd::from(output), Some(lab.clone()))
+    }
+
+    fn new(program: Program, input: OwnedFd, output: OwnedFd, lab: Option<Arc<Lab>>) -> Arc<Self> {
         let waiting = Waiting::default();
         let told = waiting.clone();
         thread::spawn(move || {
-            for line in BufReader::new(File::from(OwnedFd::from(output))).lines().map_while(Result::ok) {
+            for line in BufReader::new(File::from(output)).lines().map_while(Result::ok) {
                 let (id, said) = line.split_once(' ').expect("ID and what was said");
                 if let Some(tell) = lock(&told).remove(&id.parse().expect("a number")) {
                     let _ = tell.send(said.to_owned());
@@ -66,10 +90,11 @@ impl Agent {
             }
         });
         Arc::new(Agent {
-            input: Mutex::new(Some(File::from(OwnedFd::from(input)))),
+            input: Mutex::new(Some(File::from(input))),
             waiting,
             next: AtomicU64::new(1),
-            running: Mutex::new(Some(running)),
+            program: Mutex::new(Some(program)),
+            lab,
         })
     }
 
@@ -82,12 +107,16 @@ impl Agent {
         Asked { id, said }
     }
 
-    /// What the program learns of a life of a device, from the file that `OUTLIVE_STATUS` names.
+    /// What the program learns of a life of a device, from the file that `OUTLIVE_STATUS` names; where there is none, what
+    /// `outlive ls` says.
     pub(crate) fn standing(&self, name: &str, generation: u64) -> Standing {
-        let asked = self.ask(format_args!("standing 0"));
-        let said = asked.said.recv_timeout(PATIENCE).expect("an answer");
-        let text = said.strip_prefix("ok ").unwrap_or_else(|| panic!("{said}"));
-        let devices: Vec<DeviceReport> = serde_json::from_str(text).expect("JSON");
+        let asked = || {
+            let asked = self.ask(format_args!("standing 0"));
+            let said = asked.said.recv_timeout(PATIENCE).expect("an answer");
+            let text = said.strip_prefix("ok ").unwrap_or_else(|| panic!("{said}"));
+            serde_json::from_str(text).expect("JSON")
+        };
+        let devices: Vec<DeviceReport> = self.lab.as_ref().map_or_else(asked, |lab| lab.list());
         let life = devices.into_iter().find(|device| device.name == name && device.generation == generation);
         let life = life.expect("a life that has a handle");
         let State::Gone { reason, seconds, .. } = life.state else {
@@ -102,7 +131,11 @@ impl Agent {
     /// Ends it, and waits until nothing of its tree is left.
     pub(crate) fn end(&self) {
         drop(lock(&self.input).take());
-        lock(&self.running).take().map(Running::wait);
+        match lock(&self.program).take() {
+            Some(Program::OnRun(running)) => _ = running.wait(),
+            Some(Program::Beside(mut child)) => _ = child.wait(),
+            None => {}
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! A class on the run front: users are a process of the tree, which makes real system calls.
+//! A class on a front: users are another process, which makes real system calls. On the run front it is of the tree.
+#![allow(dead_code, reason = "each test is of one front")]
 
 mod agent;
 
@@ -6,9 +7,13 @@ use agent::Agent;
 use outlive::{Policy, Reason, State, Watcher};
 use outlive_classes::{Hardware, Plugged};
 use outlive_conformance::{
-    Answer, Badge, FarEnd, Happened, MAPPED_WORDS, Mapped, Object, Poll, Rig, Said, Standing, Stuck, Subject, User, run,
+    Answer, Badge, FarEnd, Happened, MAPPED_WORDS, Mapped, Object, Poll, Rig, Said, Standing, Stuck, Subject, User,
+    run, run_if_asked,
 };
-use outlive_host::lab::{Lab, LabConfig, Lookup, UnplugError};
+use outlive_host::{
+    front::serve,
+    lab::{Lab, LabConfig, Lookup, UnplugError},
+};
 use std::{
     any::Any,
     marker::PhantomData,
@@ -65,28 +70,54 @@ pub(crate) trait Socket: Send + Sync + 'static {
     }
 }
 
-/// Runs a class through the law.
-pub(crate) fn main<C: Class>() -> ExitCode {
+/// Runs a class through the law on the run front.
+pub(crate) fn main_on_run<C: Class>() -> ExitCode {
     let lab = Lab::start(&LabConfig::default()).expect("an empty lab");
-    let agent = Agent::start(&lab);
-    let code = run(C::NAME, Arc::new(OnRun::<C> { lab, agent: agent.clone(), class: PhantomData }));
+    let agent = Agent::start_on_run(&lab);
+    let calls = C::CALLS.to_vec();
+    let code = run(
+        &format!("{} on run", C::NAME),
+        Arc::new(OnFront::<C> { lab, agent: agent.clone(), calls, class: PhantomData }),
+    );
     agent.end();
     code
 }
 
-struct OnRun<C> {
+/// Runs a class through the law on the serve front.
+pub(crate) fn main_on_serve<C: Class>() -> ExitCode {
+    let mut serving = None;
+    let subject = || -> Arc<dyn Subject> {
+        let lab = Lab::start(&LabConfig::default()).expect("an empty lab");
+        // Before our signals are blocked, which children inherit.
+        let agent = Agent::start_beside(&lab);
+        serving = Some((serve::start(&lab).unwrap_or_else(|error| panic!("{error}")), agent.clone()));
+        // Of a read or write of no bytes the kernel does not tell us (docs/differences.md).
+        let calls = C::CALLS.iter().copied().filter(|call| *call != "empty").collect();
+        Arc::new(OnFront::<C> { lab, agent, calls, class: PhantomData })
+    };
+    let why = "needs root and /dev/cuse: cargo xtask guest";
+    let code = run_if_asked(&format!("{} on serve", C::NAME), why, subject);
+    if let Some((serving, agent)) = serving {
+        agent.end();
+        drop(serving);
+    }
+    code
+}
+
+struct OnFront<C> {
     lab: Arc<Lab>,
     agent: Arc<Agent>,
+    calls: Vec<&'static str>,
     class: PhantomData<C>,
 }
 
-impl<C: Class> Subject for OnRun<C> {
+impl<C: Class> Subject for OnFront<C> {
     fn excuse(&self, statement: u8) -> Option<&'static str> {
         C::excuse(statement)
     }
 
     fn calls(&self) -> &[&'static str] {
-        C::CALLS
+        &self.calls
     }
 
     fn gone(&self) -> Said {

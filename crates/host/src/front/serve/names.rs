@@ -1,0 +1,211 @@
+//! The names of a device that is served, in /dev.
+//!
+//! The kernel makes a node of a name that no other life has, `outlive/i2c-7.PID.GENERATION`; where /dev is not its own
+//! (devtmpfs) we make it. The name that programs know, `i2c-7`, is a symbolic link to that. So a name never leads to
+//! another life than the one it was made for, and one that leads nowhere was left by a lab that was killed.
+
+use super::connection::{self, DeviceNumber};
+use crate::{lab::Permissions, sys::group};
+use rustix::{
+    fs::{CWD, FileType, Gid, Mode, chmod, chown, makedev, mknodat},
+    io::Errno,
+};
+use std::{
+    fs, io,
+    os::unix::fs::{FileTypeExt, symlink},
+    path::{Path, PathBuf},
+};
+
+const DEV: &str = "/dev";
+/// The folder of our nodes, below [`DEV`].
+const FOLDER: &str = "outlive";
+
+/// The names of one life.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// `/dev/i2c-7`
+    stable: PathBuf,
+    /// `/dev/outlive/i2c-7.1234.1`
+    node: PathBuf,
+    /// What the link says: `outlive/i2c-7.1234.1`.
+    target: PathBuf,
+}
+
+/// What the kernel shall call generation `generation` of device `name`.
+pub(super) fn kernel_name(name: &str, generation: u64) -> String {
+    format!("{FOLDER}!{}.{}.{generation}", name.replace('/', "!"), std::process::id())
+}
+
+impl Names {
+    /// Those of the device `name` that the kernel calls `kernel_name`.
+    pub(super) fn of(name: &str, kernel_name: &str) -> Names {
+        let below = PathBuf::from(kernel_name.replace('!', "/"));
+        let up: PathBuf = name.split('/').skip(1).map(|_| "..").collect();
+        Names { stable: Path::new(DEV).join(name), node: Path::new(DEV).join(&below), target: up.join(below) }
+    }
+
+    /// The name that programs know.
+    pub(super) fn stable(&self) -> &Path {
+        &self.stable
+    }
+
+    /// The node.
+    pub(super) fn node(&self) -> &Path {
+        &self.node
+    }
+
+    /// Whether the name that programs know can be had; one that a dead lab left is removed.
+    ///
+    /// # Errors
+    /// What is there instead, and what to do about it.
+    pub(super) fn check(&self) -> Result<(), String> {
+        remove_if_stale(&self.stable);
+        match fs::symlink_metadata(&self.stable) {
+            Err(_) => Ok(()),
+            Ok(_) => Err(self.taken()),
+        }
+    }
+
+    fn taken(&self) -> String {
+        let stable = self.stable.display();
+        let whose = match fs::read_link(&self.stable) {
+            Ok(target) if is_ours(&target) => "another lab serves it".to_owned(),
+            _ => "it is the machine's own".to_owned(),
+        };
+        format!("{stable} is there already: {whose}; take another number (num=)")
+    }
+
+    /// Makes them, for a device that the kernel has made.
+    ///
+    /// # Errors
+    /// Which could not be made, and what would help; then none is there.
+    pub(super) fn make(&self, number: DeviceNumber, permissions: &Permissions) -> Result<(), String> {
+        let made = self.make_node(number, permissions).and_then(|()| self.make_link());
+        if made.is_err() {
+            self.remove_node();
+        }
+        made
+    }
+
+    fn make_node(&self, (major, minor): DeviceNumber, permissions: &Permissions) -> Result<(), String> {
+        let said = |what: &'static str| move |errno: Errno| format!("{what} {}: {errno}", self.node.display());
+        if fs::symlink_metadata(&self.node).is_err() {
+            self.node.parent().map_or(Ok(()), fs::create_dir_all).map_err(|why| format!("making its folder: {why}"))?;
+            mknodat(CWD, &self.node, FileType::CharacterDevice, Mode::RUSR | Mode::WUSR, makedev(major, minor))
+                .map_err(said("making the node"))?;
+        }
+        if let Some(group) = &permissions.group {
+            let gid = group::id_of(group).ok_or_else(|| {
+                format!("there is no group `{group}`; `getent group` lists them, and groupadd(8) makes one")
+            })?;
+            chown(&self.node, None, Some(Gid::from_raw(gid))).map_err(said("chgrp of"))?;
+        }
+        chmod(&self.node, Mode::from_raw_mode(permissions.mode.unwrap_or(0o600))).map_err(said("chmod of"))
+    }
+
+    fn make_link(&self) -> Result<(), String> {
+        let folder = self.stable.parent().map_or(Ok(()), fs::create_dir_all);
+        folder.map_err(|why| format!("making the folder of {}: {why}", self.stable.display()))?;
+        symlink(&self.target, &self.stable).map_err(|why| match why.kind() {
+            io::ErrorKind::AlreadyExists => self.taken(),
+            _ => format!("making {}: {why}", self.stable.display()),
+        })
+    }
+
+    /// Takes them away: first the one that programs know, so that it never leads nowhere while we live.
+    pub(super) fn remove(&self) {
+        if fs::read_link(&self.stable).is_ok_and(|target| target == self.target) {
+            let _ = fs::remove_file(&self.stable);
+        }
+        self.remove_node();
+    }
+
+    fn remove_node(&self) {
+        // The kernel does not mind that the node it made is gone when it comes to remove it.
+        let _ = fs::remove_file(&self.node);
+        // Stays as long as there are others in it.
+        let _ = fs::remove_dir(Path::new(DEV).join(FOLDER));
+    }
+}
+
+/// Whether a link that says `target` is one of ours.
+fn is_ours(target: &Path) -> bool {
+    let mut parts = target.components().skip_while(|part| part.as_os_str() == "..");
+    parts.next().is_some_and(|part| part.as_os_str() == FOLDER)
+}
+
+/// Removes a link of ours that leads nowhere.
+fn remove_if_stale(link: &Path) {
+    let ours = fs::read_link(link).is_ok_and(|target| is_ours(&target));
+    if ours && matches!(fs::metadata(link), Err(error) if error.kind() == io::ErrorKind::NotFound) {
+        let _ = fs::remove_file(link);
+    }
+}
+
+/// Removes what labs that were killed have left in /dev.
+pub(super) fn remove_stale() {
+    let nodes = fs::read_dir(Path::new(DEV).join(FOLDER)).into_iter().flatten().flatten();
+    for node in nodes {
+        let name = format!("{FOLDER}!{}", node.file_name().to_string_lossy());
+        // Those that the kernel made went with their connection.
+        if node.file_type().is_ok_and(|kind| kind.is_char_device()) && !connection::is_there(&name) {
+            let _ = fs::remove_file(node.path());
+        }
+    }
+    for entry in fs::read_dir(DEV).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+            remove_if_stale(&entry.path());
+        }
+    }
+}
+
+/// Whether `link` of a process' /proc/PID/fd leads to this node, also after it was removed.
+pub(super) fn is_link_to(link: &Path, node: &Path) -> bool {
+    let text = link.to_string_lossy();
+    Path::new(text.strip_suffix(" (deleted)").unwrap_or(&text)) == node
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_life_has_a_node_of_its_own() {
+        let (first, second) = (kernel_name("i2c-7", 1), kernel_name("i2c-7", 2));
+        assert_ne!(first, second);
+        let names = Names::of("i2c-7", &first);
+        let node = format!("i2c-7.{}.1", std::process::id());
+        assert_eq!(names.stable, Path::new("/dev/i2c-7"));
+        assert_eq!(names.node, Path::new("/dev/outlive").join(&node));
+        assert_eq!(names.target, Path::new("outlive").join(&node));
+        assert!(is_ours(&names.target));
+    }
+
+    #[test]
+    fn a_link_in_a_folder_leads_out_of_it() {
+        let names = Names::of("dri/card0", "outlive!dri!card0.5.1");
+        assert_eq!(names.stable, Path::new("/dev/dri/card0"));
+        assert_eq!(names.target, Path::new("../outlive/dri/card0.5.1"));
+        assert!(is_ours(&names.target));
+    }
+
+    #[test]
+    fn other_links_are_not_ours() {
+        for target in ["/proc/self/fd", "pts/ptmx", "/dev/outlive/x", "outlive2/x", ""] {
+            assert!(!is_ours(Path::new(target)), "{target}");
+        }
+    }
+
+    #[test]
+    fn descriptors_are_told_by_their_links() {
+        let node = Path::new("/dev/outlive/i2c-7.5.1");
+        for (link, is_it) in [
+            ("/dev/outlive/i2c-7.5.1", true),
+            ("/dev/outlive/i2c-7.5.1 (deleted)", true),
+            ("/dev/outlive/i2c-7.5.10", false),
+            ("/dev/i2c-7", false),
+        ] {
+            assert_eq!(is_link_to(Path::new(link), node), is_it, "{link}");
+        }
+    }
+}

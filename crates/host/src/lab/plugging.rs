@@ -1,0 +1,172 @@
+//! Plugging in: by what a SPEC says, with a driver of the caller's own, or again what was here before.
+
+use super::{
+    DeviceConfig, Lab, Permissions, PlugError, bare,
+    class::{self, Class, Means},
+    hardware, spec,
+};
+use outlive::{Policy, Reason};
+use outlive_classes::{Hardware, Plugged};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+impl Lab {
+    /// Plugs in a new device, as `--device SPEC` does, and gives its name.
+    ///
+    /// # Errors
+    /// [`PlugError::Held`] (EBUSY) as long as handles to a former owner of its number live (I27);
+    /// [`PlugError::Plugged`] if there is such a device; [`PlugError::Config`].
+    pub fn plug_spec(&self, text: &str) -> Result<String, PlugError> {
+        self.plug(&spec::parse(text, text).map_err(PlugError::Config)?)
+    }
+
+    /// Plugs in a new device and gives its name.
+    ///
+    /// # Errors
+    /// As [`plug_spec`](Lab::plug_spec).
+    pub fn plug(&self, device: &DeviceConfig) -> Result<String, PlugError> {
+        self.places.prune();
+        // Asked before anything is made, since making a chip may open its file; claimed after, since a claim begins a
+        // generation.
+        let class = device.class();
+        if let Some(number) = device.number().filter(|number| self.numbers.of(class).is_held(*number)) {
+            return Err(self.held(&class.node_name(number)));
+        }
+        let hardware = hardware::make(device, self.clock.clone()).map_err(PlugError::Config)?;
+        let name = self.plug_as(device.number(), hardware, Some(device.permissions()))?;
+        if let Some(policy) = device.policy() {
+            self.policies.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), policy);
+        }
+        Ok(name)
+    }
+
+    /// Plugs in hardware with a driver of the caller's own, under `number` or the lowest one that is free, and gives the
+    /// device's name.
+    ///
+    /// # Errors
+    /// [`PlugError::Held`] (EBUSY) as long as handles to a former owner of the number live (I27);
+    /// [`PlugError::Plugged`] if there is such a device; [`PlugError::NoMemory`].
+    pub fn plug_hardware(&self, number: Option<u32>, hardware: Hardware) -> Result<String, PlugError> {
+        self.plug_as(number, hardware, None)
+    }
+
+    fn plug_as(
+        &self,
+        number: Option<u32>,
+        hardware: Hardware,
+        permissions: Option<&Permissions>,
+    ) -> Result<String, PlugError> {
+        self.places.prune();
+        let class = Class::of(&hardware);
+        let means = self.means(&hardware, class.name())?;
+        let numbers = self.numbers.of(class);
+        let number = match number {
+            Some(number) => numbers.claim(number).map_err(|_| self.held(&class.node_name(number)))?,
+            None => numbers.claim_lowest(0, |number| !is_the_machines(&class.node_name(number))),
+        };
+        let value = number.value();
+        let name = class.node_name(value);
+        let mut all = self.permissions.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(name.clone(), permissions.cloned().unwrap_or_default());
+        drop(all);
+        let device = class::plug(self.contract, number, hardware, means);
+        // The hardware is dropped with what could not be plugged in.
+        self.announce(&device)?;
+        self.places.settle(value, device);
+        Ok(name)
+    }
+
+    /// Has the front make the node of a device that is about to be plugged in. If it cannot be, the device is gone.
+    fn announce(&self, device: &Arc<dyn Plugged>) -> Result<(), PlugError> {
+        let Some(announcer) = self.announcer.get() else { return Ok(()) };
+        let name = device.node().name.clone();
+        announcer.announce(device, &self.permissions_of(&name)).map_err(|why| PlugError::NoNode { name, why })
+    }
+
+    fn means(&self, hardware: &Hardware, name: &str) -> Result<Means, PlugError> {
+        Means::of(hardware, name).map_err(|errno| PlugError::NoMemory { name: name.to_owned(), why: errno.to_string() })
+    }
+
+    /// The hardware that the last unplug of `name` gave back, for the caller to keep: the device cannot be plugged in
+    /// again by its name then. `None` if there is none, or it is plugged in.
+    pub fn take_hardware(&self, name: &str) -> Option<Hardware> {
+        self.places.prune();
+        self.places.lock().get_mut(bare(name))?.hardware.take()
+    }
+
+    /// Plugs the hardware that an unplug gave back in again, in the same place: the next generation of that device.
+    /// Handles to former ones stay dead (I26). Gives the device's name.
+    ///
+    /// # Errors
+    /// [`PlugError::Plugged`], [`PlugError::Unknown`], [`PlugError::StillBusy`] if its removal has not finished, or
+    /// [`PlugError::NoMemory`].
+    pub fn plug_name(&self, name: &str) -> Result<String, PlugError> {
+        self.places.prune();
+        let name = bare(name).to_owned();
+        let mut table = self.places.lock();
+        let Some(place) = table.get_mut(&name) else {
+            drop(table);
+            return Err(PlugError::Unknown { name, known: self.places.names() });
+        };
+        if place.live.is_some() {
+            return Err(PlugError::Plugged { name });
+        }
+        let (number, leaving) = (place.number, place.leaving());
+        let hardware = if leaving.is_none() { place.hardware.take() } else { None };
+        drop(table);
+        match (hardware, leaving) {
+            (Some(hardware), _) => {
+                let means = match self.means(&hardware, &name) {
+                    Ok(means) => means,
+                    Err(error) => {
+                        self.places.put_back(&name, hardware);
+                        return Err(error);
+                    }
+                };
+                let again = self.numbers.of(Class::of(&hardware)).claim_again(number);
+                let device = class::plug(self.contract, again, hardware, means);
+                if let Err(error) = self.announce(&device) {
+                    // Nobody has opened it; so nobody is inside, and the hardware comes back at once.
+                    if let Ok(Some(hardware)) = device.unplug(Reason::Orderly, Policy::Detach, Duration::MAX) {
+                        self.places.put_back(&name, hardware);
+                    }
+                    return Err(error);
+                }
+                self.places.settle(number, device);
+                Ok(name)
+            }
+            (_, Some(device)) => self.plug_leaving(name, &*device),
+            _ => Err(PlugError::BeingPlugged { name }),
+        }
+    }
+
+    /// For a device whose removal had not finished when somebody wanted it back.
+    fn plug_leaving(&self, name: String, device: &dyn Plugged) -> Result<String, PlugError> {
+        let reason = device.gone().map_or(Reason::Pulled, |gone| gone.reason);
+        match device.unplug(reason, Policy::Detach, Duration::ZERO) {
+            Err(busy) => Err(PlugError::StillBusy { name, busy }),
+            // It finished this very moment ...
+            Ok(Some(hardware)) => {
+                self.places.keep(device, hardware);
+                self.plug_name(&name)
+            }
+            // ... and another unplug has the hardware in hand.
+            Ok(None) => Err(PlugError::BeingPlugged { name }),
+        }
+    }
+
+    fn held(&self, name: &str) -> PlugError {
+        let name = name.to_owned();
+        match self.places.lock().get(&name) {
+            Some(place) if place.live.is_none() => PlugError::Held { handles: place.zombies(), name },
+            _ => PlugError::Plugged { name },
+        }
+    }
+}
+
+/// Whether the machine has a node of that name, which a number given out by ourselves should not hide.
+pub(super) fn is_the_machines(name: &str) -> bool {
+    std::path::Path::new("/dev").join(name).symlink_metadata().is_ok()
+}
