@@ -11,6 +11,7 @@ mod nightly;
 mod packages;
 mod report;
 mod seed;
+mod served;
 mod soak;
 mod step;
 mod tally;

@@ -1,6 +1,6 @@
 //! `test`: everything, from a fresh clone.
 
-use crate::{bench, check, fuse, fuzz, guest, packages, report::Report, step::Step, workspace, yardstick};
+use crate::{bench, check, fuse, fuzz, guest, packages, report::Report, served, step::Step, workspace, yardstick};
 use anyhow::Result;
 use std::{env, process::ExitCode, time::Duration};
 
@@ -32,6 +32,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     report.run_here("guests boot", guest::check);
     report.run_here("the yardstick: our devices beside Linux' own", yardstick::run);
+    let mut in_guests = Vec::new();
+    report.run_here("the tests of the serve front are built", || served::steps().map(|steps| in_guests = steps));
+    for step in &in_guests {
+        report.run(step);
+    }
     report.run(&fences());
     report.run(&models("models, each with its bound on preemptions"));
     report.run_here("benches of the core, short forms that only have to work", bench::core_short);
