@@ -62,7 +62,7 @@ pub(super) struct Start<O: Owed> {
 pub(super) struct Flights<O: Owed> {
     lab: Arc<Lab>,
     table: Mutex<HashMap<O::Id, Flight<O>>>,
-    deliveries: Deliveries,
+    deliveries: Arc<Deliveries>,
     this: Weak<Flights<O>>,
 }
 
@@ -80,13 +80,9 @@ struct Flight<O> {
 }
 
 impl<O: Owed> Flights<O> {
-    pub(super) fn new(lab: Arc<Lab>) -> Arc<Self> {
-        Arc::new_cyclic(|this| Flights {
-            lab,
-            table: Mutex::default(),
-            deliveries: Deliveries::default(),
-            this: this.clone(),
-        })
+    /// Those that come by one more channel; `deliveries` may be another's, too.
+    pub(super) fn new(lab: Arc<Lab>, deliveries: Arc<Deliveries>) -> Arc<Self> {
+        Arc::new_cyclic(|this| Flights { lab, table: Mutex::default(), deliveries, this: this.clone() })
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<O::Id, Flight<O>>> {

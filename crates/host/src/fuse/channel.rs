@@ -4,10 +4,11 @@ use super::wire::{InHeader, NOTIFY_POLL, Opcode, OutHeader, PollWakeup, REQUEST_
 use outlive_classes::Errno;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    fs::{OFlags, fcntl_setfl},
     io::{self, IoSlice},
 };
 use std::{
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::Arc,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -29,16 +30,27 @@ impl Channel {
     /// Waits for the next request and reads it into `room`. `None` when the connection has ended.
     pub(crate) fn receive<'a>(&self, room: &'a mut Room) -> Option<Received<'a>> {
         loop {
-            match io::read(self.descriptor.as_fd(), &mut room.bytes[..]) {
-                Ok(n) => {
-                    let (header, body) = InHeader::read_from_prefix(&room.bytes[..n]).ok()?;
-                    return Some(Received { header, body });
-                }
-                // Interrupted, or the request was withdrawn between its announcement and our read (fuse(4)).
-                Err(io::Errno::INTR | io::Errno::NOENT | io::Errno::AGAIN) => {}
-                Err(_) => return None,
+            match self.read(room) {
+                Read::Request(n) => return room.received(n),
+                Read::Nothing => {}
+                Read::Ended => return None,
             }
         }
+    }
+
+    /// Reads the next request into `room`, from where [`Room::received`] has it; waits for one unless told not to.
+    pub(crate) fn read(&self, room: &mut Room) -> Read {
+        match io::read(self.descriptor.as_fd(), &mut room.bytes[..]) {
+            Ok(n) => Read::Request(n),
+            // Interrupted, or the request was withdrawn between its announcement and our read (fuse(4)).
+            Err(io::Errno::INTR | io::Errno::NOENT | io::Errno::AGAIN) => Read::Nothing,
+            Err(_) => Read::Ended,
+        }
+    }
+
+    /// From here on no read waits: for those who wait for several channels.
+    pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
+        fcntl_setfl(&self.descriptor, OFlags::NONBLOCK)
     }
 
     /// Wakes whoever sleeps in poll on the file that the kernel calls `kh`.
@@ -79,6 +91,22 @@ impl Channel {
     }
 }
 
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+/// What a look for a request brought.
+pub(crate) enum Read {
+    /// One of so many bytes.
+    Request(usize),
+    /// None this time.
+    Nothing,
+    /// The connection has ended.
+    Ended,
+}
+
 /// Memory for one request.
 pub(crate) struct Room {
     bytes: Box<[u8]>,
@@ -87,6 +115,12 @@ pub(crate) struct Room {
 impl Room {
     pub(crate) fn new() -> Self {
         Room { bytes: vec![0; REQUEST_ROOM].into_boxed_slice() }
+    }
+
+    /// The request that was read into it, of `n` bytes. `None` if that is not what a kernel sends.
+    pub(crate) fn received(&self, n: usize) -> Option<Received<'_>> {
+        let (header, body) = InHeader::read_from_prefix(self.bytes.get(..n)?).ok()?;
+        Some(Received { header, body })
     }
 }
 

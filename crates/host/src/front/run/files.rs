@@ -126,7 +126,7 @@ impl Files {
         hears_of_closes: bool,
     ) -> Arc<Self> {
         let channel = channel.map(Arc::new);
-        let (inodes, flights) = (Inodes::new(lab.clone(), channel.clone()), Flights::new(lab.clone()));
+        let (inodes, flights) = (Inodes::new(lab.clone(), channel.clone()), Flights::new(lab.clone(), Arc::default()));
         Arc::new(Files {
             lab,
             channel,

@@ -6,84 +6,133 @@ use super::{
     served::Served,
 };
 use crate::{
-    front::crew::Crew,
+    front::{crew::Crew, deliveries::Deliveries},
+    fuse::channel::{Read, Room},
     lab::{Announcer, Lab, Permissions},
 };
 use outlive::{Policy, Reason};
 use outlive_classes::{Node, Plugged};
+use rustix::{buffer::spare_capacity, event::epoll, io::Errno};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    os::fd::OwnedFd,
     path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
 /// Serves the devices of a lab.
-#[derive(Debug)]
+///
+/// One crew works for all: a crew each would have threads each, and on a machine that is too busy for them every one
+/// would take its device for stalled and ask for more.
 pub(super) struct Broker {
     lab: Weak<Lab>,
-    /// Those whose connection has not ended: live ones, and those with zombies.
-    served: Mutex<Vec<Arc<Served>>>,
+    served: Mutex<Table>,
     /// Notified when one ends.
     ended: Condvar,
-    this: Weak<Broker>,
+    /// Tells which connection has a request.
+    requests: OwnedFd,
+    deliveries: Arc<Deliveries>,
+}
+
+/// The devices whose connection has not ended, live ones and those with zombies, by the number by which `requests` tells
+/// of them.
+#[derive(Default)]
+struct Table {
+    last: u64,
+    served: BTreeMap<u64, Arc<Served>>,
 }
 
 impl Broker {
-    pub(super) fn new(lab: &Arc<Lab>) -> Arc<Self> {
-        Arc::new_cyclic(|this| Broker {
+    /// One, with its crew.
+    pub(super) fn start(lab: &Arc<Lab>) -> std::io::Result<Arc<Self>> {
+        let broker = Arc::new(Broker {
             lab: Arc::downgrade(lab),
             served: Mutex::default(),
             ended: Condvar::new(),
-            this: this.clone(),
-        })
+            requests: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            deliveries: Arc::default(),
+        });
+        let working = broker.clone();
+        Crew::start("served", move |crew| working.work(crew)).map(|_| broker)
     }
 
-    fn served(&self) -> MutexGuard<'_, Vec<Arc<Served>>> {
+    /// Serves requests: what a crew's thread does.
+    fn work(&self, crew: &Crew) {
+        let mut room = Room::new();
+        while let Some((served, n)) = crew.wait(|| self.next(&mut room)) {
+            if let Some(request) = room.received(n) {
+                served.handle(&request);
+            }
+        }
+    }
+
+    /// Waits for a request of any connection, and reads it into `room`. `None` if there can be none any more.
+    fn next(&self, room: &mut Room) -> Option<(Arc<Served>, usize)> {
+        loop {
+            let mut events: Vec<epoll::Event> = Vec::with_capacity(1);
+            match epoll::wait(&self.requests, spare_capacity(&mut events), None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return None,
+            }
+            let Some(id) = events.first().map(|event| event.data.u64()) else { continue };
+            let Some(served) = self.table().served.get(&id).cloned() else { continue };
+            match served.connection.channel.read(room) {
+                Read::Request(n) => return Some((served, n)),
+                // Another thread was faster.
+                Read::Nothing => {}
+                Read::Ended => self.ended(id, &served),
+            }
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
         self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Those that are served now.
     pub(super) fn all(&self) -> Vec<Arc<Served>> {
-        self.served().clone()
+        self.table().served.values().cloned().collect()
     }
 
     /// The node of `device`, which may have gone.
     pub(super) fn node_of(&self, device: &Arc<dyn Plugged>) -> Option<PathBuf> {
         let (name, generation) = (&device.node().name, device.generation().0);
-        let served = self.served();
-        let found = served.iter().find(|served| served.name == *name && served.generation == generation);
+        let table = self.table();
+        let found = table.served.values().find(|served| served.name == *name && served.generation == generation);
         found.map(|served| served.names.node().to_owned())
     }
 
     /// How many descriptors' files clients have open.
     pub(super) fn handles(&self) -> usize {
-        self.served().iter().map(|served| served.handles()).sum()
+        self.table().served.values().map(|served| served.handles()).sum()
     }
 
     /// Waits until every connection has ended, for up to `limit`.
     pub(super) fn wait_until_empty(&self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
-        let mut served = self.served();
-        while !served.is_empty() {
+        let mut table = self.table();
+        while !table.served.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
             }
-            served = self.ended.wait_timeout(served, left).unwrap_or_else(PoisonError::into_inner).0;
+            table = self.ended.wait_timeout(table, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }
 
     /// Takes all names away, for a process that ends.
     pub(super) fn remove_names(&self) {
-        self.served().iter().for_each(|served| served.names.remove());
+        self.table().served.values().for_each(|served| served.names.remove());
     }
 
     /// Makes the kernel make a device for `node`: with the number that Linux has for it where that can be had, else with
     /// another major (Linux' own driver has it, or a zombie of ours).
     fn connect(&self, node: &Node, name: &str) -> Result<Connection, String> {
-        let taken: BTreeSet<DeviceNumber> = self.served().iter().map(|served| served.connection.number).collect();
+        let taken: BTreeSet<DeviceNumber> =
+            self.table().served.values().map(|served| served.connection.number).collect();
         for number in candidates((node.major, node.minor), &taken) {
             match Connection::open(name, number) {
                 Ok(connection) => return Ok(connection),
@@ -98,14 +147,26 @@ impl Broker {
         ))
     }
 
-    /// A thread of the device found its connection ended.
-    fn ended(&self, served: &Arc<Served>) {
-        let mut all = self.served();
-        let before = all.len();
-        all.retain(|other| !Arc::ptr_eq(other, served));
-        let was_there = all.len() < before;
-        drop(all);
-        if !was_there {
+    /// Has requests of `served` come here, by the number that is returned.
+    fn take_up(&self, served: &Arc<Served>) -> Result<u64, Errno> {
+        let mut table = self.table();
+        table.last += 1;
+        let id = table.last;
+        epoll::add(&self.requests, &served.connection.channel, epoll::EventData::new_u64(id), epoll::EventFlags::IN)?;
+        table.served.insert(id, served.clone());
+        Ok(id)
+    }
+
+    /// Whether it was there.
+    fn let_go(&self, id: u64, served: &Served) -> bool {
+        let mut table = self.table();
+        let _ = epoll::delete(&self.requests, &served.connection.channel);
+        table.served.remove(&id).is_some()
+    }
+
+    /// A connection has ended.
+    fn ended(&self, id: u64, served: &Served) {
+        if !self.let_go(id, served) {
             return;
         }
         served.bury();
@@ -117,19 +178,11 @@ impl Broker {
         }
         self.ended.notify_all();
     }
+}
 
-    fn start(&self, served: &Arc<Served>) -> std::io::Result<()> {
-        let (broker, working) = (self.this.clone(), Arc::downgrade(served));
-        let work = move |crew: &Crew| {
-            let Some(served) = working.upgrade() else { return };
-            served.serve(crew);
-            if served.has_ended()
-                && let Some(broker) = broker.upgrade()
-            {
-                broker.ended(&served);
-            }
-        };
-        Crew::start("served", work).map(drop)
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.table().served.values()).finish()
     }
 }
 
@@ -142,17 +195,12 @@ impl Announcer for Broker {
         let names = Names::of(&node.name, &name);
         names.check()?;
         let connection = self.connect(node, &name)?;
-        let served = Arc::new(Served::new(&lab, device, connection, names));
+        let served = Arc::new(Served::new(&lab, device, connection, names, &self.deliveries));
         // Before anybody can open it.
-        self.served().push(served.clone());
-        let made = self
-            .start(&served)
-            .map_err(|why| format!("starting a thread: {why}"))
-            .and_then(|()| served.names.make(served.connection.number, permissions));
-        if made.is_err() {
-            self.served().retain(|other| !Arc::ptr_eq(other, &served));
-            served.connection.end();
-            return made;
+        let id = self.take_up(&served).map_err(|errno| format!("epoll_ctl: {errno}"))?;
+        if let Err(why) = served.names.make(served.connection.number, permissions) {
+            self.let_go(id, &served);
+            return Err(why);
         }
         let served = Arc::downgrade(&served);
         device.on_names(Box::new(move |_| {

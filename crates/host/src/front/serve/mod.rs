@@ -117,7 +117,9 @@ pub fn start(lab: &Arc<Lab>) -> Result<Serving, StartError> {
         .map_err(|errno| StartError::System { step: "signalfd", why: errno.to_string() })?;
     raise_descriptor_limit();
     names::remove_stale();
-    let serving = Serving { lab: lab.clone(), broker: Broker::new(lab), signals };
+    let broker =
+        Broker::start(lab).map_err(|why| StartError::System { step: "starting a thread", why: why.to_string() })?;
+    let serving = Serving { lab: lab.clone(), broker, signals };
     for device in lab.devices() {
         let name = device.node().name.clone();
         let announced = serving.broker.announce(&device, &lab.permissions_of(&name));

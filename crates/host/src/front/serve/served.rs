@@ -7,12 +7,12 @@ use super::{
 };
 use crate::{
     front::{
-        crew::Crew,
+        deliveries::Deliveries,
         flight::{Flights, Start},
         open_file::{self, Asked, OpenFile, open_device},
     },
     fuse::{
-        channel::{Received, Reply, Room},
+        channel::{Received, Reply},
         wire::{self, Opcode},
     },
     lab::{Detail, Lab},
@@ -58,7 +58,13 @@ struct Files {
 type Answer = Result<Vec<u8>, Errno>;
 
 impl Served {
-    pub(super) fn new(lab: &Arc<Lab>, device: &Arc<dyn Plugged>, connection: Connection, names: Names) -> Served {
+    pub(super) fn new(
+        lab: &Arc<Lab>,
+        device: &Arc<dyn Plugged>,
+        connection: Connection,
+        names: Names,
+        deliveries: &Arc<Deliveries>,
+    ) -> Served {
         Served {
             lab: lab.clone(),
             connection,
@@ -68,7 +74,7 @@ impl Served {
             contract: device.contract(),
             device: Arc::downgrade(device),
             files: Mutex::default(),
-            flights: Flights::new(lab.clone()),
+            flights: Flights::new(lab.clone(), deliveries.clone()),
             rounds: Arc::default(),
         }
     }
@@ -109,21 +115,6 @@ impl Served {
         }
     }
 
-    /// Serves requests until the connection ends: what a crew's thread does.
-    pub(super) fn serve(&self, crew: &Crew) {
-        let mut room = Room::new();
-        let channel = &self.connection.channel;
-        while let Some(request) = crew.wait(|| channel.receive(&mut room)) {
-            let reply = Reply::to(channel, &request.header);
-            self.handle(&request, reply);
-        }
-    }
-
-    /// Whether the connection has ended.
-    pub(super) fn has_ended(&self) -> bool {
-        self.connection.channel.has_ended()
-    }
-
     /// The connection has ended: by us, or by somebody who told the kernel to.
     pub(super) fn bury(&self) {
         self.names.remove();
@@ -133,7 +124,9 @@ impl Served {
         drop(open);
     }
 
-    fn handle(&self, request: &Received<'_>, reply: Reply) {
+    /// Answers a request that came by its connection, now or later.
+    pub(super) fn handle(&self, request: &Received<'_>) {
+        let reply = Reply::to(&self.connection.channel, &request.header);
         let answer = match request.opcode() {
             Some(Opcode::Read | Opcode::Write) => return self.transfer(request, reply),
             Some(Opcode::Ioctl) => return self.ioctl(request, reply),
