@@ -2,7 +2,7 @@
 
 use crate::{step::Step, workspace};
 use anyhow::{Context, Result, ensure};
-use std::{env, path::PathBuf, process::Command, time::Duration};
+use std::{path::PathBuf, process::Command, time::Duration};
 
 /// What it is for, its package, and its name as a test.
 const TESTS: [(&str, &str, &str); 2] = [
@@ -17,14 +17,14 @@ const LIMIT: u64 = 300;
 /// # Errors
 /// If one does not build.
 pub(crate) fn steps() -> Result<Vec<Step>> {
-    let xtask = env::current_exe().context("which program is this?")?;
     let step = |(title, package, test)| {
         let test = build(package, test)?;
         let limit = LIMIT.to_string();
-        let words = ["guest", "uml", "--module", "fuse", "--module", "cuse", "--limit", &limit, "--"];
+        let words = ["xtask", "guest", "uml", "--module", "fuse", "--module", "cuse", "--limit", &limit, "--"];
         let test = test.to_str().context("the path of a test is no text")?;
         let words = [&words[..], &[test, "--ignored", "--test-threads=1"]].concat();
-        Ok(Step::new(title, &xtask, &words).limit(Duration::from_secs(LIMIT + 60)).tests())
+        // Not this very file: cargo may have made it anew meanwhile.
+        Ok(Step::new(title, workspace::cargo(), &words).limit(Duration::from_secs(LIMIT + 60)).tests())
     };
     TESTS.into_iter().map(step).collect()
 }
