@@ -51,7 +51,7 @@ pub(crate) fn abilities(program: &[Instruction]) -> u8 {
         },
     };
     // There is no such notification; a kernel that knows the request says so.
-    let descriptors = listener.answer_with_descriptor(0, listener.descriptor.as_fd(), true) == Err(io::Errno::NOENT);
+    let descriptors = listener.lend_descriptor(0, listener.descriptor.as_fd()) == Err(io::Errno::NOENT);
     let wake = listener.request(libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP as *mut u64).is_ok();
     u8::from(descriptors) | killable | if wake { 4 } else { 0 }
 }
@@ -185,18 +185,19 @@ impl Listener {
         }
     }
 
-    /// Puts a descriptor into the caller's table at the lowest free number and answers the call with that number.
+    /// Puts a descriptor into the caller's table at the lowest free number and answers the call with that number. `Ok` as
+    /// well if the caller does not wait any more: there is nobody to be told of it.
     ///
     /// # Errors
-    /// EMFILE if the caller's table is full; ENOENT if the caller does not wait any more. The call is then unanswered.
+    /// EMFILE if the caller's table is full. The call is then unanswered.
     pub(crate) fn answer_with_descriptor(&self, id: u64, fd: BorrowedFd<'_>, close_on_exec: bool) -> io::Result<()> {
         self.answer_with_descriptor_at(id, fd, close_on_exec, None)
     }
 
-    /// As above, at number `at`, whatever the caller had there.
+    /// As above, at number `at`, whatever the caller had there, unless its limit does not allow that number.
     ///
     /// # Errors
-    /// As above, and EBADF if its limit does not allow that number.
+    /// As above.
     pub(crate) fn answer_with_descriptor_at(
         &self,
         id: u64,
@@ -205,25 +206,34 @@ impl Listener {
         at: Option<u32>,
     ) -> io::Result<()> {
         let set = if at.is_some() { libc::SECCOMP_ADDFD_FLAG_SETFD } else { 0 };
-        let mut request = libc::seccomp_notif_addfd {
-            id,
-            flags: (libc::SECCOMP_ADDFD_FLAG_SEND | set) as u32,
-            srcfd: fd.as_raw_fd() as u32,
-            newfd: at.unwrap_or(0),
-            newfd_flags: if close_on_exec { libc::O_CLOEXEC as u32 } else { 0 },
-        };
-        self.request(libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw mut request)?;
-        Ok(())
+        match self.add(id, fd, libc::SECCOMP_ADDFD_FLAG_SEND | set, at.unwrap_or(0), close_on_exec) {
+            Ok(_) | Err(io::Errno::NOENT) => Ok(()),
+            Err(io::Errno::BADF) if at.is_some() => self.answer_with_descriptor(id, fd, close_on_exec),
+            Err(errno) => Err(errno),
+        }
     }
 
     /// Puts a descriptor into the caller's table at the lowest free number, closed on exec, and gives that number. The
     /// caller goes on waiting.
     ///
     /// # Errors
-    /// As [`answer_with_descriptor`](Listener::answer_with_descriptor).
+    /// EMFILE if the caller's table is full; ENOENT if the caller does not wait any more.
     pub(crate) fn lend_descriptor(&self, id: u64, fd: BorrowedFd<'_>) -> io::Result<i32> {
-        let (srcfd, newfd_flags) = (fd.as_raw_fd() as u32, libc::O_CLOEXEC as u32);
-        let mut request = libc::seccomp_notif_addfd { id, flags: 0, srcfd, newfd: 0, newfd_flags };
+        self.add(id, fd, 0, 0, true)
+    }
+
+    /// SECCOMP_IOCTL_NOTIF_ADDFD; the number that the descriptor got.
+    fn add(
+        &self,
+        id: u64,
+        fd: BorrowedFd<'_>,
+        flags: libc::c_ulong,
+        newfd: u32,
+        close_on_exec: bool,
+    ) -> io::Result<i32> {
+        let newfd_flags = if close_on_exec { libc::O_CLOEXEC as u32 } else { 0 };
+        let srcfd = fd.as_raw_fd() as u32;
+        let mut request = libc::seccomp_notif_addfd { id, flags: flags as u32, srcfd, newfd, newfd_flags };
         self.request(libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw mut request)
     }
 

@@ -1,6 +1,6 @@
 //! Who holds a device, by whatever way: opened, inherited, duplicated or received, or mapped.
 
-use super::{files::Files, mapping::MemoryId, names::descriptor_of, tree::descendants};
+use super::{descriptor::Descriptor, files::Files, mapping::MemoryId, tree::descendants};
 use crate::{
     front::killing,
     lab::{Holders, Killed},
@@ -60,8 +60,8 @@ impl TreeHolders {
         let Ok(entries) = read_dir(format!("{process}/fd")) else { return false };
         let descriptors = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         descriptors
-            .filter_map(|descriptor| descriptor_of(&process, descriptor))
-            .any(|(mount, inode)| mount == self.mount && device.inodes.contains(&inode))
+            .filter_map(|descriptor| Descriptor::at(&process, descriptor))
+            .any(|it| it.file.mount == self.mount && device.inodes.contains(&it.file.inode))
             || device.is_mapped_by(&process)
     }
 }

@@ -6,8 +6,14 @@
 //! mremap, partial unmapping) it then knows of this one. That other threads can see the descriptor lent meanwhile is no
 //! danger to us: the memfd is sealed.
 
-use super::{arch::MAPPED_BY_US, stead::Instead, supervisor::Supervisor};
-use crate::{sys::seccomp::Notification, trial::Answered};
+use super::{
+    arch::MAPPED_BY_US,
+    descriptor::Descriptor,
+    names::Target,
+    stead::Instead,
+    supervisor::{Supervisor, Verdict},
+};
+use crate::{front::open_file::access, sys::seccomp::Notification, trial::Answered};
 use outlive_classes::{Errno, MapCall, PAGE_SIZE, Plugged};
 use rustix::fs::fstat;
 use std::{
@@ -59,26 +65,41 @@ impl MemoryId {
     }
 }
 
-/// How the caller is answered.
-pub(super) enum Mapped {
-    /// With this.
-    Answer(Errno),
-    /// It has its mapping, or has been told why not, or has ended.
-    Done,
-}
-
 impl Supervisor {
-    /// `call` maps an open file of the device called `name`. `None`: nothing that reaches a device; the kernel says what is
-    /// wrong with it.
-    pub(super) fn map(&self, call: &Notification, name: &str, device: Option<&Arc<dyn Plugged>>) -> Option<Mapped> {
-        let [_, length, _, flags, number, offset] = call.arguments;
-        if length == 0 || !offset.is_multiple_of(PAGE_SIZE) {
-            return None;
+    /// mmap(2) of a file.
+    pub(super) fn mmap(&self, call: &Notification) -> Verdict {
+        let [_, length, _, _, number, offset] = call.arguments;
+        // EINVAL, whatever the file.
+        if length == 0 {
+            return Verdict::Proceed;
         }
-        let (inode, access) = self.names.open_inode(call.pid, number as i32)?;
-        let file = self.files.file_of(inode);
-        // A socket is open for both.
-        let access = file.as_ref().filter(|file| file.line.is_some()).map_or(access, |file| file.access);
+        let Some(descriptor) = Descriptor::of(call.pid, number as i32) else { return Verdict::Proceed };
+        match self.names.target_of(&descriptor) {
+            // Attributes cannot be mapped.
+            Target::Held(_) => Verdict::Answer(Err(Errno::NODEV)),
+            // The kernel says that it is EINVAL.
+            Target::Descriptor(..) if !offset.is_multiple_of(PAGE_SIZE) => Verdict::Proceed,
+            Target::Descriptor(name, device) => Verdict::of(self.map(call, &descriptor, &name, device.as_ref())),
+            _ => Verdict::Proceed,
+        }
+    }
+
+    /// `call` maps `descriptor`, an open file of the device called `name`; `Ok`: the caller has been answered.
+    ///
+    /// # Errors
+    /// What the caller is to be told.
+    fn map(
+        &self,
+        call: &Notification,
+        descriptor: &Descriptor,
+        name: &str,
+        device: Option<&Arc<dyn Plugged>>,
+    ) -> Result<(), Errno> {
+        let [_, length, _, flags, _, offset] = call.arguments;
+        let file = self.files.file_of(descriptor.file.inode);
+        // A socket is open for both; on FUSE others may have the same inode open, for something else.
+        let socket = file.as_ref().filter(|file| file.line.is_some());
+        let access = socket.map_or_else(|| access(descriptor.flags), |file| file.access);
         let shared = matches!(flags as i32 & libc::MAP_TYPE, libc::MAP_SHARED | libc::MAP_SHARED_VALIDATE);
         let asked = MapCall { offset, length, access, shared };
         let operation = self.lab.arrived(name, call.pid, "mmap", &asked);
@@ -89,13 +110,7 @@ impl Supervisor {
             device.into_iter().for_each(|device| self.files.mappings.note(device, memory));
             self.carry_out(call, memory, mapping.offset, operation)
         });
-        Some(match mapped {
-            Ok(()) => Mapped::Done,
-            Err(errno) => {
-                self.lab.answered(operation, Answered::Errno(errno.raw_os_error()));
-                Mapped::Answer(errno)
-            }
-        })
+        mapped.inspect_err(|errno| self.lab.answered(operation, Answered::Errno(errno.raw_os_error())))
     }
 
     /// Carries out operation `operation`; `Ok`: the caller has been answered.

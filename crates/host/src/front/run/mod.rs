@@ -7,6 +7,7 @@
 mod arch;
 mod call;
 mod clients;
+mod descriptor;
 mod files;
 pub(crate) mod filter;
 mod holders;

@@ -6,6 +6,7 @@
 //! is a number (as in /proc/self/fd/3) or a symbolic link.
 
 use super::{
+    descriptor::{Descriptor, FileId},
     files::Files,
     status,
     surroundings::{
@@ -15,14 +16,13 @@ use super::{
     uevents::database::Record,
 };
 use crate::{
-    front::open_file::access,
     lab::{
         Lab,
         entries::{ENTRY_BIT, Entry, Kind},
     },
     sys::memory::ClientMemory,
 };
-use outlive_classes::{Access, Errno, Plugged};
+use outlive_classes::{Errno, Plugged};
 use rustix::fs::{AtFlags, CWD, StatxFlags, readlinkat, statx};
 use std::{
     ffi::OsStr,
@@ -85,11 +85,11 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(lab: Arc<Lab>, files: Arc<Files>, root: &OwnedFd) -> std::io::Result<Self> {
-        let (mount, _) = descriptor_of("/proc/self", root.as_raw_fd())
+        let root_of_ours = Descriptor::at("/proc/self", root.as_raw_fd())
             .ok_or_else(|| std::io::Error::other("/proc/self/fdinfo does not tell the mount of a descriptor"))?;
         let found = statx(root, "", AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC, StatxFlags::empty())?;
         let (status, device) = (status::path(&lab), (found.stx_dev_major, found.stx_dev_minor));
-        Ok(Names { lab, files, status, mount, device })
+        Ok(Names { lab, files, status, mount: root_of_ours.file.mount, device })
     }
 
     /// What a stat says that our entries are on: major and minor.
@@ -136,31 +136,21 @@ impl Names {
 
     /// What descriptor `number` of the client is.
     pub(super) fn descriptor(&self, pid: u32, number: i32) -> Target {
-        self.descriptor_at(&format!("/proc/{pid}"), number)
+        Descriptor::of(pid, number).map_or(Target::NotOurs, |descriptor| self.target_of(&descriptor))
     }
 
-    /// The inode of a descriptor that is ours, and how it is open (proc(5): octal, as open(2) took it).
-    pub(super) fn open_inode(&self, pid: u32, number: i32) -> Option<(u64, Access)> {
-        let process = format!("/proc/{pid}");
-        let info = std::fs::read_to_string(format!("{process}/fdinfo/{number}")).ok()?;
-        let (_, inode) = parse_info(&info, &process, number).filter(|(mount, _)| *mount == self.mount)?;
-        let flags = info.lines().find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok())?;
-        Some((inode, access(flags)))
-    }
-
-    fn descriptor_at(&self, process: &str, number: i32) -> Target {
-        match descriptor_of(process, number) {
-            Some((mount, node)) if mount == self.mount && node & ENTRY_BIT != 0 => {
-                self.files.inodes.entry_of(node).map_or(Target::NotOurs, Target::Held)
-            }
-            Some((mount, node)) if mount != self.mount => {
-                self.files.inodes.stands_for(mount, node).map_or(Target::NotOurs, held)
-            }
-            Some((_, node)) => match self.files.device_of(node) {
-                Some((name, device)) => Target::Descriptor(name, device),
-                None => Target::NotOurs,
-            },
-            _ => Target::NotOurs,
+    /// What a descriptor is.
+    pub(super) fn target_of(&self, descriptor: &Descriptor) -> Target {
+        let FileId { mount, inode } = descriptor.file;
+        if mount != self.mount {
+            return self.files.inodes.stands_for(descriptor.file).map_or(Target::NotOurs, held);
+        }
+        if inode & ENTRY_BIT != 0 {
+            return self.files.inodes.entry_of(inode).map_or(Target::NotOurs, Target::Held);
+        }
+        match self.files.device_of(inode) {
+            Some((name, device)) => Target::Descriptor(name, device),
+            None => Target::NotOurs,
         }
     }
 
@@ -187,7 +177,7 @@ impl Names {
         if found.stx_mnt_id == self.mount {
             return self.files.inodes.entry_of(found.stx_ino);
         }
-        self.files.inodes.stands_for(found.stx_mnt_id, found.stx_ino)
+        self.files.inodes.stands_for(FileId { mount: found.stx_mnt_id, inode: found.stx_ino })
     }
 
     /// The same of the process that `/proc/PID/cwd` is of.
@@ -261,7 +251,8 @@ impl Names {
                     return Target::Status;
                 }
                 if let Some((process, number)) = descriptor_path(&full, start.pid) {
-                    return if start.follow { self.descriptor_at(&process, number) } else { Target::NotOurs };
+                    let descriptor = if start.follow { Descriptor::at(&process, number) } else { None };
+                    return descriptor.map_or(Target::NotOurs, |descriptor| self.target_of(&descriptor));
                 }
             }
             // By a link in its middle it leads to us only if it ends in a name of ours. One part has no middle.
@@ -291,7 +282,7 @@ impl Names {
         let walk = Walk { entries, pid: start.pid, root, at, crossed, follow: start.follow };
         Some(match walk.to(&path) {
             Place::Plain => return None,
-            Place::Entry(entry) => target_of(entry),
+            Place::Entry(entry) => found(entry),
             Place::Machine(path) => Target::Machine(path),
             Place::Missing => Target::Failed(Errno::NOENT),
             Place::NotADirectory => Target::Failed(Errno::NOTDIR),
@@ -300,7 +291,8 @@ impl Names {
     }
 }
 
-fn target_of(entry: Arc<Entry>) -> Target {
+/// What a path means that leads to `entry`.
+fn found(entry: Arc<Entry>) -> Target {
     let node = entry.path.strip_prefix("/dev/").map(str::to_owned);
     match (&entry.kind, node) {
         (Kind::Node(device), Some(name)) => match device.upgrade() {
@@ -440,26 +432,4 @@ fn link_of(start: Start, path: &Path, look: bool) -> Link {
         Err(Errno::NOENT) if look && !full.parent().is_some_and(|parent| is_there(&here(parent))) => Link::Nothing,
         Err(_) => Link::No,
     }
-}
-
-/// The mount and the inode of a descriptor, from proc(5), without asking the file system that it is on: that may be us.
-pub(super) fn descriptor_of(process: &str, number: i32) -> Option<(u64, u64)> {
-    if number < 0 {
-        return None;
-    }
-    let info = std::fs::read_to_string(format!("{process}/fdinfo/{number}")).ok()?;
-    parse_info(&info, process, number)
-}
-
-fn parse_info(info: &str, process: &str, number: i32) -> Option<(u64, u64)> {
-    let field = |key: &str| info.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok());
-    let mount = field("mnt_id:")?;
-    // `ino` is there from 5.14 on.
-    let node = field("ino:").or_else(|| inode_without_sync(process, number))?;
-    Some((mount, node))
-}
-
-fn inode_without_sync(process: &str, number: i32) -> Option<u64> {
-    let path = format!("{process}/fd/{number}");
-    statx(CWD, path.as_str(), AtFlags::STATX_DONT_SYNC, StatxFlags::INO).ok().map(|found| found.stx_ino)
 }

@@ -95,17 +95,7 @@ fn carry_out(root: &OwnedFd, listener: &Listener, job: &Job) -> Result<i32, Errn
         return listener.lend_descriptor(job.id, opened.as_fd());
     }
     let at = job.range.as_ref().and_then(|range| free_number(job.pid, range));
-    let answered = match listener.answer_with_descriptor_at(job.id, opened.as_fd(), job.close_on_exec, at) {
-        // The caller has lowered its limit.
-        Err(Errno::BADF) if at.is_some() => listener.answer_with_descriptor(job.id, opened.as_fd(), job.close_on_exec),
-        answered => answered,
-    };
-    match answered {
-        // The caller does not wait any more.
-        Err(Errno::NOENT) | Ok(()) => Ok(0),
-        // Its table is full, most likely.
-        Err(errno) => Err(errno),
-    }
+    listener.answer_with_descriptor_at(job.id, opened.as_fd(), job.close_on_exec, at).map(|()| 0)
 }
 
 /// The lowest number in `range` that a thread's table has free. All opens go one after the other, so no other open of

@@ -53,11 +53,7 @@ pub(super) fn open_text(content: &[u8], listener: &Listener, id: u64, flags: i32
         return Err(Errno::ACCESS);
     }
     let snapshot = snapshot(content)?;
-    match listener.answer_with_descriptor(id, snapshot.as_fd(), flags & libc::O_CLOEXEC != 0) {
-        // The caller does not wait any more.
-        Err(Errno::NOENT) | Ok(()) => Ok(()),
-        Err(errno) => Err(errno),
-    }
+    listener.answer_with_descriptor(id, snapshot.as_fd(), flags & libc::O_CLOEXEC != 0)
 }
 
 fn snapshot(content: &[u8]) -> Result<OwnedFd, Errno> {

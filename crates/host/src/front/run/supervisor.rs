@@ -3,7 +3,6 @@
 use super::{
     ThreadHook, arch,
     files::Files,
-    mapping::Mapped,
     names::{Names, Start, Target, read_path},
     open_how::{OpenHow, RESOLVE_IN_ROOT},
     opener::{Job, Opener},
@@ -65,6 +64,13 @@ pub(super) enum Verdict {
     Answer(Result<i64, Errno>),
     /// It has got its answer, or will.
     Answered,
+}
+
+impl Verdict {
+    /// That of a call whose caller has been answered, or is to be told why not.
+    pub(super) fn of(answered: Result<(), Errno>) -> Self {
+        answered.map_or_else(|errno| Verdict::Answer(Err(errno)), |()| Verdict::Answered)
+    }
 }
 
 impl Supervisor {
@@ -154,18 +160,7 @@ impl Supervisor {
                 Verdict::Proceed => self.nothing_of_a_zombie(call),
                 verdict => verdict,
             },
-            // Of no length: EINVAL, whatever the file.
-            libc::SYS_mmap if a[1] != 0 => match self.names.descriptor(call.pid, a[4] as i32) {
-                // Attributes cannot be mapped.
-                Target::Held(_) => Verdict::Answer(Err(Errno::NODEV)),
-                Target::Descriptor(name, device) => match self.map(call, &name, device.as_ref()) {
-                    Some(Mapped::Answer(errno)) => Verdict::Answer(Err(errno)),
-                    Some(Mapped::Done) => Verdict::Answered,
-                    None => Verdict::Proceed,
-                },
-                _ => Verdict::Proceed,
-            },
-            libc::SYS_mmap => Verdict::Proceed,
+            libc::SYS_mmap => self.mmap(call),
             number if arch::is_of_sockets(number) => self.uevents.judge(call),
             libc::SYS_getdents64 | libc::SYS_getdents => self.list(call),
             libc::SYS_statfs => match self.names.resolve(here(true), a[0]) {
@@ -222,7 +217,7 @@ impl Supervisor {
     fn open_target(&self, call: &Notification, target: Target, flags: i32) -> Verdict {
         match target {
             Target::Device(device) if self.listener.is_valid(call.id) => {
-                self.open_device(call, &device, flags).unwrap_or_else(|errno| Verdict::Answer(Err(errno)))
+                Verdict::of(self.open_device(call, &device, flags))
             }
             Target::Gone(device) => {
                 // It reaches nobody, but it is an operation on that device all the same.
@@ -230,21 +225,13 @@ impl Supervisor {
                 self.lab.answered(number, Answered::Errno(Errno::NOENT.raw_os_error()));
                 Verdict::Answer(Err(Errno::NOENT))
             }
-            Target::Status => match status::open(&self.lab, &self.listener, call.id, flags) {
-                Ok(()) => Verdict::Answered,
-                Err(errno) => Verdict::Answer(Err(errno)),
-            },
+            Target::Status => Verdict::of(status::open(&self.lab, &self.listener, call.id, flags)),
             Target::Descriptor(_, device) if self.opener.is_none() => match device {
-                Some(device) if device.gone().is_none() => {
-                    self.open_device(call, &device, flags).unwrap_or_else(|errno| Verdict::Answer(Err(errno)))
-                }
+                Some(device) if device.gone().is_none() => Verdict::of(self.open_device(call, &device, flags)),
                 _ => Verdict::Answer(Err(Errno::NODEV)),
             },
             Target::Held(entry) if self.opener.is_none() => self.open_entry(call, &entry, flags),
-            Target::Udev(Record::Device(text)) => match status::open_text(&text, &self.listener, call.id, flags) {
-                Ok(()) => Verdict::Answered,
-                Err(errno) => Verdict::Answer(Err(errno)),
-            },
+            Target::Udev(Record::Device(text)) => Verdict::of(status::open_text(&text, &self.listener, call.id, flags)),
             // A socket cannot be opened.
             Target::Udev(Record::Control) => Verdict::Answer(Err(Errno::NXIO)),
             Target::Entry(entry) => self.open_entry(call, &entry, flags),
@@ -255,7 +242,7 @@ impl Supervisor {
         }
     }
 
-    fn open_device(&self, call: &Notification, device: &Arc<dyn Plugged>, flags: i32) -> Result<Verdict, Errno> {
+    fn open_device(&self, call: &Notification, device: &Arc<dyn Plugged>, flags: i32) -> Result<(), Errno> {
         if flags & libc::O_DIRECTORY != 0 {
             return Err(Errno::NOTDIR);
         }
@@ -269,15 +256,13 @@ impl Supervisor {
         let by_path = flags & libc::O_PATH != 0;
         let close_on_exec = flags & libc::O_CLOEXEC != 0;
         let Some(opener) = &self.opener else {
-            if by_path {
+            let opened = if by_path {
                 let entry = self.lab.entries().find(&device.node().path()).ok_or(Errno::NOENT)?;
-                let stand_in = self.files.inodes.stand_in(&entry, true)?;
-                self.listener.answer_with_descriptor(call.id, stand_in.as_fd(), close_on_exec).or_else(still_waits)?;
-                return Ok(Verdict::Answered);
-            }
-            let socket = self.files.open_plain(device, call.pid, flags)?;
-            self.listener.answer_with_descriptor(call.id, socket.as_fd(), close_on_exec).or_else(still_waits)?;
-            return Ok(Verdict::Answered);
+                self.files.inodes.stand_in(&entry, true)?
+            } else {
+                self.files.open_plain(device, call.pid, flags)?
+            };
+            return self.listener.answer_with_descriptor(call.id, opened.as_fd(), close_on_exec);
         };
         // Linux passes no descriptor on that was opened with O_PATH: one that can do nothing stands for it.
         let kept = if by_path { 0 } else { libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND };
@@ -290,7 +275,7 @@ impl Supervisor {
         let opened = opener.open(Job { flags, close_on_exec, range, ..Job::of(call, name.clone()) });
         // What could not be opened, or not be unlinked, leaves no name behind.
         self.files.withdraw(&name);
-        opened.map(|_| Verdict::Answered)
+        opened.map(drop)
     }
 
     /// A read or write of no bytes that the kernel would carry out: it would succeed, whatever became of the device.
@@ -387,11 +372,6 @@ fn attribute(target: &Target, none: Result<i64, Errno>) -> Verdict {
         Target::Failed(errno) => Verdict::Answer(Err(*errno)),
         Target::Descriptor(..) | Target::Held(_) | Target::NotOurs => Verdict::Proceed,
     }
-}
-
-/// That its caller does not wait any more is no failure of an answer.
-fn still_waits(errno: Errno) -> Result<(), Errno> {
-    if errno == Errno::NOENT { Ok(()) } else { Err(errno) }
 }
 
 /// Whether it is gone and says so of every call.

@@ -6,6 +6,7 @@
 //! (`plain.rs`), all take it.
 
 use super::{
+    descriptor::Descriptor,
     owed::{FlightId, Owed, Trapped},
     plain::Settling,
     road::Traps,
@@ -71,7 +72,8 @@ impl Supervisor {
             return Verdict::Answer(Err(Errno::BADF));
         }
         if notification.number != libc::SYS_ioctl && file.file.heeds_nonblock() {
-            file.file.set_nonblock(is_nonblocking(notification.pid, number));
+            let descriptor = Descriptor::of(notification.pid, number.cast_signed());
+            file.file.set_nonblock(descriptor.is_some_and(|it| it.flags & libc::O_NONBLOCK != 0));
         }
         let memory = TrappedMemory::of(&self.listener, notification);
         let (call, buffers) = match transfer(notification, &memory) {
@@ -88,13 +90,6 @@ impl Supervisor {
         self.files.flights.begin(Start { id, owed, pid, file, device, call, memory });
         Verdict::Answered
     }
-}
-
-/// Whether a descriptor is open with O_NONBLOCK: its flags are those of proc(5), octal.
-fn is_nonblocking(pid: u32, number: u32) -> bool {
-    let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
-    let flags = info.lines().find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
-    flags.is_some_and(|flags| flags & libc::O_NONBLOCK != 0)
 }
 
 /// What is asked for, and where a read puts its data.

@@ -3,7 +3,7 @@
 use super::{mode, size};
 use crate::{
     front::run::{
-        names::descriptor_of,
+        descriptor::Descriptor,
         opener::Job,
         stat::Shown,
         supervisor::{Supervisor, Verdict},
@@ -44,10 +44,7 @@ const _: () = assert!(size_of::<Statfs>() == 120);
 
 impl Supervisor {
     pub(in crate::front::run) fn open_entry(&self, call: &Notification, entry: &Arc<Entry>, flags: i32) -> Verdict {
-        match self.try_open_entry(call, entry, flags) {
-            Ok(()) => Verdict::Answered,
-            Err(errno) => Verdict::Answer(Err(errno)),
-        }
+        Verdict::of(self.try_open_entry(call, entry, flags))
     }
 
     /// With the errors that open(2) has for such a file of sysfs.
@@ -87,11 +84,7 @@ impl Supervisor {
             return Err(Errno::NOENT);
         }
         let stand_in = self.files.inodes.stand_in(entry, flags & libc::O_PATH != 0)?;
-        match self.listener.answer_with_descriptor(call.id, stand_in.as_fd(), flags & libc::O_CLOEXEC != 0) {
-            // The caller does not wait any more.
-            Err(Errno::NOENT) => Ok(()),
-            answered => answered,
-        }
+        self.listener.answer_with_descriptor(call.id, stand_in.as_fd(), flags & libc::O_CLOEXEC != 0)
     }
 
     /// A call that moves data, or asks a driver something, where there is no mount: on what stands for an entry. The kernel
@@ -100,12 +93,9 @@ impl Supervisor {
         if !self.files.inodes.has_given() {
             return Verdict::Proceed;
         }
-        let number = call.arguments[0] as i32;
-        let Some((mount, inode)) = descriptor_of(&format!("/proc/{}", call.pid), number) else {
-            return Verdict::Proceed;
-        };
-        let Some(entry) = self.files.inodes.stands_for(mount, inode) else { return Verdict::Proceed };
-        if self.files.inodes.is_inert(mount, inode) {
+        let Some(descriptor) = Descriptor::of(call.pid, call.arguments[0] as i32) else { return Verdict::Proceed };
+        let Some(entry) = self.files.inodes.stands_for(descriptor.file) else { return Verdict::Proceed };
+        if self.files.inodes.is_inert(descriptor.file) {
             return Verdict::Answer(Err(Errno::BADF));
         }
         let refusal = match call.number {
@@ -117,7 +107,7 @@ impl Supervisor {
             _ if entry.is_directory() => Some(Errno::ISDIR),
             _ if entry.is_gone() => Some(Errno::NODEV),
             // Further on it is what it was then (fs/seq_file.c).
-            _ if is_from_the_beginning(call) => self.files.inodes.refresh(&entry).err(),
+            _ if is_from_the_beginning(call, &descriptor) => self.files.inodes.refresh(&entry).err(),
             _ => None,
         };
         refusal.map_or(Verdict::Proceed, |errno| Verdict::Answer(Err(errno)))
@@ -136,10 +126,7 @@ impl Supervisor {
             openat(CWD, here(call.pid, path), flags, Mode::empty())
         });
         let close_on_exec = flags & libc::O_CLOEXEC != 0;
-        match opened.and_then(|fd| self.listener.answer_with_descriptor(call.id, fd.as_fd(), close_on_exec)) {
-            Ok(()) => Verdict::Answered,
-            Err(errno) => Verdict::Answer(Err(errno)),
-        }
+        Verdict::of(opened.and_then(|fd| self.listener.answer_with_descriptor(call.id, fd.as_fd(), close_on_exec)))
     }
 
     /// What a stat shows of an entry.
@@ -212,18 +199,14 @@ impl Supervisor {
 }
 
 /// Whether a read is of the beginning of its file.
-fn is_from_the_beginning(call: &Notification) -> bool {
-    let [descriptor, _, _, offset, ..] = call.arguments;
-    let at_its_position = match call.number {
-        libc::SYS_pread64 | libc::SYS_preadv => false,
-        libc::SYS_preadv2 => offset as i64 == -1,
-        _ => true,
+fn is_from_the_beginning(call: &Notification, descriptor: &Descriptor) -> bool {
+    let offset = call.arguments[3];
+    let from = match call.number {
+        libc::SYS_pread64 | libc::SYS_preadv => offset,
+        libc::SYS_preadv2 if offset as i64 != -1 => offset,
+        _ => descriptor.position,
     };
-    if !at_its_position {
-        return offset == 0;
-    }
-    let info = std::fs::read_to_string(format!("/proc/{}/fdinfo/{}", call.pid, descriptor as i32));
-    info.is_ok_and(|info| info.lines().any(|line| line.strip_prefix("pos:").is_some_and(|pos| pos.trim() == "0")))
+    from == 0
 }
 
 /// access(2) of an entry. Root may write whatever the mode, as far as access is concerned (`generic_permission`).

@@ -7,6 +7,7 @@
 
 use super::{open::OpenEntry, stand_ins::StandIns};
 use crate::{
+    front::run::descriptor::FileId,
     fuse::{
         channel::{Channel, Received, Reply},
         wire::{self, Opcode},
@@ -127,16 +128,16 @@ impl Inodes {
     }
 
     /// The entry that a descriptor of this mount and inode stands for.
-    pub(crate) fn stands_for(&self, mount: u64, inode: u64) -> Option<Arc<Entry>> {
+    pub(in crate::front::run) fn stands_for(&self, file: FileId) -> Option<Arc<Entry>> {
         if !self.has_given() {
             return None;
         }
-        self.stand_ins.as_ref()?.entry_of(mount, inode)
+        self.stand_ins.as_ref()?.entry_of(file)
     }
 
     /// Whether such a descriptor is no more than a name.
-    pub(crate) fn is_inert(&self, mount: u64, inode: u64) -> bool {
-        self.stand_ins.as_ref().is_some_and(|stand_ins| stand_ins.is_inert(mount, inode))
+    pub(super) fn is_inert(&self, file: FileId) -> bool {
+        self.stand_ins.as_ref().is_some_and(|stand_ins| stand_ins.is_inert(file))
     }
 
     /// Has what stands for an attribute say what it says now.

@@ -7,7 +7,10 @@
 
 use super::PAGE;
 use crate::{
-    front::run::{files::random, names::descriptor_of},
+    front::run::{
+        descriptor::{Descriptor, FileId},
+        files::random,
+    },
     lab::entries::{Entry, Kind},
 };
 use outlive_classes::Errno;
@@ -31,9 +34,6 @@ use std::{
 pub(super) struct StandIns {
     table: Mutex<HashMap<FileId, StandIn>>,
 }
-
-/// A mount and an inode, as /proc/PID/fdinfo has them.
-type FileId = (u64, u64);
 
 struct StandIn {
     file: File,
@@ -59,7 +59,7 @@ impl StandIns {
             return again(known);
         }
         let file = if entry.is_directory() { directory()? } else { memory()? };
-        let id = descriptor_of("/proc/self", file.as_raw_fd()).ok_or(Errno::NOSYS)?;
+        let id = Descriptor::at("/proc/self", file.as_raw_fd()).ok_or(Errno::NOSYS)?.file;
         let new = StandIn { file, entry: entry.clone(), inert };
         let opened = again(&new)?;
         table.insert(id, new);
@@ -67,13 +67,13 @@ impl StandIns {
     }
 
     /// The entry that an inode of a mount stands for.
-    pub(super) fn entry_of(&self, mount: u64, inode: u64) -> Option<Arc<Entry>> {
-        self.table().get(&(mount, inode)).map(|known| known.entry.clone())
+    pub(super) fn entry_of(&self, file: FileId) -> Option<Arc<Entry>> {
+        self.table().get(&file).map(|known| known.entry.clone())
     }
 
     /// Whether that is no more than a name.
-    pub(super) fn is_inert(&self, mount: u64, inode: u64) -> bool {
-        self.table().get(&(mount, inode)).is_some_and(|known| known.inert)
+    pub(super) fn is_inert(&self, file: FileId) -> bool {
+        self.table().get(&file).is_some_and(|known| known.inert)
     }
 
     /// Has an attribute say what it says now.

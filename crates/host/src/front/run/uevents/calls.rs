@@ -47,11 +47,7 @@ impl Hub {
             // No such netlink socket.
             return Verdict::Proceed;
         }
-        match self.make(call, kind & !flags, flags) {
-            // The caller does not wait any more.
-            Err(Errno::NOENT) | Ok(()) => Verdict::Answered,
-            Err(errno) => Verdict::Answer(Err(errno)),
-        }
+        Verdict::of(self.make(call, kind & !flags, flags))
     }
 
     fn make(&self, call: &Notification, kind: i32, flags: i32) -> Result<(), Errno> {
@@ -81,18 +77,15 @@ impl Hub {
     /// Gives the caller its end, where its calls come to us if there is a free number.
     fn place(&self, call: &Notification, theirs: &OwnedFd, close_on_exec: bool) -> Result<(), Errno> {
         let process = process_of(call.pid).unwrap_or(call.pid);
-        if let Some(number) = self.reserve(process, call.pid) {
-            let valid = self.listener.is_valid(call.id);
-            let theirs = theirs.as_fd();
-            let at = |number| self.listener.answer_with_descriptor_at(call.id, theirs, close_on_exec, Some(number));
-            let placed = if valid { at(number) } else { Err(Errno::NOENT) };
+        let number = self.reserve(process, call.pid);
+        let placed = match self.listener.is_valid(call.id) {
+            true => self.listener.answer_with_descriptor_at(call.id, theirs.as_fd(), close_on_exec, number),
+            false => Ok(()),
+        };
+        if let Some(number) = number {
             self.placing().remove(&(process, number));
-            // EBADF: above its limit.
-            if placed != Err(Errno::BADF) {
-                return placed;
-            }
         }
-        self.listener.answer_with_descriptor(call.id, theirs.as_fd(), close_on_exec)
+        placed
     }
 
     /// A number of the range that is free in a process, and that no other thread of ours is about to use there: it would
