@@ -1,7 +1,9 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
 use crate::{Contract, Errno, File, Kobject, OpenFlags, Surroundings, i2c, uio};
-use outlive::{Generation, Gone, IllegalTransition, Inside, Part, Policy, Reason, Refused, State, Status};
+use outlive::{
+    Device, Generation, Gone, Handle, IllegalTransition, Inside, Number, Part, Policy, Reason, Refused, State, Status,
+};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// The device node of a device.
@@ -57,9 +59,7 @@ pub trait Plugged: Send + Sync {
     fn kobjects(&self) -> Vec<Kobject>;
 
     /// What it shows around its node, in /sys and /proc. The answer is one for this life: it is asked for once.
-    fn surroundings(&self) -> Surroundings {
-        Surroundings::of(&self.kobjects())
-    }
+    fn surroundings(&self) -> Surroundings;
 
     /// How it answers for its zombies.
     fn contract(&self) -> Contract;
@@ -109,6 +109,100 @@ pub trait Plugged: Send + Sync {
 
     /// The operations that are inside now.
     fn inside(&self) -> Vec<Inside>;
+}
+
+/// What programs are shown of a device besides its open files, all its life.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) node: Node,
+    pub(crate) kobjects: Vec<Kobject>,
+    pub(crate) surroundings: Surroundings,
+}
+
+/// What of a device that is plugged in depends on its class. The rest of [`Plugged`] is the same for all: it is the core's.
+pub(crate) trait OfClass: Send + Sync {
+    /// What its handles share.
+    type Shared: Part;
+    /// What it has as long as it is there.
+    type Inside: Part;
+    /// As in a SPEC.
+    const CLASS: &'static str;
+
+    fn device(&self) -> &Device<Self::Shared, Self::Inside>;
+    fn shown(&self) -> &Shown;
+    fn number(&self) -> &Number;
+    fn terms(&self) -> Contract;
+
+    /// The open file that a handle becomes.
+    fn file(&self, handle: Handle<Self::Shared, Self::Inside>, flags: OpenFlags) -> Result<Arc<dyn File>, Errno>;
+
+    /// The hardware, of what came back from behind the fence.
+    fn hardware(&self, inside: Self::Inside) -> Hardware;
+}
+
+impl<D: OfClass> Plugged for D {
+    fn class(&self) -> &'static str {
+        D::CLASS
+    }
+
+    fn node(&self) -> &Node {
+        &self.shown().node
+    }
+
+    fn kobjects(&self) -> Vec<Kobject> {
+        self.shown().kobjects.clone()
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        self.shown().surroundings.clone()
+    }
+
+    fn contract(&self) -> Contract {
+        self.terms()
+    }
+
+    fn generation(&self) -> Generation {
+        self.number().generation()
+    }
+
+    fn open(&self, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {
+        self.file(self.device().open().map_err(open_errno)?, flags)
+    }
+
+    fn on_names(&self, hook: Box<dyn FnOnce(Gone) + Send>) {
+        self.device().on_names(hook);
+    }
+
+    fn unplug(&self, reason: Reason, policy: Policy, limit: Duration) -> Result<Option<Hardware>, StillBusy> {
+        let removal = self.device().unplug_with(reason, policy);
+        let inside = if policy == Policy::Drain { removal.look(limit) } else { removal.wait(limit) };
+        let inside = inside.map_err(|busy| StillBusy::from(&busy))?;
+        Ok(inside.map(|inside| self.hardware(inside)))
+    }
+
+    fn prepare(&self, limit: Duration) -> Result<bool, IllegalTransition> {
+        self.device().prepare(limit)
+    }
+
+    fn set_state(&self, state: State) -> Result<(), IllegalTransition> {
+        self.device().set_state(state)
+    }
+
+    fn status(&self) -> Status {
+        self.device().status()
+    }
+
+    fn gone(&self) -> Option<Gone> {
+        self.device().gone()
+    }
+
+    fn handles(&self) -> usize {
+        self.device().handles()
+    }
+
+    fn inside(&self) -> Vec<Inside> {
+        self.device().inside()
+    }
 }
 
 /// The limit of an unplug passed while somebody was inside (I6).

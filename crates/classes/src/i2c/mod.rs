@@ -23,11 +23,10 @@ pub mod zombie;
 pub use driver::{Adapter, Claim, Error, Message, Transfer};
 
 use crate::{
-    Contract, Errno, File, Hardware, Kobject, Node, OpenFlags, Plugged, StillBusy, Surroundings, plugged::open_errno,
+    Contract, Errno, File, Hardware, Node, OpenFlags,
+    plugged::{OfClass, Shown},
 };
-use outlive::{
-    Builder, Device, Generation, Gone, IllegalTransition, Inside, Noticer, Number, Policy, Reason, State, Status,
-};
+use outlive::{Builder, Device, Noticer, Number};
 use std::{
     sync::{
         Arc,
@@ -83,9 +82,7 @@ impl Shared {
 #[derive(Debug)]
 pub struct Bus {
     device: Arc<Device<Shared, Box<dyn Adapter>>>,
-    node: Node,
-    kobjects: Vec<Kobject>,
-    surroundings: Surroundings,
+    shown: Shown,
 }
 
 impl Bus {
@@ -110,76 +107,40 @@ impl Bus {
         let weak = Arc::downgrade(&device);
         let state = move || weak.upgrade().map_or_else(String::new, |device| format!("{}\n", device.status().state));
         let surroundings = surroundings::of(&kobjects, &name, state);
-        Bus { device, node, kobjects, surroundings }
+        Bus { device, shown: Shown { node, kobjects, surroundings } }
     }
 }
 
-impl Plugged for Bus {
-    fn class(&self) -> &'static str {
-        "i2c"
+impl OfClass for Bus {
+    type Shared = Shared;
+    type Inside = Box<dyn Adapter>;
+    const CLASS: &'static str = "i2c";
+
+    fn device(&self) -> &Device<Shared, Box<dyn Adapter>> {
+        &self.device
     }
 
-    fn node(&self) -> &Node {
-        &self.node
+    fn shown(&self) -> &Shown {
+        &self.shown
     }
 
-    fn kobjects(&self) -> Vec<Kobject> {
-        self.kobjects.clone()
-    }
-
-    fn surroundings(&self) -> Surroundings {
-        self.surroundings.clone()
-    }
-
-    fn contract(&self) -> Contract {
+    fn terms(&self) -> Contract {
         self.device.shared().contract
     }
 
-    fn generation(&self) -> Generation {
-        self.device.shared().number.generation()
+    fn number(&self) -> &Number {
+        &self.device.shared().number
     }
 
-    fn open(&self, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {
-        let handle = self.device.open().map_err(open_errno)?;
+    fn file(&self, handle: BusHandle, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {
         Ok(Arc::new(file::OpenFile::new(handle, flags)))
     }
 
-    fn on_names(&self, hook: Box<dyn FnOnce(Gone) + Send>) {
-        self.device.on_names(hook);
-    }
-
-    fn prepare(&self, limit: Duration) -> Result<bool, IllegalTransition> {
-        self.device.prepare(limit)
-    }
-
-    fn unplug(&self, reason: Reason, policy: Policy, limit: Duration) -> Result<Option<Hardware>, StillBusy> {
-        let removal = self.device.unplug_with(reason, policy);
-        let adapter = if policy == Policy::Drain { removal.look(limit) } else { removal.wait(limit) };
-        let adapter = adapter.map_err(|busy| StillBusy::from(&busy))?;
+    fn hardware(&self, adapter: Box<dyn Adapter>) -> Hardware {
         let shared = self.device.shared();
-        if let (Some(adapter), Contract::Linux) = (&adapter, shared.contract) {
+        if shared.contract == Contract::Linux {
             shared.stand_in.arrive(adapter.stand_in(), shared.for_stand_in());
         }
-        Ok(adapter.map(Hardware::I2c))
-    }
-
-    fn set_state(&self, state: State) -> Result<(), IllegalTransition> {
-        self.device.set_state(state)
-    }
-
-    fn status(&self) -> Status {
-        self.device.status()
-    }
-
-    fn gone(&self) -> Option<Gone> {
-        self.device.gone()
-    }
-
-    fn handles(&self) -> usize {
-        self.device.handles()
-    }
-
-    fn inside(&self) -> Vec<Inside> {
-        self.device.inside()
+        Hardware::I2c(adapter)
     }
 }

@@ -25,14 +25,11 @@ pub use driver::{Control, Driver, Error, Wiring};
 pub use line::Line;
 
 use crate::{
-    Contract, Errno, File, Hardware, Kobject, Node, OpenFlags, Plugged, SharedMemory, StillBusy, Surroundings,
-    plugged::open_errno,
+    Contract, Errno, File, Hardware, Node, OpenFlags, SharedMemory,
+    plugged::{OfClass, Shown},
 };
-use outlive::{
-    Builder, Device, Generation, Gone, Handle, IllegalTransition, Inside as Operation, Noticer, Number, Policy, Reason,
-    State, Status,
-};
-use std::{sync::Arc, time::Duration};
+use outlive::{Builder, Device, Handle, Noticer, Number};
+use std::sync::Arc;
 
 /// What handles of a board see for ever.
 #[derive(Debug)]
@@ -55,8 +52,7 @@ type BoardHandle = Handle<Shared, Inside>;
 #[derive(Debug)]
 pub struct Board {
     device: Device<Shared, Inside>,
-    node: Node,
-    surroundings: Surroundings,
+    shown: Shown,
 }
 
 /// The name of a board's node: `uio0`.
@@ -84,81 +80,45 @@ impl Board {
         let (noticer, line) = (Noticer::new(), Line::default());
         driver.plugged(Wiring { noticer: noticer.clone(), line: line.clone(), memory: memory.clone() });
         let (name, regions) = (driver.name(), driver.regions());
-        let surroundings = surroundings::of(&kobjects::kobjects(&node), &name, &regions, &line);
+        let kobjects = kobjects::kobjects(&node);
+        let surroundings = surroundings::of(&kobjects, &name, &regions, &line);
         let device = builder.build(Shared { number, contract, line: line.clone() }, Inside { driver, memory });
         device.on_names(move |_| line.end());
         device.noticed_by(&noticer);
-        Board { device, node, surroundings }
+        Board { device, shown: Shown { node, kobjects, surroundings } }
     }
 }
 
-impl Plugged for Board {
-    fn class(&self) -> &'static str {
-        "uio"
+impl OfClass for Board {
+    type Shared = Shared;
+    type Inside = Inside;
+    const CLASS: &'static str = "uio";
+
+    fn device(&self) -> &Device<Shared, Inside> {
+        &self.device
     }
 
-    fn node(&self) -> &Node {
-        &self.node
+    fn shown(&self) -> &Shown {
+        &self.shown
     }
 
-    fn kobjects(&self) -> Vec<Kobject> {
-        kobjects::kobjects(&self.node)
-    }
-
-    fn surroundings(&self) -> Surroundings {
-        self.surroundings.clone()
-    }
-
-    fn contract(&self) -> Contract {
+    fn terms(&self) -> Contract {
         self.device.shared().contract
     }
 
-    fn generation(&self) -> Generation {
-        self.device.shared().number.generation()
+    fn number(&self) -> &Number {
+        &self.device.shared().number
     }
 
-    fn open(&self, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {
-        let handle = self.device.open().map_err(open_errno)?;
+    fn file(&self, handle: BoardHandle, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {
         handle.enter().map_err(|_| Errno::NODEV)?.driver.opened();
         Ok(Arc::new(file::OpenFile::new(handle, flags)))
     }
 
-    fn on_names(&self, hook: Box<dyn FnOnce(Gone) + Send>) {
-        self.device.on_names(hook);
-    }
-
-    fn prepare(&self, limit: Duration) -> Result<bool, IllegalTransition> {
-        self.device.prepare(limit)
-    }
-
-    fn unplug(&self, reason: Reason, policy: Policy, limit: Duration) -> Result<Option<Hardware>, StillBusy> {
-        let removal = self.device.unplug_with(reason, policy);
-        let inside = if policy == Policy::Drain { removal.look(limit) } else { removal.wait(limit) };
-        Ok(inside.map_err(|busy| StillBusy::from(&busy))?.map(|mut inside| {
-            inside.driver.unplugged();
-            // The board is out of reach by now, so nothing comes back.
-            inside.memory.iter().for_each(|memory| memory.discard());
-            Hardware::Uio(inside.driver)
-        }))
-    }
-
-    fn set_state(&self, state: State) -> Result<(), IllegalTransition> {
-        self.device.set_state(state)
-    }
-
-    fn status(&self) -> Status {
-        self.device.status()
-    }
-
-    fn gone(&self) -> Option<Gone> {
-        self.device.gone()
-    }
-
-    fn handles(&self) -> usize {
-        self.device.handles()
-    }
-
-    fn inside(&self) -> Vec<Operation> {
-        self.device.inside()
+    fn hardware(&self, mut inside: Inside) -> Hardware {
+        inside.driver.unplugged();
+        // The board is out of reach by now, so nothing comes back.
+        inside.memory.iter().for_each(|memory| memory.discard());
+        Hardware::Uio(inside.driver)
     }
 }
