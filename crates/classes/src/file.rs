@@ -105,6 +105,20 @@ pub trait Memory: Send + Sync {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fault;
 
+/// No memory: of who calls a file in process, without pointers.
+#[derive(Clone, Copy, Debug)]
+pub struct NoMemory;
+
+impl Memory for NoMemory {
+    fn read(&self, _: u64, _: &mut [u8]) -> Result<(), Fault> {
+        Err(Fault)
+    }
+
+    fn write(&self, _: u64, _: &[u8]) -> Result<(), Fault> {
+        Err(Fault)
+    }
+}
+
 impl From<Fault> for Errno {
     fn from(_: Fault) -> Errno {
         Errno::FAULT

@@ -21,7 +21,7 @@ pub mod uio;
 
 pub use contract::{Contract, Fate, Terms, UnknownContract};
 pub use file::{
-    Access, Answer, Call, Completion, Fault, File, MapCall, Mapping, Memory, OpenFlags, PAGE_SIZE, PollBits,
+    Access, Answer, Call, Completion, Fault, File, MapCall, Mapping, Memory, NoMemory, OpenFlags, PAGE_SIZE, PollBits,
     SharedMemory,
 };
 pub use kobject::Kobject;

@@ -108,11 +108,7 @@ pub(crate) struct Args {
     lab: LabArgs,
 
     #[command(flatten)]
-    road: RoadArg,
-
-    /// The program and its arguments
-    #[arg(last = true, required = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
-    command: Vec<OsString>,
+    program: ProgramArgs,
 }
 
 impl Args {
@@ -122,8 +118,19 @@ impl Args {
 
     fn carry_out(self) -> anyhow::Result<End> {
         let lab = Lab::start(&self.lab.config()?)?;
-        Ok(Program::start(&lab, self.command, self.road)?.wait())
+        Ok(Program::start(&lab, self.program)?.wait())
     }
+}
+
+/// CMD, and which way its calls take.
+#[derive(clap::Args)]
+pub(super) struct ProgramArgs {
+    #[command(flatten)]
+    road: RoadArg,
+
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
+    pub(super) command: Vec<OsString>,
 }
 
 /// Which way calls take.
@@ -155,11 +162,12 @@ pub(super) struct Program {
 
 impl Program {
     /// To be called while the process has one thread; it has some afterwards.
-    pub(super) fn start(lab: &Arc<Lab>, words: Vec<OsString>, road: RoadArg) -> anyhow::Result<Program> {
+    pub(super) fn start(lab: &Arc<Lab>, program: ProgramArgs) -> anyhow::Result<Program> {
         // The name must be ours before CMD runs; the thread that serves it must come after the fork.
         let socket = Socket::bind(lab)?;
         let environment = vec![("OUTLIVE_LAB".into(), lab.name().into())];
-        let running = run::start(lab, Command { words, environment, road: road.road, ..Command::default() })?;
+        let (words, road) = (program.command, program.road.road);
+        let running = run::start(lab, Command { words, environment, road, ..Command::default() })?;
         Ok(Program { running, control: socket.serve(lab.clone())? })
     }
 

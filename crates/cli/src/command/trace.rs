@@ -1,4 +1,4 @@
-use super::run::{Program, RoadArg, exit_code};
+use super::run::{Program, ProgramArgs, exit_code};
 use crate::{
     command::LabArgs,
     terminal,
@@ -12,7 +12,7 @@ use outlive_host::{
     trace::{Tracer, Wanted},
     trial::End,
 };
-use std::{ffi::OsString, fs::File, io::ErrorKind, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{fs::File, io::ErrorKind, path::PathBuf, process::ExitCode, sync::Arc};
 
 const SHORT: &str = "\
 Examples:
@@ -90,11 +90,7 @@ pub(crate) struct Args {
     summary_only: bool,
 
     #[command(flatten)]
-    road: RoadArg,
-
-    /// The program and its arguments
-    #[arg(last = true, required = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
-    command: Vec<OsString>,
+    program: ProgramArgs,
 }
 
 impl Args {
@@ -118,10 +114,10 @@ impl Args {
         let subject = Subject {
             lab: lab.name().to_owned(),
             devices: lab.names(),
-            command: self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            command: self.program.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         };
         let form = Form { json: terminal::json(), limit: self.string_limit };
-        let program = Program::start(&lab, self.command, self.road)?;
+        let program = Program::start(&lab, self.program)?;
         let printer = Printer::start(&tracer, output, form, subject).context("cannot start a thread")?;
         let end = program.wait();
         let (output, printed) = printer.finish((!self.summary_only).then_some(end), summary);

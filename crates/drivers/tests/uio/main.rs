@@ -5,7 +5,7 @@ mod time;
 
 use outlive::{Numbers, Policy, Reason};
 use outlive_classes::{
-    Access, Answer, Call, Completion, Contract, Errno, Fault, File, Hardware, Memory, OpenFlags, Plugged, PollBits,
+    Access, Answer, Call, Completion, Contract, Errno, File, Hardware, NoMemory, OpenFlags, Plugged, PollBits,
     SharedMemory, uio,
 };
 use outlive_drivers::{
@@ -44,17 +44,6 @@ impl SharedMemory for Words {
     }
     fn discard(&self) {
         self.0.iter().for_each(|word| word.store(0, SeqCst));
-    }
-}
-
-struct NoMemory;
-
-impl Memory for NoMemory {
-    fn read(&self, _: u64, _: &mut [u8]) -> Result<(), Fault> {
-        Err(Fault)
-    }
-    fn write(&self, _: u64, _: &[u8]) -> Result<(), Fault> {
-        Err(Fault)
     }
 }
 

@@ -1,7 +1,7 @@
 use super::{class::Class, plugging::is_the_machines, *};
 use outlive::{Change, Generation};
 use outlive_classes::{
-    Access, Answer, Call, Completion, Errno, Fault, File, Memory, OpenFlags,
+    Access, Answer, Call, Completion, Errno, File, NoMemory, OpenFlags,
     i2c::{Adapter, Message, Transfer},
 };
 use std::sync::{Mutex, mpsc};
@@ -37,17 +37,6 @@ fn pull(lab: &Lab, name: &str) -> Unplugged {
 fn rows(lab: &Lab) -> Vec<(u64, bool, usize, usize)> {
     let row = |device: DeviceReport| (device.generation, device.state == State::Running, device.handles, device.inside);
     lab.list().into_iter().map(row).collect()
-}
-
-struct NoMemory;
-
-impl Memory for NoMemory {
-    fn read(&self, _: u64, _: &mut [u8]) -> Result<(), Fault> {
-        Err(Fault)
-    }
-    fn write(&self, _: u64, _: &[u8]) -> Result<(), Fault> {
-        Err(Fault)
-    }
 }
 
 struct Tell(mpsc::Sender<Result<Answer, Errno>>);

@@ -1,8 +1,8 @@
 //! A board whose driver does as it is told, and a client of it.
 
 use crate::{
-    Access, Answer, Call, Completion, Contract, Errno, Fault, File, Hardware, MapCall, Mapping, Memory, OpenFlags,
-    Plugged, SharedMemory,
+    Access, Answer, Call, Completion, Contract, Errno, File, Hardware, MapCall, Mapping, NoMemory, OpenFlags, Plugged,
+    SharedMemory,
     uio::{Board, Control, Driver, Error, Line, Wiring},
 };
 use outlive::{Numbers, Policy, Reason};
@@ -155,17 +155,6 @@ impl Completion for Ticket {
     fn complete(self: Box<Self>, answer: Result<Answer, Errno>) {
         // A test may end with a call that waits.
         let _ = self.tell.send(answer);
-    }
-}
-
-struct NoMemory;
-
-impl Memory for NoMemory {
-    fn read(&self, _: u64, _: &mut [u8]) -> Result<(), Fault> {
-        Err(Fault)
-    }
-    fn write(&self, _: u64, _: &[u8]) -> Result<(), Fault> {
-        Err(Fault)
     }
 }
 
