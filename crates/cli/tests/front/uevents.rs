@@ -319,7 +319,7 @@ fn monitors_that_are_closed_leave_nothing() {
     live.command(&["ls"]);
     let supervisor = live.child.id();
     let count = || fs::read_dir(format!("/proc/{supervisor}/fd")).unwrap().count();
-    let before = count();
+    let before = settled(count);
     live.say("\n");
     (0..20).for_each(|_| drop(live.line("ready")));
     assert!(count() >= before + 20, "one for each, and one for the machine's own");
@@ -328,10 +328,25 @@ fn monitors_that_are_closed_leave_nothing() {
     live.end_of_input();
     live.line("over");
     let deadline = Instant::now() + PATIENCE;
-    while count() != before {
+    while count() > before {
         assert!(Instant::now() < deadline, "{} descriptors, {before} before", count());
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// What is counted once it has stayed the same for a while: a command ends before the supervisor has closed its connection.
+fn settled(count: impl Fn() -> usize) -> usize {
+    let deadline = Instant::now() + PATIENCE;
+    let mut last = (count(), Instant::now());
+    while last.1.elapsed() < Duration::from_millis(300) {
+        assert!(Instant::now() < deadline, "the count does not settle at {}", last.0);
+        std::thread::sleep(Duration::from_millis(10));
+        let now = count();
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+    }
+    last.0
 }
 
 /// The machine's own uevents go on reaching the tree, but for those in another network namespace, where Linux would not
