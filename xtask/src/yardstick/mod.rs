@@ -24,7 +24,8 @@ const SETS: [(&str, &str); 3] = [
     ("plain", "radeonfb's DDC lines in qemu: plain transfers by i2c-algo-bit"),
     ("zombie", "i2c-i801 in qemu, unbound; ours under --contract linux"),
 ];
-const ROADS: [&str; 3] = ["fuse", "trap", "plain"];
+/// Where ours ran: the roads of `outlive run`, and `outlive serve`.
+const ROADS: [&str; 4] = ["fuse", "trap", "plain", "serve"];
 /// The fewest rows of Linux' devices without zombies: fewer, and something did not run.
 const ROWS: usize = 450;
 
@@ -70,7 +71,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Boots both guests, one after the other, and keeps what they left in `folder`. Returns the versions of their kernels.
+/// Boots the guests, one after the other, and keeps what they left in `folder`. Returns the versions of their kernels.
 fn answers_of_guests(folder: &Path) -> Result<(String, String)> {
     let outlive = build()?;
     let modules = ["i2c-dev", "i2c-i801", "radeonfb"];
@@ -83,8 +84,12 @@ fn answers_of_guests(folder: &Path) -> Result<(String, String)> {
     keep(&qemu, folder)?;
     let content = folder.join("content").canonicalize()?;
     let uml = Guest::new(Kind::Uml).modules(&["i2c-dev", "i2c-stub chip_addr=0x50 functionality=0x0e7f0000", "fuse"]);
-    let uml = in_guest(&uml, &["sh", "tests/yardstick/on_uml.sh", &outlive, &content.display().to_string()])?;
+    let content = content.display().to_string();
+    let uml = in_guest(&uml, &["sh", "tests/yardstick/on_uml.sh", &outlive, &content])?;
     keep(&uml, folder)?;
+    // One without i2c-dev, which would have the major that a served bus should have.
+    let served = Guest::new(Kind::Uml).modules(&["fuse", "cuse"]);
+    keep(&in_guest(&served, &["sh", "tests/yardstick/on_serve.sh", &outlive, &content])?, folder)?;
     Ok((qemu.kernel, uml.kernel))
 }
 
@@ -122,7 +127,7 @@ fn build() -> Result<String> {
     Ok(workspace::target().join("debug/outlive").canonicalize()?.display().to_string())
 }
 
-/// A device of ours with another functionality than Linux', and answers of which one is changed.
+/// A device of ours with another functionality than Linux'; and in each set on each road, answers of which one is changed.
 fn find_what_is_planted(folder: &Path, judge: &Judge) -> Result<()> {
     let linux = Answers::read(&folder.join("stub.linux"))?;
     let planted = Answers::read(&folder.join("stub.planted"))?;
@@ -134,12 +139,15 @@ fn find_what_is_planted(folder: &Path, judge: &Judge) -> Result<()> {
             "a planted device that lacks quick transactions was not found by the row {row:?}: {findings:#?}"
         );
     }
-    let honest = Answers::read(&folder.join("stub.trap"))?;
-    for row in honest.rows.keys() {
-        let mut changed = honest.clone();
-        changed.rows.insert(row.clone(), "planted".to_owned());
-        let found = judge.clone().compare("trap", &linux, &changed).findings;
-        ensure!(found.len() == 1, "of a planted answer to {row:?} this was found: {found:?}");
+    for (set, road) in SETS.iter().flat_map(|(set, _)| ROADS.map(|road| (set, road))) {
+        let linux = Answers::read(&folder.join(format!("{set}.linux")))?;
+        let honest = Answers::read(&folder.join(format!("{set}.{road}")))?;
+        for row in honest.rows.keys() {
+            let mut changed = honest.clone();
+            changed.rows.insert(row.clone(), "planted".to_owned());
+            let found = judge.clone().compare(road, &linux, &changed).findings;
+            ensure!(found.len() == 1, "{set}, {road}: of a planted answer to {row:?} this was found: {found:?}");
+        }
     }
     Ok(())
 }

@@ -1,0 +1,33 @@
+#!/bin/sh
+# In a user-mode Linux without i2c-dev, whose major `outlive serve` has then: our rows on real nodes, as on_uml.sh has them on
+# the roads of `outlive run`. `on_serve.sh OUTLIVE CONTENT`.
+set -e
+cd "$(dirname "$0")"
+outlive=$1
+content=$2
+results=/run/results
+smbus_only=i2c:pcf8570@0x50,num=0,functionality=0x0e7f0000
+
+# Runs a command, `serve SPEC [OPTION …] -- COMMAND`, with the device served under the name "yard".
+serve() {
+	options=
+	while [ "$1" != -- ]; do
+		options="$options $1"
+		shift
+	done
+	shift
+	mkfifo /tmp/nodes
+	"$outlive" serve --name yard $options >/tmp/nodes &
+	server=$!
+	read -r served </tmp/nodes # its nodes are there
+	rm /tmp/nodes
+	"$@"
+	kill -TERM $server
+	wait $server
+}
+
+serve --device $smbus_only -- python3 i2c.py /dev/i2c-0 settings file smbus >$results/stub.serve
+cp "$content" /tmp/content && chmod 600 /tmp/content
+serve --device i2c:24c02@0x50,num=7,file=/tmp/content -- python3 i2c.py /dev/i2c-7 plain emulated >$results/plain.serve
+serve --contract linux --device $smbus_only -- \
+	python3 i2c_zombie.py /dev/i2c-0 "$outlive unplug i2c-0 --in yard >/dev/null" >$results/zombie.serve
