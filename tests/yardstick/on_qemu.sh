@@ -11,5 +11,9 @@ chipset=/dev/i2c-$(number 'SMBus I801')
 
 python3 i2c_plain.py content "$plain" >$results/content
 python3 i2c.py "$plain" plain emulated >$results/plain.linux
-python3 i2c_zombie.py "$chipset" \
-	'echo 0000:00:1f.3 >/sys/bus/pci/drivers/i801_smbus/unbind' >$results/zombie.linux
+driver=/sys/bus/pci/drivers/i801_smbus
+unbind="echo 0000:00:1f.3 >$driver/unbind"
+python3 i2c_zombie.py "$chipset" "$unbind" >$results/zombie.linux
+echo 0000:00:1f.3 >$driver/bind
+chipset=/dev/i2c-$(number 'SMBus I801')
+python3 i2c_holders.py unbind "$chipset" "$unbind" "awk '/^i2c_i801 /{print \$3}' /proc/modules" >$results/unbind.linux

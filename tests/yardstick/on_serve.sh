@@ -6,6 +6,7 @@ cd "$(dirname "$0")"
 outlive=$1
 content=$2
 results=/run/results
+handles="python3 -c 'import json, sys; print(json.load(sys.stdin)[0][\"handles\"])'"
 smbus_only=i2c:pcf8570@0x50,num=0,functionality=0x0e7f0000
 
 # Runs a command, `serve SPEC [OPTION …] -- COMMAND`, with the device served under the name "yard".
@@ -31,3 +32,7 @@ cp "$content" /tmp/content && chmod 600 /tmp/content
 serve --device i2c:24c02@0x50,num=7,file=/tmp/content -- python3 i2c.py /dev/i2c-7 plain emulated >$results/plain.serve
 serve --contract linux --device $smbus_only -- \
 	python3 i2c_zombie.py /dev/i2c-0 "$outlive unplug i2c-0 --in yard >/dev/null" >$results/zombie.serve
+for removal in rmmod unbind; do
+	serve --device $smbus_only -- python3 i2c_holders.py $removal /dev/i2c-0 \
+		"$outlive unplug i2c-0 --in yard >/dev/null" "$outlive ls --in yard --json | $handles" >$results/$removal.serve
+done

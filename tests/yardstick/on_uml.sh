@@ -6,10 +6,12 @@ cd "$(dirname "$0")"
 outlive=$1
 content=$2
 results=/run/results
+handles="python3 -c 'import json, sys; print(json.load(sys.stdin)[0][\"handles\"])'"
 smbus_only=i2c:pcf8570@0x50,num=0,functionality=0x0e7f0000
 
 python3 i2c.py /dev/i2c-0 settings file smbus >$results/stub.linux
-sh rmmod_rows.sh >$results/rmmod.linux
+python3 i2c_holders.py rmmod /dev/i2c-0 "rmmod i2c-stub 2>/dev/null" \
+	"awk '/^i2c_stub /{print \$3}' /proc/modules" >$results/rmmod.linux
 
 for road in fuse trap plain; do
 	"$outlive" run --road $road --device $smbus_only -- \
@@ -19,6 +21,10 @@ for road in fuse trap plain; do
 		python3 i2c.py /dev/i2c-7 plain emulated >$results/plain.$road
 	"$outlive" run --road $road --name zombie --contract linux --device $smbus_only -- \
 		python3 i2c_zombie.py /dev/i2c-0 "$outlive unplug i2c-0 --in zombie >/dev/null" >$results/zombie.$road
+	for removal in rmmod unbind; do
+		"$outlive" run --road $road --name holders --device $smbus_only -- python3 i2c_holders.py $removal /dev/i2c-0 \
+			"$outlive unplug i2c-0 --in holders >/dev/null" "$outlive ls --in holders --json | $handles" >$results/$removal.$road
+	done
 done
 
 # A planted difference: an adapter that cannot do quick transactions.
