@@ -96,6 +96,22 @@ pub struct Terms {
     pub linux: Fate,
 }
 
+/// What a class says of its linux contract, for who looks for faults that users can meet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LinuxSays {
+    /// It has been compared with Linux itself, and not only read from its source.
+    pub measured: bool,
+    /// Some call fails under it because the device has gone, so a program can notice.
+    pub noticeable: bool,
+}
+
+impl LinuxSays {
+    /// By the class's table.
+    pub fn by(table: &[&Terms], measured: bool) -> Self {
+        LinuxSays { measured, noticeable: table.iter().any(|terms| matches!(terms.linux, Fate::Fails(_))) }
+    }
+}
+
 impl Terms {
     /// What becomes of these calls under `contract`.
     pub const fn under(&self, contract: Contract) -> Fate {

@@ -19,7 +19,7 @@ pub mod plugged;
 pub mod surroundings;
 pub mod uio;
 
-pub use contract::{Contract, Fate, Terms, UnknownContract};
+pub use contract::{Contract, Fate, LinuxSays, Terms, UnknownContract};
 pub use file::{
     Access, Answer, Call, Completion, Fault, File, MapCall, Mapping, Memory, NoMemory, OpenFlags, PAGE_SIZE, PollBits,
     SharedMemory,

@@ -373,3 +373,33 @@ fn a_killed_explorer_leaves_no_process() {
     explorer.wait().unwrap();
     until("the last process to end", || processes(&marker).is_empty());
 }
+
+/// i2c's linux contract is measured, and lets every call go on: nothing could be found, so strict is the default (and of uio,
+/// too, whose linux contract is not measured). What is said wins, on the command line or in a lab file.
+#[test]
+fn the_contract_is_one_under_which_a_pull_can_be_noticed() {
+    for (options, contract, concealed, verdict) in [
+        (&[][..], "strict", false, "clean"),
+        (&["--contract", "quiet"], "quiet", false, "clean"),
+        (&["--contract", "linux"], "linux", true, "unaffected"),
+    ] {
+        let (report, exit) = report(options, &["i2cget", "-y", "7", "0x50", "3"]);
+        assert_eq!((report["contract"].as_str(), report["concealed"].as_bool()), (Some(contract), Some(concealed)));
+        assert_eq!((verdicts(&report).last().copied(), exit), (Some(verdict), 0), "{report:#}");
+    }
+    let said = output(&["--contract", "linux", "--points", "2"], &["i2cget", "-y", "7", "0x50", "3"]);
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("under the contract linux\n") && said.contains("cannot notice"), "{said}");
+    let near = output(&["--at", "2"], &["i2cget", "-y", "7", "0x50", "3"]);
+    let near = String::from_utf8(near.stdout).unwrap();
+    assert!(near.contains("operations failed, under the contract strict\n"), "{near}");
+}
+
+#[test]
+fn the_contract_of_a_lab_file_wins_over_the_default() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lab.toml");
+    fs::write(&file, "contract = \"quiet\"\n").unwrap();
+    let (report, _) = report(&["--lab", file.to_str().unwrap(), "--points", "2"], &["i2cget", "-y", "7", "0x50", "3"]);
+    assert_eq!(report["contract"], "quiet");
+}

@@ -1,6 +1,6 @@
 //! One point from near: the operations around the pull, and what the program wrote.
 
-use crate::{Paint, Plain, Point, errno, operations, paint::printable, table};
+use crate::{Paint, Plain, Point, Report, errno, operations, paint::printable, table};
 use outlive_host::trial::{Answered, Chunk, Observed, Operation};
 
 /// How many operations before the pull are shown.
@@ -10,8 +10,8 @@ const AFTER: usize = 20;
 /// How many lines of output are shown at the beginning and at the end of what came after the pull.
 const OUTPUT_LINES: usize = 40;
 
-/// Everything about one point that a person may want to see. Ends with a newline.
-pub fn closeup(plain: &Plain, point: &Point, seen: &Observed, paint: Paint) -> String {
+/// Everything about one point of `report` that a person may want to see. Ends with a newline.
+pub fn closeup(plain: &Plain, report: &Report, point: &Point, seen: &Observed, paint: Paint) -> String {
     let mut text =
         paint.bold(&format!("point {} of {}: {}", point.at, plain.count, operations::shown(table::wanted(point))));
     text.push('\n');
@@ -19,10 +19,11 @@ pub fn closeup(plain: &Plain, point: &Point, seen: &Observed, paint: Paint) -> S
         text.push_str(&format!("(this run came to {} instead of {})\n", point.operation(), operations::shown(wanted)));
     }
     text.push_str(&format!(
-        "{}: {}{}\n",
+        "{}: {}{}, under the contract {}\n",
         paint.verdict(point.verdict, point.verdict.name()),
         table::ending(point),
-        table::failures(std::slice::from_ref(point))
+        table::failures(std::slice::from_ref(point)),
+        report.contract
     ));
     for place in table::sleeping(point) {
         text.push_str(&format!("  {place}\n"));

@@ -58,11 +58,12 @@ pub struct Explorer<'a> {
 }
 
 impl<'a> Explorer<'a> {
-    /// Runs the program without a pull.
+    /// Runs the program without a pull. Where the lab names no contract, [`LabConfig::contract_to_explore`] does.
     ///
     /// # Errors
     /// [`PlainError`] if that fails.
-    pub fn prepare(runner: &'a dyn Runner, request: Request) -> Result<Self, PlainError> {
+    pub fn prepare(runner: &'a dyn Runner, mut request: Request) -> Result<Self, PlainError> {
+        request.lab.contract = Some(request.lab.contract_to_explore());
         let plain = Plain::find(runner, &request)?;
         let limits = Limits {
             time: Some(request.timeout.unwrap_or(plain.wall + GRACE)),
@@ -166,8 +167,11 @@ impl<'a> Explorer<'a> {
     /// A report of these points alone.
     pub fn report(&self, points: Vec<Point>) -> Report {
         let limits = self.judge.limits;
+        let contract = self.request.lab.contract_to_explore();
         Report {
             command: self.request.command.clone(),
+            contract: contract.name().to_owned(),
+            concealed: self.request.lab.conceals(contract),
             plain: PlainRun {
                 operations: self.plain.count,
                 wall_ms: millis(self.plain.wall),

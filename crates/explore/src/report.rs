@@ -9,6 +9,12 @@ use std::collections::HashMap;
 pub struct Report {
     /// The program and its arguments.
     pub command: Vec<String>,
+    /// How devices that were pulled answered: strict, quiet or linux.
+    #[serde(default)]
+    pub contract: String,
+    /// Under that contract none of their calls fails because they have gone, so there was nothing to notice.
+    #[serde(default)]
+    pub concealed: bool,
     /// The run without a pull.
     pub plain: PlainRun,
     /// The limits of the runs with a pull.

@@ -141,10 +141,11 @@ pub(crate) fn sleeping(point: &Point) -> Vec<String> {
 /// A line for each verdict that was given.
 fn totals(report: &Report, paint: Paint) -> String {
     let mut text = format!(
-        "{} without a pull, {} explored in {:.1} s\n",
+        "{} without a pull, {} explored in {:.1} s under the contract {}\n",
         counted(report.plain.operations, "operation"),
         counted(report.points.len() as u64, "point"),
-        report.wall_ms as f64 / 1000.0
+        report.wall_ms as f64 / 1000.0,
+        report.contract
     );
     for verdict in Verdict::ALL {
         let count = report.count(verdict);
@@ -159,6 +160,12 @@ fn totals(report: &Report, paint: Paint) -> String {
 /// What a reader of the table has to know besides.
 fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
+    if report.concealed {
+        notes.push(format!(
+            "under the contract {} who has these devices open cannot notice that they have gone: every call goes on as before",
+            report.contract
+        ));
+    }
     if !report.plain.deterministic {
         notes.push(
             "not deterministic here: two runs without a pull differed, so points are matched by the operation's name"

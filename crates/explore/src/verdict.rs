@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// No operation came after the pull.
+    /// No operation came after the pull, or none failed.
     Unaffected,
     /// At least one operation failed, and CMD said so with its exit code.
     Clean,
@@ -52,7 +52,7 @@ impl Verdict {
     /// What it means, in a few words.
     pub fn meaning(self) -> &'static str {
         match self {
-            Verdict::Unaffected => "no operation came after the pull",
+            Verdict::Unaffected => "no operation failed after the pull",
             Verdict::Clean => "operations failed, and the exit code says so",
             Verdict::Silent => "exit code of success although operations failed",
             Verdict::Flood => "more output after the pull than the limit",

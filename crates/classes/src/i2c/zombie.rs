@@ -4,7 +4,7 @@ use super::{
     Adapter, BusHandle, Shared,
     decode::{Operation, Setting},
 };
-use crate::{Contract, Errno, Fate, PollBits, Terms};
+use crate::{Contract, Errno, Fate, LinuxSays, PollBits, Terms};
 use outlive::Device;
 use std::{
     fmt,
@@ -33,6 +33,11 @@ const INVALID: Terms =
 
 /// The whole table.
 pub const ZOMBIE: [&Terms; 4] = [&TRANSFERS, &SETTINGS, &FUNCTIONALITY, &INVALID];
+
+/// Measured by the yardstick (docs/yardstick.md), and not noticeable: the removal is what waits.
+pub fn linux_says() -> LinuxSays {
+    LinuxSays::by(&ZOMBIE, true)
+}
 
 /// The row for an operation, or for one that could not be decoded.
 pub(super) fn terms(operation: &Result<Operation, Errno>) -> &'static Terms {

@@ -1,7 +1,7 @@
 //! What a board says when it is gone, by contract.
 
 use super::file::Operation;
-use crate::{Contract, Errno, Fate, PollBits, Terms};
+use crate::{Contract, Errno, Fate, LinuxSays, PollBits, Terms};
 
 pub(super) const READ: Terms = Terms {
     calls: "read",
@@ -30,6 +30,11 @@ const INVALID: Terms =
 
 /// The whole table.
 pub const ZOMBIE: [&Terms; 4] = [&READ, &CONTROL, &MAP, &INVALID];
+
+/// Read from the source only.
+pub fn linux_says() -> LinuxSays {
+    LinuxSays::by(&ZOMBIE, false)
+}
 
 /// The row for a call, or for one that is none of this class.
 pub(super) fn terms(operation: &Result<Operation, Errno>) -> &'static Terms {

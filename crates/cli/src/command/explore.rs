@@ -20,6 +20,10 @@ const PLAIN_RUN_FAILED: u8 = 3;
 /// CMD runs once for each of its operations, each time on a fresh device, which is gone as that operation arrives. How
 /// CMD takes it is the point's verdict; from best to worst: unaffected, clean, silent, flood, spin, hang, crash. A file
 /// that keeps a chip's content is copied for each run, and never changed.
+///
+/// Devices that were pulled answer by --contract, which the report names. Without it: as Linux does, if that has been
+/// measured for their class and a program can notice it, else strict. Of i2c it is measured, and cannot be noticed (Linux
+/// lets every call go on, and has the removal wait); of uio it is not measured; so for both the default is strict.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -108,7 +112,7 @@ impl Args {
             progress.end();
             let (point, seen) = seen.map_err(|error| Failed::new(OUR_FAILURE, error))?;
             let report = explorer.report(vec![point]);
-            let text = || closeup(explorer.plain(), &report.points[0], &seen, paint());
+            let text = || closeup(explorer.plain(), &report, &report.points[0], &seen, paint());
             return self.finish(&report, text, baseline.as_ref());
         }
         let report = explorer.explore(&points, self.jobs(), self.budget(), &progress);

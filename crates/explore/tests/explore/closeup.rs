@@ -13,7 +13,8 @@ fn check(then: Then, at: u64, output: &[(u64, &str)], expected: &str) {
         .iter()
         .map(|(after_operation, text)| Chunk { stream: 1, text: (*text).into(), after_operation: *after_operation })
         .collect();
-    let text = closeup(explorer.plain(), &point, &seen, Paint::default());
+    let report = explorer.report(vec![point]);
+    let text = closeup(explorer.plain(), &report, &report.points[0], &seen, Paint::default());
     assert_eq!(text.trim_end(), expected.trim_matches('\n'), "\n{text}");
 }
 
@@ -25,7 +26,7 @@ fn the_operations_around_the_pull_and_the_output() {
         &[(2, "reading\n"), (8, "00 01"), (9, " XX\n"), (12, "\x1b[31mred\n")],
         "
 point 9 of 18: I2C_SMBUS read_byte_data 0x50 reg 0x06
-silent: exit 0, 10 of its operations failed
+silent: exit 0, 10 of its operations failed, under the contract strict
 
 operations around the pull
                   … 3 before
@@ -63,7 +64,7 @@ fn a_program_that_stops_at_once() {
         &[],
         "
 point 1 of 18: open
-clean: exit 1, 1 of its operations failed
+clean: exit 1, 1 of its operations failed, under the contract strict
 
 operations around the pull
 pulled >         1  program[42]  i2c-7  open = ENODEV
@@ -81,7 +82,7 @@ fn repetitions_are_one_line_and_long_output_is_cut_in_the_middle() {
     let expected = format!(
         "
 point 18 of 18: I2C_SMBUS read_byte_data 0x50 reg 0x0f
-spin: kept calling past the limit, 1001 of its operations failed
+spin: kept calling past the limit, 1001 of its operations failed, under the contract strict
 
 operations around the pull
                   … 12 before

@@ -152,13 +152,16 @@ fn the_report_ends_with_totals_and_what_else_is_to_be_known() {
     let after_table = text.split_once("\n\n").unwrap().1;
     assert_eq!(
         after_table,
-        "18 operations without a pull, 3 points explored in 1.2 s
+        "18 operations without a pull, 3 points explored in 1.2 s under the contract strict
        3  silent      exit code of success although operations failed
 not deterministic here: two runs without a pull differed, so points are matched by the operation's name
 3 points pulled at another operation than asked for, and shown as what was pulled
 4 points not explored within 1.5 s: see --budget and --all
 "
     );
+    (report.contract, report.concealed) = ("linux".into(), true);
+    let text = table::report(&report, Paint::default());
+    assert!(text.contains("under the contract linux who has these devices open cannot notice"), "{text}");
     report.failure = Some(Failure { at: 9, message: "no more processes".into() });
     let text = table::report(&report, Paint::default());
     assert_eq!(text.lines().last(), Some("given up at point 9, 4 points left: no more processes"));

@@ -2,7 +2,7 @@
 
 use crate::sys::shared_memory::Region;
 use outlive::{Number, Numbers};
-use outlive_classes::{Contract, Hardware, Plugged, SharedMemory, i2c, uio};
+use outlive_classes::{Contract, Hardware, LinuxSays, Plugged, SharedMemory, i2c, uio};
 use rustix::io;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -49,6 +49,14 @@ impl Class {
         match self {
             Class::I2c => format!("i2c-{number}"),
             Class::Uio => uio::node_name(number),
+        }
+    }
+
+    /// What it says of its linux contract.
+    pub(super) fn linux_says(self) -> LinuxSays {
+        match self {
+            Class::I2c => i2c::zombie::linux_says(),
+            Class::Uio => uio::zombie::linux_says(),
         }
     }
 

@@ -12,9 +12,9 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 pub struct LabConfig {
     /// Its name; `None` for `lab-PID`.
     pub name: Option<String>,
-    /// How its devices answer for their zombies.
-    #[serde(with = "contract_name")]
-    pub contract: Contract,
+    /// How its devices answer for their zombies, if that was said; strict if not, but for who explores.
+    #[serde(with = "contract_name", default)]
+    pub contract: Option<Contract>,
     /// What becomes of the users of its devices when they are unplugged, unless a device, or an unplug, says otherwise.
     #[serde(with = "policy_name", default)]
     pub policy: Option<Policy>,
@@ -185,8 +185,8 @@ impl LabConfig {
             }
         }
         lab.contract = match contract {
-            Some(text) => parse_contract(text, "--contract")?,
-            None => said.contract.map(|(contract, _)| contract).unwrap_or_default(),
+            Some(text) => Some(parse_contract(text, "--contract")?),
+            None => said.contract.map(|(contract, _)| contract),
         };
         lab.policy = said.policy.map(|(policy, _)| policy);
         lab.name = match name {
@@ -198,6 +198,24 @@ impl LabConfig {
             return Err(ConfigError::new("the lab", message));
         }
         Ok(lab)
+    }
+
+    /// The contract to explore under: the one that was said. If none was, linux, since a fault that is found should be one
+    /// that users can meet; but strict if that has not been measured for a class among the devices, or lets every call go
+    /// on as if nothing had happened, so that there would be nothing to find.
+    pub fn contract_to_explore(&self) -> Contract {
+        let says = |device: &DeviceConfig| device.class().linux_says();
+        let fits = |device| says(device).measured && says(device).noticeable;
+        let by_default = match !self.devices.is_empty() && self.devices.iter().all(fits) {
+            true => Contract::Linux,
+            false => Contract::Strict,
+        };
+        self.contract.unwrap_or(by_default)
+    }
+
+    /// Whether, under `contract`, no call on any of its devices fails because they have gone.
+    pub fn conceals(&self, contract: Contract) -> bool {
+        contract == Contract::Linux && self.devices.iter().all(|device| !device.class().linux_says().noticeable)
     }
 
     /// Adds a device. Buses with one number are one bus.
@@ -303,14 +321,14 @@ mod policy_name {
 
 mod contract_name {
     use super::Contract;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-    pub(super) fn serialize<S: Serializer>(contract: &Contract, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(contract.name())
+    pub(super) fn serialize<S: Serializer>(contract: &Option<Contract>, serializer: S) -> Result<S::Ok, S::Error> {
+        contract.map(Contract::name).serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Contract, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        super::parse_contract(&text, "contract").map_err(D::Error::custom)
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Contract>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| super::parse_contract(&text, "contract").map_err(D::Error::custom)).transpose()
     }
 }

@@ -104,7 +104,7 @@ impl Lab {
             policy: config.policy.unwrap_or_default(),
             permissions: Mutex::default(),
             announcer: OnceLock::new(),
-            contract: config.contract,
+            contract: config.contract.unwrap_or_default(),
             holders: OnceLock::new(),
         };
         let numbered = |device: &&DeviceConfig| device.number().is_some();

@@ -5,10 +5,10 @@ use super::{
     client::{BASE, Bench, WILD, smbus_data},
 };
 use crate::{
-    Answer, Call, Contract, Errno, Fate, Plugged, PollBits,
+    Answer, Call, Contract, Errno, Fate, LinuxSays, Plugged, PollBits,
     i2c::{
         uapi::{SmbusData, func, ioctl::*},
-        zombie::{ZOMBIE, poll},
+        zombie::{ZOMBIE, linux_says, poll},
     },
 };
 use outlive::{Policy, Reason};
@@ -152,4 +152,11 @@ fn the_table_in_the_docs_is_this_one() {
     let polls = Contract::ALL.map(|contract| format!("{:?}", poll(contract)).replace('|', ", "));
     let row = format!("| poll | {} |", polls.join(" | "));
     assert!(page.contains(&row), "docs/contracts.md lacks the row\n{row}");
+}
+
+/// Why `outlive explore` does not take the linux contract for i2c by itself, though it is measured.
+#[test]
+fn under_linux_nothing_can_be_noticed() {
+    assert_eq!(linux_says(), LinuxSays { measured: true, noticeable: false });
+    assert_eq!(poll(Contract::Linux), PollBits::ALWAYS_READY);
 }
