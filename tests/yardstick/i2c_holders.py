@@ -44,8 +44,8 @@ def sleeper(device):
 
 
 def heard(told):
-    """What woke the sleeper, if something did."""
-    return os.read(told, 64).decode() if select.select([told], [], [], 0)[0] else "asleep"
+    """What woke the sleeper, if something did: it is told by the removal, and has to get a processor."""
+    return os.read(told, 64).decode() if select.select([told], [], [], 1)[0] else "asleep"
 
 
 def each(answers):

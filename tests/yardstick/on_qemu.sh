@@ -1,7 +1,7 @@
 #!/bin/sh
 # In qemu: the rows of an adapter of plain transfers (the DDC lines of qemu's ATI graphics, bit-banged by radeonfb) and of an
 # adapter that is unbound while a descriptor is open (the SMBus of the chipset). What the chip of the former holds is for
-# our own chip to hold, too.
+# our own chip to hold, too. And what removal does in other subsystems.
 set -e
 cd "$(dirname "$0")"
 results=/run/results
@@ -17,3 +17,7 @@ python3 i2c_zombie.py "$chipset" "$unbind" >$results/zombie.linux
 echo 0000:00:1f.3 >$driver/bind
 chipset=/dev/i2c-$(number 'SMBus I801')
 python3 i2c_holders.py unbind "$chipset" "$unbind" "awk '/^i2c_i801 /{print \$3}' /proc/modules" >$results/unbind.linux
+# i2c-dev comes last: its removal waits.
+for class in evdev mtd drm sg uio i2c-dev; do
+	python3 removal.py $class
+done >$results/removal.linux

@@ -1,5 +1,7 @@
 //! The core itself, in one process: its handles are the users.
 
+mod tables;
+
 use outlive::{
     Builder, Cause, Device, Gone, Handle, HardwareLife, Item, Managed, Noticer, Number, Numbers, Outcome, Policy,
     REMOVAL_BUDGET, Reason, Refused, Request, SharedLife, State, Stream, Subscribers,
@@ -22,7 +24,9 @@ use std::{
 };
 
 fn main() -> ExitCode {
-    run("core", Arc::new(Core { numbers: Numbers::new() }))
+    let core = Core { numbers: Numbers::new() };
+    tables::check_claims("core", "core", |statement| core.excuse(statement));
+    run("core", Arc::new(core))
 }
 
 /// What [`User::call`] offers, the one that the driver answers first.

@@ -1,7 +1,9 @@
-//! `yardstick`: the same programs on Linux' own devices, in guests, and on ours; row by row (docs/yardstick.md).
+//! `yardstick`: the same programs on Linux' own devices, in guests, and on ours; row by row (docs/yardstick.md). And what
+//! removal does to Linux' own (docs/linux.md).
 
 mod answers;
 mod compare;
+mod linux;
 mod table;
 
 use crate::{
@@ -30,6 +32,20 @@ const SETS: [(&str, &str); 5] = [
 const LIVE: [&str; 2] = ["stub", "plain"];
 /// Where ours ran: the roads of `outlive run`, and `outlive serve`.
 const ROADS: [&str; 4] = ["fuse", "trap", "plain", "serve"];
+/// What Debian's kernel loads in qemu, and the hardware that some of it is for.
+const IN_QEMU: [&str; 10] = [
+    "i2c-dev",
+    "i2c-i801",
+    "radeonfb",
+    "evdev",
+    "uinput",
+    "mtdram total_size=1024 erase_size=64",
+    "bochs",
+    "scsi_debug add_host=0",
+    "sg",
+    "uio_pci_generic",
+];
+const HARDWARE: [&str; 6] = ["-device", "ati-vga,model=rv100", "-device", "bochs-display", "-device", "edu"];
 /// The fewest rows of live devices: fewer, and something did not run.
 const ROWS: usize = 450;
 
@@ -61,11 +77,15 @@ pub(crate) fn run() -> Result<()> {
         }
     }
     findings.extend(judge.stale());
+    let removal = Answers::read(&folder.join("removal.linux"))?;
+    let said = linux::measured(&fs::read_to_string(workspace::root().join("docs/linux.md"))?)?;
+    println!("removal: {} cells of docs/linux.md were measured", removal.rows.len());
+    findings.extend(linux::findings(&said, &removal));
     ensure!(rows >= ROWS, "there are {rows} rows of live devices only, {ROWS} were expected");
     findings.iter().for_each(|finding| println!("FINDING {finding}"));
     ensure!(
         findings.is_empty(),
-        "{} findings: mend ours, or list them with a reason in docs/yardstick.md",
+        "{} findings: mend ours, or list them with a reason in docs/yardstick.md; cells of docs/linux.md are what is seen",
         findings.len()
     );
     find_what_is_planted(&folder, &judge)?;
@@ -76,8 +96,7 @@ pub(crate) fn run() -> Result<()> {
 /// Boots the guests, one after the other, and keeps what they left in `folder`. Returns the versions of their kernels.
 fn answers_of_guests(folder: &Path) -> Result<(String, String)> {
     let outlive = build()?;
-    let modules = ["i2c-dev", "i2c-i801", "radeonfb"];
-    let qemu = Guest::new(Kind::Qemu).modules(&modules).options(["-device", "ati-vga,model=rv100"]);
+    let qemu = Guest::new(Kind::Qemu).modules(&IN_QEMU).options(HARDWARE);
     let qemu = in_guest(&qemu, &["sh", "tests/yardstick/on_qemu.sh"])?;
     match fs::remove_dir_all(folder) {
         Err(error) if folder.exists() => return Err(error.into()),

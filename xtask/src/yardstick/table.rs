@@ -44,7 +44,8 @@ pub(super) fn parse(page: &str) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
-fn cells(text: &str) -> Option<Vec<String>> {
+/// The cells of a line of a table, or `None` of another line.
+pub(super) fn cells(text: &str) -> Option<Vec<String>> {
     let inner = text.strip_prefix('|')?.strip_suffix('|')?;
     Some(inner.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect())
 }

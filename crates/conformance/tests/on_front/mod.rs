@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test is of one front")]
 
 mod agent;
+#[path = "../tables/mod.rs"]
+mod tables;
 
 use agent::Agent;
 use outlive::{Policy, Reason, State, Watcher};
@@ -72,6 +74,10 @@ pub(crate) trait Socket: Send + Sync + 'static {
 
 /// Runs a class through the law on the run front.
 pub(crate) fn main_on_run<C: Class>() -> ExitCode {
+    // What the road plain lacks is in docs/roads.md.
+    if !on_plain() {
+        tables::check_claims("run", C::NAME, C::excuse);
+    }
     let lab = Lab::start(&LabConfig::default()).expect("an empty lab");
     let agent = Agent::start_on_run(&lab);
     let calls = C::CALLS.to_vec();
@@ -85,6 +91,7 @@ pub(crate) fn main_on_run<C: Class>() -> ExitCode {
 
 /// Runs a class through the law on the serve front.
 pub(crate) fn main_on_serve<C: Class>() -> ExitCode {
+    tables::check_claims("serve", C::NAME, C::excuse);
     let mut serving = None;
     let subject = || -> Arc<dyn Subject> {
         let lab = Lab::start(&LabConfig::default()).expect("an empty lab");
