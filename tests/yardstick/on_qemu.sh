@@ -21,3 +21,7 @@ python3 i2c_holders.py unbind "$chipset" "$unbind" "awk '/^i2c_i801 /{print \$3}
 for class in evdev mtd drm sg uio i2c-dev; do
 	python3 removal.py $class
 done >$results/removal.linux
+# A board of uio's, as that has left it: bound.
+driver=/sys/bus/pci/drivers/uio_pci_generic
+board=$(cd $driver && echo 0000:*)
+python3 uio_zombie.py /dev/uio0 "echo $board >$driver/unbind" $driver/$board/resource0 >$results/board.linux

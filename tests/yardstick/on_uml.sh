@@ -21,6 +21,8 @@ for road in fuse trap plain; do
 		python3 i2c.py /dev/i2c-7 plain emulated >$results/plain.$road
 	"$outlive" run --road $road --name zombie --contract linux --device $smbus_only -- \
 		python3 i2c_zombie.py /dev/i2c-0 "$outlive unplug i2c-0 --in zombie >/dev/null" >$results/zombie.$road
+	"$outlive" run --road $road --name board --contract linux --device uio:timer,num=0,period=10ms -- \
+		python3 uio_zombie.py /dev/uio0 "$outlive unplug uio0 --in board >/dev/null" >$results/board.$road
 	for removal in rmmod unbind; do
 		"$outlive" run --road $road --name holders --device $smbus_only -- python3 i2c_holders.py $removal /dev/i2c-0 \
 			"$outlive unplug i2c-0 --in holders >/dev/null" "$outlive ls --in holders --json | $handles" >$results/$removal.$road

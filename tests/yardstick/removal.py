@@ -13,6 +13,7 @@ import sys
 import time
 
 from rows import *
+from uio_zombie import tell_edu
 
 IDLE = 100
 NEVER = 0x4000  # an event that no poll operation knows: who waits for it alone hears of ERR and HUP only
@@ -181,6 +182,11 @@ class Uio:
                 write_to(f"{self.DRIVER}/bind", self.device)
         Uio.device = os.path.basename(glob.glob(f"{self.DRIVER}/0000:*")[0])
         self.node = appeared("/dev/" + os.listdir(f"/sys/bus/pci/devices/{self.device}/uio")[0])
+
+    def receive(self):
+        """Has it raise an interrupt, which nobody takes note of."""
+        tell_edu(f"{self.DRIVER}/{self.device}/resource0")
+        time.sleep(0.1)
 
     def remove(self):
         write_to(f"{self.DRIVER}/unbind", self.device)

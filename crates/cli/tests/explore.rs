@@ -374,8 +374,8 @@ fn a_killed_explorer_leaves_no_process() {
     until("the last process to end", || processes(&marker).is_empty());
 }
 
-/// i2c's linux contract is measured, and lets every call go on: nothing could be found, so strict is the default (and of uio,
-/// too, whose linux contract is not measured). What is said wins, on the command line or in a lab file.
+/// i2c's linux contract is measured, and lets every call go on: nothing could be found, so strict is the default. What is said
+/// wins, on the command line or in a lab file.
 #[test]
 fn the_contract_is_one_under_which_a_pull_can_be_noticed() {
     for (options, contract, concealed, verdict) in [
@@ -402,4 +402,25 @@ fn the_contract_of_a_lab_file_wins_over_the_default() {
     fs::write(&file, "contract = \"quiet\"\n").unwrap();
     let (report, _) = report(&["--lab", file.to_str().unwrap(), "--points", "2"], &["i2cget", "-y", "7", "0x50", "3"]);
     assert_eq!(report["contract"], "quiet");
+}
+
+/// uio's linux contract is measured and can be noticed, so it is the default; with an i2c bus beside it strict is.
+#[test]
+fn a_board_is_explored_as_on_linux() {
+    let script = "import os\n\
+                  fd = os.open('/dev/uio0', os.O_RDWR)\n\
+                  os.write(fd, bytes([1, 0, 0, 0]))\n\
+                  os.read(fd, 4)";
+    let board = "uio:timer,num=0,period=10ms";
+    for (more, contract, said) in [
+        (&[][..], "linux", "Invalid argument"),
+        (&["--device", "i2c:24c02@0x50,bus=7"][..], "strict", "No such device"),
+    ] {
+        let mut explore = Command::new(OUTLIVE);
+        explore.args(["explore", "--at", "2", "--device", board]).args(more).args(["--", "python3", "-c", script]);
+        let output = explore.stdin(Stdio::null()).output().expect("outlive starts");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        assert!(text.contains(&format!("under the contract {contract}\n")) && text.contains(said), "{text}");
+    }
 }

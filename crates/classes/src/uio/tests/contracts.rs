@@ -2,8 +2,8 @@
 
 use super::bench::{Bench, READ_WRITE, count};
 use crate::{
-    Answer, Call, Contract, Errno, Fate, PAGE_SIZE, Plugged, PollBits,
-    uio::zombie::{ZOMBIE, poll},
+    Answer, Call, Contract, Errno, Fate, LinuxSays, PAGE_SIZE, Plugged, PollBits,
+    uio::zombie::{ZOMBIE, linux_says, poll},
 };
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -90,4 +90,10 @@ fn the_table_in_the_docs_is_this_one() {
     let polls = Contract::ALL.map(|contract| format!("{:?}", poll(contract)).replace('|', ", "));
     let row = format!("| poll, when there is no count to read | {} |", polls.join(" | "));
     assert!(page.contains(&row), "docs/contracts.md lacks the row\n{row}");
+}
+
+/// Why `outlive explore` takes the linux contract for uio by itself.
+#[test]
+fn under_linux_it_can_be_noticed() {
+    assert_eq!(linux_says(), LinuxSays { measured: true, noticeable: true });
 }
