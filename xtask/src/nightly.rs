@@ -1,11 +1,11 @@
 //! `nightly`: the long runs, whose short forms are in the tests.
 
-use crate::{fuse, fuzz, packages, report::Report, soak, step::Step, test, workspace};
+use crate::{fuse, fuzz, packages, report::Report, seed, soak, step::Step, test, workspace};
 use anyhow::{Context, Result};
 use std::{
     fs,
     process::ExitCode,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 /// Options of `nightly`.
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut report = Report::new();
     let models = test::models("models, without a bound on preemptions");
     report.run(&models.env("OUTLIVE_UNBOUNDED_MODELS", "1").limit(left() / 2));
-    let seed = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs().to_string();
+    let seed = seed::fresh().to_string();
     // Half of what they may take, since a step that does not come to its end has failed.
     let runs = ((left() / 4).as_secs() * RANDOM_RUNS_A_SECOND).clamp(RANDOM_RUNS_A_SECOND, RANDOM_RUNS).to_string();
     let random = test::random_models(&format!("random models, {runs} runs each by either scheduler, seed {seed}"));

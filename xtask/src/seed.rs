@@ -1,4 +1,11 @@
-//! Numbers from a seed.
+//! Seeds, and numbers from a seed.
+
+use std::time::SystemTime;
+
+/// A seed that no earlier run had: the seconds since 1970.
+pub(crate) fn fresh() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(1, |since| since.as_secs())
+}
 
 /// splitmix64: the same seed, the same numbers.
 pub(crate) struct Numbers(u64);

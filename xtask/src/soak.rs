@@ -1,11 +1,11 @@
 //! The soak of the run front: hostile clients, a fresh seed each time, and nothing left behind after any.
 
-use crate::{clients, leftovers::Traces};
+use crate::{clients, leftovers::Traces, seed};
 use anyhow::{Context, Result, ensure};
 use std::{
     path::Path,
     process::Command,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 /// Calls of one run of a client.
@@ -24,7 +24,7 @@ pub(crate) fn run(end: Instant) -> Result<()> {
     let outlive = clients::build_outlive()?;
     let hostile = clients::build("tests/clients/hostile.c", &[])?;
     let uio = clients::build("tests/clients/uio.c", &[])?;
-    let first = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
+    let first = seed::fresh();
     let mut runs: u32 = 0;
     while runs == 0 || Instant::now() < end {
         let seed = (first + u64::from(runs)).to_string();

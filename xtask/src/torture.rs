@@ -1,10 +1,10 @@
 //! `torture`: the core on real processors, with everything at once, for as long as one likes.
 
-use crate::{report::Report, step::Step, test};
+use crate::{report::Report, seed, step::Step, test};
 use anyhow::Result;
 use std::{
     process::ExitCode,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 /// Options of `torture`.
@@ -28,8 +28,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if !report.run(&test::fences()) {
         return Ok(report.finish());
     }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(1, |since| since.as_secs());
-    let mut seed = args.seed.unwrap_or(now);
+    let mut seed = args.seed.unwrap_or_else(seed::fresh);
     loop {
         let left = end.saturating_duration_since(Instant::now()).as_secs().clamp(1, ROUND);
         let title = format!("everything at once for {left} s, seed {seed}");

@@ -3,7 +3,7 @@
 mod round;
 mod trouble;
 
-use crate::{clients, fuse, leftovers, packages};
+use crate::{clients, fuse, leftovers, packages, seed};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use round::{Figures, Ground, Road, Round, User};
@@ -18,7 +18,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 /// Options of `fuzz`.
@@ -61,19 +61,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     fuse::prepare()?;
     let ground = Ground::new(args.outlive.clone(), Duration::from_secs(args.limit))?;
     let places = places(args.road, args.user)?;
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
     let end = match args.seed {
         Some(_) => End::After(places.len() as u64),
         None => End::At(Instant::now() + Duration::from_secs(60 * args.minutes)),
     };
-    let first = args.seed.unwrap_or(now);
     // A seed that is asked for is run everywhere; else each round has its own.
-    let round = |index: u64| {
-        let (road, user) = places[index as usize % places.len()];
-        let seed = if args.seed.is_some() { first } else { first + index };
-        Round { seed, steps: args.steps, road, user }
-    };
-    Rounds { ground: &ground, end, next: AtomicU64::new(0), total: Mutex::default() }.run(args.jobs, round)?;
+    let first = seed::fresh();
+    let seed = |index| args.seed.unwrap_or(first + index);
+    Rounds::new(&ground, end).run(args.jobs, rounds(&places, args.steps, seed))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -84,12 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 pub(crate) fn short() -> Result<()> {
     let ground = Ground::new(None, Duration::from_secs(120))?;
     let places = places(None, None)?;
-    let round = |index: u64| {
-        let (road, user) = places[index as usize % places.len()];
-        Round { seed: 1 + index, steps: 1500, road, user }
-    };
-    let end = End::After(places.len() as u64);
-    Rounds { ground: &ground, end, next: AtomicU64::new(0), total: Mutex::default() }.run(1, round)
+    Rounds::new(&ground, End::After(places.len() as u64)).run(1, rounds(&places, 1500, |index| 1 + index))
 }
 
 /// Rounds with new seeds until `end`.
@@ -99,12 +89,16 @@ pub(crate) fn short() -> Result<()> {
 pub(crate) fn until(end: Instant) -> Result<()> {
     let ground = Ground::new(None, Duration::from_secs(300))?;
     let places = places(None, None)?;
-    let first = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?.as_secs();
-    let round = |index: u64| {
+    let first = seed::fresh();
+    Rounds::new(&ground, End::At(end)).run(1, rounds(&places, STEPS, |index| first + index))
+}
+
+/// The rounds by their numbers: one place after the other, each with its seed.
+fn rounds(places: &[(Road, User)], steps: u64, seed: impl Fn(u64) -> u64 + Sync) -> impl Fn(u64) -> Round + Sync {
+    move |index| {
         let (road, user) = places[index as usize % places.len()];
-        Round { seed: first + index, steps: STEPS, road, user }
-    };
-    Rounds { ground: &ground, end: End::At(end), next: AtomicU64::new(0), total: Mutex::default() }.run(1, round)
+        Round { seed: seed(index), steps, road, user }
+    }
 }
 
 /// Every road as every user, but for what was chosen.
@@ -176,7 +170,11 @@ struct Total {
     found: Option<String>,
 }
 
-impl Rounds<'_> {
+impl<'a> Rounds<'a> {
+    fn new(ground: &'a Ground, end: End) -> Self {
+        Rounds { ground, end, next: AtomicU64::new(0), total: Mutex::default() }
+    }
+
     fn run(&self, jobs: u64, round: impl Fn(u64) -> Round + Sync) -> Result<()> {
         let start = Instant::now();
         thread::scope(|scope| {
