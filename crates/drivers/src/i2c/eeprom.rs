@@ -163,6 +163,10 @@ fn open(path: &Path, read_only: bool) -> Result<File, String> {
 }
 
 impl Chip for Eeprom {
+    fn heeds_time(&self) -> bool {
+        !self.write_cycle.is_zero()
+    }
+
     fn start(&mut self, address: u16, direction: Direction, now: Duration) -> Ack {
         // A repeated start: only a stop begins a write cycle.
         self.abandon();
