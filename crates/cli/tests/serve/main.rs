@@ -7,5 +7,6 @@ mod around;
 mod bad_input;
 mod clients;
 mod killed;
+mod load;
 mod removal;
 mod stage;

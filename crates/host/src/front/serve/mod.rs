@@ -9,6 +9,7 @@ mod connection;
 mod holders;
 mod memory;
 mod names;
+mod readers;
 mod rounds;
 mod served;
 
