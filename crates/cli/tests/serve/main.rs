@@ -6,6 +6,7 @@
 mod around;
 mod bad_input;
 mod clients;
+mod full;
 mod killed;
 mod load;
 mod removal;

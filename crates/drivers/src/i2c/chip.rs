@@ -42,7 +42,7 @@ pub trait Chip: Send + fmt::Debug {
     /// A stop condition.
     ///
     /// # Errors
-    /// [`Error::Io`] if what was written could not be kept.
+    /// [`Error::NoSpace`] or [`Error::Io`] if what was written could not be kept.
     fn stop(&mut self, now: Duration) -> Result<(), Error>;
 
     /// A copy of it as it is, which keeps nothing in any file.
