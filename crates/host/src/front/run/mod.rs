@@ -30,7 +30,7 @@ mod tree;
 mod uevents;
 
 use crate::{
-    front::crew::Crew,
+    front::{crew::Crew, descriptor_limit},
     fuse::mount::{Failure, Mount, Way, mount},
     lab::Lab,
     sys::{
@@ -44,10 +44,7 @@ use holders::TreeHolders;
 use names::Names;
 use opener::Opener;
 use plain::Sockets;
-use rustix::{
-    io::Errno,
-    process::{Resource, Rlimit, getrlimit, setrlimit},
-};
+use rustix::io::Errno;
 use std::{
     ffi::OsString,
     fmt,
@@ -172,7 +169,8 @@ fn serve(
     (listener, traps, killable): (OwnedFd, Traps, bool),
     on_thread: Option<ThreadHook>,
 ) -> Result<(Arc<Files>, u64), StartError> {
-    raise_descriptor_limit();
+    // CMD keeps the limit that it was started with, and has been forked by now.
+    descriptor_limit::raise();
     // The clock's thread starts when it is first needed; by then CMD may have left no room for one (RLIMIT_NPROC).
     lab.clock().after(Duration::ZERO, Box::new(|| {}));
     let listener = Arc::new(Listener::new(listener));
@@ -219,13 +217,6 @@ fn serve(
 
 fn said(step: &'static str) -> impl Fn(std::io::Error) -> StartError {
     move |error| StartError::System { step, errno: Errno::from_raw_os_error(error.raw_os_error().unwrap_or(libc::EIO)) }
-}
-
-/// CMD keeps the limit that it was started with, and has been forked by now; we need descriptors as its processes do.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    // If it stays as it is, large trees may find it too low; most do not.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// `OUTLIVE_MOUNT` restricts the ways to mount to one: for tests, and to find out what a machine can do.
