@@ -2,4 +2,5 @@
 
 mod checks;
 mod stage;
+mod updaters;
 mod verdicts;
