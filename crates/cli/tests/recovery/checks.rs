@@ -96,7 +96,12 @@ fn a_check_that_crashes_has_not_agreed() {
     assert_eq!(points(&report)[0]["check"]["end"]["signal"], 11);
     let output = output(&["--check", &check, "--at", "2"], &program("tries(1)").each_ref().map(String::as_str));
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("corrupt: exit 1, 1 of its operations failed; then the check died of SIGSEGV"), "{text}");
+    assert!(
+        text.contains(
+            "corrupt: exit 1, 1 of its operations failed, under the contract strict; then the check died of SIGSEGV"
+        ),
+        "{text}"
+    );
     assert!(text.ends_with("\nthe check died of SIGSEGV, and wrote\n  | looking\n"), "{text}");
 }
 
