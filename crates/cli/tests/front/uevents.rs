@@ -196,7 +196,8 @@ def open_and_close():
         sockets = [socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15) for _ in range(6)]
         for one in sockets: one.bind((0, 1))
         for one in sockets:
-            if one.getsockname()[1] != 1 or one.fileno() < 448: wrong.append((one.fileno(), one.getsockname()))
+            number, name = one.fileno(), one.getsockname()
+            if name[1:] != (1,) or number < 448: wrong.append((number, name, os.readlink(f'/proc/self/fd/{number}')))
         for one in sockets: one.close()
 threads = [threading.Thread(target=open_and_close) for _ in range(8)]
 for thread in threads: thread.start()
