@@ -22,8 +22,7 @@ const PLAIN_RUN_FAILED: u8 = 3;
 /// that keeps a chip's content is copied for each run, and never changed.
 ///
 /// Devices that were pulled answer by --contract, which the report names. Without it: as Linux does, if that has been
-/// measured for their class and a program can notice it, else strict. That is linux for uio, and strict for i2c, where Linux
-/// lets every call go on and has the removal wait.
+/// measured for their class and a program can notice it, else strict. That is linux for i2c and for uio.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
