@@ -139,13 +139,14 @@ pub(crate) fn pulled(seen: &Observed) -> Option<&Operation> {
     seen.operations.iter().find(|operation| operation.after_pull)
 }
 
-/// How many operations failed because of the pull: on the device that was pulled, that one and later ones.
+/// How many operations failed because of the pull: on the device that was pulled, that one and later ones. A success that
+/// brought nothing is no less a failure for having no errno.
 pub(crate) fn failed(seen: &Observed) -> u64 {
     let Some(pulled) = pulled(seen) else { return 0 };
     let refused = |operation: &&Operation| {
         operation.after_pull
             && operation.device == pulled.device
-            && matches!(operation.answer, Some(outlive_host::trial::Answered::Errno(_)))
+            && (operation.hollow || matches!(operation.answer, Some(outlive_host::trial::Answered::Errno(_))))
     };
     seen.operations.iter().filter(refused).count() as u64
 }

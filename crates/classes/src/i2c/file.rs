@@ -113,6 +113,9 @@ impl OpenFile {
             }
             Ok(Operation::Functionality { to }) => {
                 let functionality = if fate == Fate::Zero { 0 } else { shared.functionality };
+                if fate == Fate::Zero {
+                    completion.hollow();
+                }
                 tell_functionality(functionality, to, &*memory, &mut *completion)
             }
             Ok(Operation::Set(setting)) => self.set(setting, None),

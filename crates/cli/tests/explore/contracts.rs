@@ -32,6 +32,21 @@ const READ: &str = "import fcntl, os\n\
                     fcntl.ioctl(bus, 0x0703, 0x50)\n\
                     os.read(bus, 1)";
 
+/// Linux answers I2C_FUNCS of an adapter that has gone: it has no functions. Who takes that at its word has not noticed.
+#[test]
+fn an_answer_without_content_is_a_failure() {
+    let program = "import fcntl, os, struct, sys\n\
+                   bus = os.open('/dev/i2c-7', os.O_RDWR)\n\
+                   functions, = struct.unpack('Q', fcntl.ioctl(bus, 0x0705, bytes(8)))\n\
+                   sys.exit(0 if functions else int(sys.argv[1]))";
+    for (code, verdict) in [("0", "silent"), ("1", "clean")] {
+        let near = output(&["--at", "2"], &["python3", "-c", program, code]);
+        let near = String::from_utf8(near.stdout).unwrap();
+        assert!(near.contains(&format!("\n{verdict}: exit {code}, 1 of its operations failed")), "{near}");
+        assert!(near.contains("I2C_FUNCS = 0, and nothing in it\n"), "{near}");
+    }
+}
+
 /// Linux wakes nobody who polls a bus: a program that has set its address, and then only waits, fails nowhere and sleeps on.
 #[test]
 fn who_only_polls_never_learns() {

@@ -184,6 +184,7 @@ impl Recorder {
                 what,
                 after_pull: observed.pulled,
                 answer: None,
+                hollow: false,
             });
         }
     }
@@ -218,6 +219,12 @@ impl Observer for Recorder {
         // Kept from number 1 on without a gap.
         if let Some(operation) = state.observed.operations.get_mut(number as usize - 1) {
             operation.answer = Some(answer);
+        }
+    }
+
+    fn hollow(&self, number: u64) {
+        if let Some(operation) = self.state().observed.operations.get_mut(number as usize - 1) {
+            operation.hollow = true;
         }
     }
 }
