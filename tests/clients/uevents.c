@@ -74,6 +74,9 @@ static void wait_for_device(int fd)
 		if (poll(&watched, 1, 30000) != 1)
 			give_up("no event within 30 s");
 		ssize_t n = recv(fd, text, sizeof text, MSG_PEEK);
+		/* On a busy machine a small buffer is full again before we come to it. */
+		if (n < 0 && errno == ENOBUFS)
+			continue;
 		if (n < 0)
 			give_up("recv: %s", strerror(errno));
 		if (memmem(text, n, "OUTLIVE_GENERATION", 18) || memmem(text, n, "DEVNAME=i2c-7", 13))
@@ -270,8 +273,11 @@ static int overrun(void)
 	printf("note %d were kept\n", got);
 	expect_value("which is not much", got > 0 && got < 20, 1);
 	ready();
-	wait_for_device(fd);
-	ssize_t n = receive(fd, &r, sizeof r.text, 0);
+	ssize_t n;
+	do {
+		wait_for_device(fd);
+		n = receive(fd, &r, sizeof r.text, 0);
+	} while (n < 0 && errno == ENOBUFS);
 	expect_kernel("then it goes on", &r, n, 2);
 	return finish();
 }

@@ -18,7 +18,7 @@ const fn package(name: &'static str, reason: &'static str, program: Option<&'sta
 }
 
 /// What the tests need.
-pub(crate) const FOR_TESTS: [Package; 19] = [
+pub(crate) const FOR_TESTS: [Package; 20] = [
     package("gcc", "compiles the client programs of tests/clients", Some("gcc")),
     package("libc6-dev", "headers and the static C library for them", None),
     package("i2c-tools", "i2cdetect, i2cget, i2cset, i2cdump, i2ctransfer: clients", Some("i2cdetect")),
@@ -28,6 +28,7 @@ pub(crate) const FOR_TESTS: [Package; 19] = [
     package("python3-pyudev", "a Python client that hears of devices", None),
     package("libudev-dev", "a client in C that hears of devices", None),
     package("fuse3", "fusermount3, one of the ways to mount for an ordinary user", Some("fusermount3")),
+    package("libfuse3-dev", "the peer that the bench of the serve front measures against", None),
     package("strace", "checks which system calls a client made, and that tracing a client works", Some("strace")),
     package("groff-base", "checks the manual pages", Some("groff")),
     package("user-mode-linux", "a guest: a kernel with i2c-stub, as an ordinary program", Some("linux.uml")),
@@ -35,7 +36,7 @@ pub(crate) const FOR_TESTS: [Package; 19] = [
     package("linux-image-amd64", "the kernel of that guest, with its modules", None),
     package("busybox-static", "the first shell of that guest", Some("busybox")),
     package("kmod", "loads modules in guests", Some("modprobe")),
-    package("pkg-config", "finds umockdev's headers", Some("pkg-config")),
+    package("pkg-config", "finds the headers of umockdev and libfuse", Some("pkg-config")),
     package("libumockdev-dev", "the peer that the bench measures against", None),
     package("umockdev", "umockdev-wrapper, the same peer", Some("umockdev-wrapper")),
 ];
@@ -43,6 +44,12 @@ pub(crate) const FOR_TESTS: [Package; 19] = [
 /// What the bench of the run front needs.
 pub(crate) fn for_run_front_bench() -> Vec<Package> {
     named(&["gcc", "libc6-dev", "pkg-config", "libumockdev-dev", "umockdev"])
+}
+
+/// What the bench of the serve front needs.
+pub(crate) fn for_serve_bench() -> Vec<Package> {
+    let guests = ["user-mode-linux", "qemu-system-x86", "linux-image-amd64", "busybox-static", "kmod", "libfuse3-dev"];
+    [for_run_front_bench(), named(&guests)].concat()
 }
 
 /// What the bench of the explorer needs.
@@ -155,6 +162,6 @@ mod tests {
 
     #[test]
     fn what_the_benches_need_is_among_them() {
-        assert_eq!((for_run_front_bench().len(), for_explore_bench().len()), (5, 1));
+        assert_eq!((for_run_front_bench().len(), for_serve_bench().len(), for_explore_bench().len()), (5, 11, 1));
     }
 }

@@ -33,8 +33,7 @@ pub(crate) struct Trials;
 impl Runner for Trials {
     fn run(&self, trial: &Trial) -> Result<Observed, RunnerError> {
         let task = serde_json::to_vec(trial).map_err(|error| ours("cannot put a run into words", &error))?;
-        // Without a limit for its program a run may take as long as it likes.
-        let limit = trial.limits.time.map_or(Duration::MAX, |time| time.saturating_add(PATIENCE));
+        let limit = limit(trial).map_or(Duration::MAX, |limit| limit.saturating_add(PATIENCE));
         let said =
             worker::carry_out(command(), &task, limit).map_err(|error| ours("lost the process of a run", &error))?;
         let answer: Option<Answer> = serde_json::from_slice(&said.output).ok();
@@ -46,6 +45,12 @@ impl Runner for Trials {
             None => Err(RunnerError::Ours(no_answer(trial, &said))),
         }
     }
+}
+
+/// The time limit of a run: that of its program, and that of its check. Without one it may take as long as it likes.
+fn limit(trial: &Trial) -> Option<Duration> {
+    let check = trial.check.as_ref().map_or(Some(Duration::ZERO), |check| check.time)?;
+    Some(trial.limits.time?.saturating_add(check))
 }
 
 fn ours(what: &str, error: &dyn std::fmt::Display) -> RunnerError {
@@ -62,7 +67,7 @@ fn command() -> Command {
 fn no_answer(trial: &Trial, said: &Said) -> String {
     let errors = String::from_utf8_lossy(&said.errors);
     let errors = if errors.trim().is_empty() { String::new() } else { format!("; it said: {}", errors.trim()) };
-    match (said.status, trial.limits.time) {
+    match (said.status, limit(trial)) {
         (None, Some(limit)) => format!(
             "the process of a run was killed, as it had not answered {} s after the run's time limit of {} s{errors}; \
              this is a fault of outlive or of this machine, not of the program",

@@ -1,7 +1,7 @@
 //! One point from near: the operations around the pull, and what the program wrote.
 
 use crate::{Paint, Plain, Point, Report, errno, operations, paint::printable, table};
-use outlive_host::trial::{Answered, Chunk, Observed, Operation};
+use outlive_host::trial::{Answered, Checked, Chunk, Observed, Operation};
 
 /// How many operations before the pull are shown.
 const BEFORE: usize = 5;
@@ -19,18 +19,27 @@ pub fn closeup(plain: &Plain, report: &Report, point: &Point, seen: &Observed, p
         text.push_str(&format!("(this run came to {} instead of {})\n", point.operation(), operations::shown(wanted)));
     }
     text.push_str(&format!(
-        "{}: {}{}, under the contract {}\n",
+        "{}: {}{}, under the contract {}{}\n",
         paint.verdict(point.verdict, point.verdict.name()),
         table::ending(point),
         table::failures(std::slice::from_ref(point)),
-        report.contract
+        report.contract,
+        table::judgement(point)
     ));
     for place in table::sleeping(point) {
         text.push_str(&format!("  {place}\n"));
     }
     text.push_str(&operations_around(seen, paint));
     text.push_str(&output(seen, paint));
+    text.extend(seen.check.iter().map(|check| judgement(check, paint)));
     text
+}
+
+/// What the check wrote.
+fn judgement(check: &Checked, paint: Paint) -> String {
+    let said = if check.agrees() { "agrees".to_owned() } else { table::condemnation(check) };
+    let wrote = if check.output.is_empty() { ", and wrote nothing" } else { ", and wrote" };
+    format!("\n{}\n{}", paint.bold(&format!("the check {said}{wrote}")), lines(&check.output, paint))
 }
 
 fn operations_around(seen: &Observed, paint: Paint) -> String {
@@ -42,13 +51,16 @@ fn operations_around(seen: &Observed, paint: Paint) -> String {
         text.push_str(&paint.dim(&format!("{:>17} … {hidden} before\n", "")));
     }
     text.extend(before[hidden..].iter().map(|operation| row("", &operation.number.to_string(), operation)));
-    let mut shown = pull;
+    let (mut shown, mut away) = (pull, true);
     for (index, group) in after.chunk_by(same).take(1 + AFTER).enumerate() {
         let numbers = match group {
             [only] => only.number.to_string(),
             _ => format!("{}-{}", group[0].number, group[group.len() - 1].number),
         };
-        text.push_str(&row(if index == 0 { "pulled >" } else { "" }, &numbers, &group[0]));
+        let back = away && seen.replugged && is_on_next_life(&group[0], &after[0]);
+        away &= !back;
+        let mark = if index == 0 { "pulled >" } else { "back >" };
+        text.push_str(&row(if index == 0 || back { mark } else { "" }, &numbers, &group[0]));
         shown += group.len();
     }
     let left = seen.operation_count.saturating_sub(shown as u64);
@@ -56,6 +68,11 @@ fn operations_around(seen: &Observed, paint: Paint) -> String {
         text.push_str(&paint.dim(&format!("{:>17} … {left} more\n", "")));
     }
     text
+}
+
+/// Whether an operation after the pull found the device that had been `pulled` in its place again.
+fn is_on_next_life(operation: &Operation, pulled: &Operation) -> bool {
+    operation.number != pulled.number && operation.device == pulled.device && !operation.gone
 }
 
 /// Whether `b`, which came next, only repeats `a`.

@@ -7,7 +7,7 @@ use crate::{
 use outlive_host::{
     front::run::Road,
     lab::LabConfig,
-    trial::{Limits, Observed, Pull, Trial},
+    trial::{Check, Limits, Observed, Pull, Replug, Trial},
 };
 use std::{
     sync::{Mutex, PoisonError},
@@ -41,6 +41,11 @@ pub struct Request {
     pub max_output: Option<u64>,
     /// An exit code that counts as having said that something is wrong.
     pub expect_exit: Option<i32>,
+    /// When the device that was pulled comes back; by default it stays away until the program has ended.
+    pub replug: Option<Replug>,
+    /// A line for `sh -c` that judges the state after each run, with exit code 0 if it is good. It may take as long as a run
+    /// if `timeout` says that, else 5 s more than without a pull.
+    pub check: Option<String>,
 }
 
 /// Hears how far an exploration has come.
@@ -55,6 +60,20 @@ pub struct Explorer<'a> {
     request: Request,
     plain: Plain,
     judge: Judge,
+}
+
+impl Request {
+    /// A run without a pull, without limits, which nobody judges.
+    pub(crate) fn trial(&self) -> Trial {
+        let Request { command, lab, road, .. } = self;
+        let (command, lab, road) = (command.clone(), lab.clone(), *road);
+        Trial { command, lab, road, pull: None, replug: None, check: None, limits: Limits::default() }
+    }
+
+    /// What judges a run, if anything does, with a limit of its own.
+    pub(crate) fn check(&self, limit: Duration) -> Option<Check> {
+        self.check.clone().map(|command| Check { command, time: Some(limit) })
+    }
 }
 
 impl<'a> Explorer<'a> {
@@ -122,9 +141,10 @@ impl<'a> Explorer<'a> {
     }
 
     fn run(&self, pull: Pull) -> Result<Observed, RunnerError> {
-        let Request { command, lab, road, .. } = &self.request;
-        let (command, lab, road, limits) = (command.clone(), lab.clone(), *road, self.judge.limits);
-        self.runner.run(&Trial { command, lab, road, pull: Some(pull), limits })
+        let Request { timeout, replug, .. } = self.request;
+        let check = self.request.check(timeout.unwrap_or(self.plain.check_wall + GRACE));
+        let limits = self.judge.limits;
+        self.runner.run(&Trial { pull: Some(pull), replug, check, limits, ..self.request.trial() })
     }
 
     fn judged(&self, at: u64, name: &Name, seen: &Observed) -> Point {
@@ -184,6 +204,8 @@ impl<'a> Explorer<'a> {
                 expect_exit: self.judge.expect_exit,
             },
             wall_ms: points.iter().map(|point| point.wall_ms).sum(),
+            replug: self.request.replug,
+            check: self.request.check.clone(),
             points,
             left: 0,
             budget_ms: None,

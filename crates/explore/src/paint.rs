@@ -11,13 +11,13 @@ pub struct Paint {
 }
 
 impl Paint {
-    /// `text` in the colour of `verdict`: green for the two that are right, yellow and red for the others.
+    /// `text` in the colour of `verdict`: green for those that are right, yellow and red for the others.
     pub fn verdict(self, verdict: Verdict, text: &str) -> String {
         let code = match verdict {
-            Verdict::Unaffected | Verdict::Clean => "32",
+            Verdict::Unaffected | Verdict::Clean | Verdict::Recovered => "32",
             Verdict::Silent | Verdict::Flood => "33",
             Verdict::Spin | Verdict::Hang => "31",
-            Verdict::Crash => "1;31",
+            Verdict::Crash | Verdict::Corrupt => "1;31",
         };
         self.sgr(code, text)
     }

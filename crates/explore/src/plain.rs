@@ -1,6 +1,6 @@
 //! The run without a pull, which says what there is to pull at.
 
-use crate::{Name, Request, Runner, RunnerError, operations, paint, signal, verdict};
+use crate::{Name, Request, Runner, RunnerError, operations, paint, signal, table, verdict};
 use outlive_host::trial::{End, Limits, Observed, Stopped, Trial};
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ pub struct Plain {
     pub count: u64,
     /// How long it ran: the longer one of two runs.
     pub wall: Duration,
+    /// How long the check took after it, if there is one: the longer one of two.
+    pub check_wall: Duration,
     /// Whether two runs had the same operations in the same order.
     pub deterministic: bool,
 }
@@ -41,6 +43,17 @@ pub enum PlainError {
         /// The end of what it wrote.
         output: String,
     },
+    /// The check is against it, so it could only be against everything.
+    #[error(
+        "without a pull the check {how}; it has to agree with what the program leaves behind then, so mend one of them{}",
+        quoted(output)
+    )]
+    Condemned {
+        /// How, as in "exited with 1".
+        how: String,
+        /// The end of what the check wrote.
+        output: String,
+    },
     /// It could not be run.
     #[error(transparent)]
     Runner(#[from] RunnerError),
@@ -50,11 +63,11 @@ impl Plain {
     /// Runs the program of `request` twice without a pull and compares.
     ///
     /// # Errors
-    /// [`PlainError`] if it does not exit with 0, uses no device, or cannot be run.
+    /// [`PlainError`] if it does not exit with 0, uses no device, leaves a state that the check is against, or cannot be run.
     pub fn find(runner: &dyn Runner, request: &Request) -> Result<Plain, PlainError> {
-        let limits = Limits { time: Some(request.timeout.unwrap_or(PLAIN_LIMIT)), ..Limits::default() };
-        let Request { command, lab, road, .. } = request;
-        let trial = Trial { command: command.clone(), lab: lab.clone(), road: *road, pull: None, limits };
+        let limit = request.timeout.unwrap_or(PLAIN_LIMIT);
+        let limits = Limits { time: Some(limit), ..Limits::default() };
+        let trial = Trial { limits, check: request.check(limit), ..request.trial() };
         let first = succeed(runner.run(&trial)?)?;
         if first.operations.is_empty() {
             return Err(PlainError::Unused { output: tail(&first) });
@@ -63,7 +76,14 @@ impl Plain {
         let names = operations::names(&first.operations);
         let deterministic =
             first.operation_count == second.operation_count && names == operations::names(&second.operations);
-        Ok(Plain { names, count: first.operation_count, wall: first.wall.max(second.wall), deterministic })
+        let check_wall = [&first, &second].into_iter().flat_map(|seen| &seen.check).map(|check| check.wall).max();
+        Ok(Plain {
+            names,
+            count: first.operation_count,
+            wall: first.wall.max(second.wall),
+            check_wall: check_wall.unwrap_or_default(),
+            deterministic,
+        })
     }
 }
 
@@ -71,10 +91,10 @@ fn succeed(seen: Observed) -> Result<Observed, PlainError> {
     let how = match (seen.stopped, seen.end) {
         (Some(Stopped::Time { .. }), _) => format!("had not ended after {:.1} s", seen.wall.as_secs_f64()),
         (Some(_), _) => "went over a limit".to_owned(),
-        (None, End::Exit(0)) if !verdict::crashed(&seen) => return Ok(seen),
+        (None, End::Exit(0)) if !verdict::crashed(&seen) => return agreed(seen),
         (None, End::Exit(0)) => match seen.deaths.first() {
             Some(death) => format!("had a process {} that died of {}", death.comm, signal::name(death.signal)),
-            None => return Ok(seen),
+            None => return agreed(seen),
         },
         (None, End::Exit(127)) => "exited with 127 (a shell's code for a command that is not found)".to_owned(),
         (None, End::Exit(126)) => "exited with 126 (a shell's code for a file that cannot be executed)".to_owned(),
@@ -84,10 +104,23 @@ fn succeed(seen: Observed) -> Result<Observed, PlainError> {
     Err(PlainError::Failed { how, output: tail(&seen) })
 }
 
+/// A run that succeeded, if the check agrees.
+fn agreed(seen: Observed) -> Result<Observed, PlainError> {
+    match seen.check.as_ref().filter(|check| !check.agrees()) {
+        Some(check) => {
+            Err(PlainError::Condemned { how: table::condemnation(check), output: last_lines(&check.output) })
+        }
+        None => Ok(seen),
+    }
+}
+
 /// The last lines that a program wrote.
 fn tail(seen: &Observed) -> String {
+    last_lines(&seen.output.iter().map(|chunk| chunk.text.as_str()).collect::<String>())
+}
+
+fn last_lines(text: &str) -> String {
     const LINES: usize = 10;
-    let text: String = seen.output.iter().map(|chunk| chunk.text.as_str()).collect();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(LINES)..].join("\n")
 }

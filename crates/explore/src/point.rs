@@ -4,7 +4,7 @@ use crate::{
     Judge, Name, Verdict, operations,
     verdict::{self, after_pull, failed},
 };
-use outlive_host::trial::{Death, End, Observed, Stopped, Thread};
+use outlive_host::trial::{Checked, Death, End, Observed, Stopped, Thread};
 use serde::{Deserialize, Serialize};
 
 /// The outcome of one run with a pull.
@@ -19,6 +19,9 @@ pub struct Point {
     pub verdict: Verdict,
     /// Whether the pull took place. It does not if the program never came to the operation in this run.
     pub pulled: bool,
+    /// Whether what was pulled came back before the program had ended.
+    #[serde(default)]
+    pub replugged: bool,
     /// The operation that was to be pulled, if in all runs that were tried another one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<Name>,
@@ -38,6 +41,9 @@ pub struct Point {
     pub deaths: Vec<Death>,
     /// What each thread was doing at the time limit.
     pub threads: Vec<Thread>,
+    /// What the check said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Checked>,
 }
 
 impl Point {
@@ -53,6 +59,7 @@ impl Point {
             name,
             verdict: judge.verdict(seen),
             pulled: verdict::pulled(seen).is_some(),
+            replugged: seen.replugged,
             instead_of: None,
             end: seen.end,
             stopped: seen.stopped,
@@ -62,6 +69,7 @@ impl Point {
             wall_ms: u64::try_from(seen.wall.as_millis()).unwrap_or(u64::MAX),
             deaths: seen.deaths.clone(),
             threads: seen.threads.clone(),
+            check: seen.check.clone(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The outcome of an exploration, as `--json` writes it and `--baseline` reads it.
 
 use crate::{Name, Point, Verdict};
+use outlive_host::trial::Replug;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -19,6 +20,12 @@ pub struct Report {
     pub plain: PlainRun,
     /// The limits of the runs with a pull.
     pub limits: UsedLimits,
+    /// When the device that was pulled came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replug: Option<Replug>,
+    /// The command that judged the state after each run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
     /// The points that were explored, by number.
     pub points: Vec<Point>,
     /// How many points were asked for but not explored.

@@ -1,7 +1,7 @@
 //! The report as a table for people.
 
-use crate::{Name, Paint, Point, Report, Verdict, operations, signal};
-use outlive_host::trial::{End, Stopped};
+use crate::{Name, Paint, Point, Report, Verdict, operations, paint::printable, signal};
+use outlive_host::trial::{Checked, End, Stopped};
 
 /// The whole report: the table, a line for each verdict, and what else is to be known. Ends with a newline.
 pub fn report(report: &Report, paint: Paint) -> String {
@@ -45,7 +45,7 @@ pub fn table(points: &[Point], paint: Paint) -> String {
 
 /// Neighbours with the same verdict that ended in the same way.
 fn groups(points: &[Point]) -> Vec<&[Point]> {
-    let same = |a: &Point, b: &Point| a.verdict == b.verdict && ending(a) == ending(b);
+    let same = |a: &Point, b: &Point| (a.verdict, ending(a), judgement(a)) == (b.verdict, ending(b), judgement(b));
     points.chunk_by(same).collect()
 }
 
@@ -65,8 +65,9 @@ impl Row {
         if span > group.len() as u64 {
             names.push(format!("({} of these {span} were explored)", group.len()));
         }
-        let mut did = vec![format!("{}{}", ending(first), failures(group))];
+        let mut did = vec![format!("{}{}{}", ending(first), failures(group), judgement(first))];
         did.extend(sleepers(group));
+        did.extend(complaints(group));
         Row { numbers, names, verdict: first.verdict, did }
     }
 }
@@ -82,6 +83,40 @@ pub(crate) fn ending(point: &Point) -> String {
         (_, None) => exit(point.end),
     };
     if point.pulled { how } else { format!("{how}; never came to the operation this time") }
+}
+
+/// What the check said of a run, if it was against it.
+pub(crate) fn judgement(point: &Point) -> String {
+    let against = point.check.as_ref().filter(|check| !check.agrees());
+    against.map(|check| format!("; then the check {}", condemnation(check))).unwrap_or_default()
+}
+
+/// How a check said that the state is not good, as in "exited with 1".
+pub(crate) fn condemnation(check: &Checked) -> String {
+    match check.end {
+        _ if check.stopped => format!("had not ended after {:.1} s", check.wall.as_secs_f64()),
+        End::Exit(127) => "exited with 127 (a shell's code for a command that is not found)".to_owned(),
+        End::Exit(code) => format!("exited with {code}"),
+        End::Signal(number) => format!("died of {}", signal::name(number)),
+    }
+}
+
+/// The last lines of the checks that were against a group, each once.
+fn complaints(group: &[Point]) -> Vec<String> {
+    /// More lines than this are counted, not shown.
+    const LINES: usize = 3;
+    let mut lines: Vec<String> = Vec::new();
+    for check in group.iter().flat_map(|point| &point.check).filter(|check| !check.agrees()) {
+        let last = check.output.lines().rev().find(|line| !line.trim().is_empty());
+        let line = last.map(|line| format!("check: {}", printable(line)));
+        lines.extend(line.filter(|line| !lines.contains(line)));
+    }
+    if lines.len() > LINES {
+        let more = lines.len() - (LINES - 1);
+        lines.truncate(LINES - 1);
+        lines.push(format!("… and {more} other last lines of the check"));
+    }
+    lines
 }
 
 fn exit(end: End) -> String {
@@ -178,6 +213,14 @@ fn notes(report: &Report) -> Vec<String> {
             "{} pulled at another operation than asked for, and shown as what was pulled",
             counted(strayed, "point")
         ));
+    }
+    if report.replug.is_some() && report.check.is_none() && report.count(Verdict::Silent) > 0 {
+        notes.push("nobody looked at what was left behind: with --check, who recovers is not called silent".to_owned());
+    }
+    let without = |point: &&Point| point.pulled && !point.replugged;
+    let alone = report.points.iter().filter(without).count() as u64;
+    if report.replug.is_some() && alone > 0 {
+        notes.push(format!("{} ended before the device came back", counted(alone, "run")));
     }
     if report.left > 0 && report.failure.is_none() {
         let budget = report.budget_ms.unwrap_or(0) as f64 / 1000.0;

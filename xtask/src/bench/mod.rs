@@ -6,6 +6,7 @@ mod explore;
 mod figure;
 mod machine;
 mod run_front;
+mod serve;
 mod table;
 
 use anyhow::Result;
@@ -22,6 +23,8 @@ pub(crate) enum Bench {
     Memory(core::Args),
     /// Measure a call on a device under `outlive run`, beside a pipe ping-pong and umockdev
     RunFront(run_front::Args),
+    /// Measure a call on a device of `outlive serve` in a guest, beside libfuse's CUSE, the run front, i2c-stub and umockdev
+    Serve(serve::Args),
     /// Measure copies by a dma engine with 32 descriptors in flight, beside plain copies
     Dma(dma::Args),
     /// Measure `outlive explore` at all operations of i2cdump, beside as many unpulled runs under `outlive run`
@@ -35,6 +38,7 @@ impl Bench {
             Bench::Unplug(args) => args.run("unplug"),
             Bench::Memory(args) => args.run("memory"),
             Bench::RunFront(args) => args.run(),
+            Bench::Serve(args) => args.run(),
             Bench::Dma(args) => args.run(),
             Bench::Explore(args) => args.run(),
         }
@@ -48,6 +52,14 @@ impl Bench {
 /// If it does not work.
 pub(crate) fn run_front_short() -> Result<()> {
     run_front::Args::short_form().run()
+}
+
+/// As [`run_front_short`].
+///
+/// # Errors
+/// If it does not work.
+pub(crate) fn serve_short() -> Result<()> {
+    serve::Args::short_form().run()
 }
 
 /// As [`run_front_short`], for the three of the core.

@@ -218,7 +218,7 @@ fn first_lines(text: &str) -> String {
 }
 
 /// The last of the cores that we may run on: the first one has more interrupts.
-fn last_core() -> Result<usize> {
+pub(super) fn last_core() -> Result<usize> {
     let status = fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
     list.and_then(last_of_list).context("/proc/self/status names no core")

@@ -23,6 +23,7 @@ pub(crate) struct Guest {
     modules: Vec<String>,
     options: Vec<String>,
     limit: Duration,
+    core: Option<usize>,
 }
 
 /// How the command in a guest ended.
@@ -51,7 +52,7 @@ pub(super) struct Scratch(PathBuf);
 impl Guest {
     /// One without modules, whose command may run for five minutes.
     pub(crate) fn new(kind: Kind) -> Guest {
-        Guest { kind, modules: Vec::new(), options: Vec::new(), limit: Duration::from_secs(300) }
+        Guest { kind, modules: Vec::new(), options: Vec::new(), limit: Duration::from_secs(300), core: None }
     }
 
     /// Has it load modules: each a name with parameters.
@@ -69,6 +70,12 @@ impl Guest {
     /// Stops the command when it has run for so long: a failure.
     pub(crate) fn limit(mut self, limit: Duration) -> Guest {
         self.limit = limit;
+        self
+    }
+
+    /// Keeps it on this core of the machine's: user-mode Linux is faster and much steadier so.
+    pub(crate) fn on_core(mut self, core: usize) -> Guest {
+        self.core = Some(core);
         self
     }
 
@@ -111,7 +118,7 @@ impl Guest {
         channel: &mut Channel,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<()> {
-        let running = Running::start(machine, scratch, machine.boot_limit + self.limit)?;
+        let running = Running::start(machine, scratch, machine.boot_limit + self.limit, self.core)?;
         let mut deadline = Instant::now() + machine.boot_limit;
         loop {
             match running.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -143,9 +150,12 @@ struct Running {
 
 impl Running {
     /// Under `setpriv`, so that it ends when we do, and `timeout`, in case that we hang.
-    fn start(machine: &Machine, scratch: &Scratch, limit: Duration) -> Result<Running> {
+    fn start(machine: &Machine, scratch: &Scratch, limit: Duration, core: Option<usize>) -> Result<Running> {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "TERM", "timeout", "--kill-after=1"]).arg((limit.as_secs() + 5).to_string());
+        if let Some(core) = core {
+            command.args(["taskset", "--cpu-list", &core.to_string()]);
+        }
         command.arg(&machine.program).args(&machine.arguments).current_dir(&scratch.0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(fs::File::create(scratch.path("stderr"))?);
         let mut child = command.spawn().context("cannot run setpriv (Debian's package util-linux)")?;

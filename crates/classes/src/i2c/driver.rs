@@ -90,6 +90,8 @@ pub enum Error {
     Unsupported,
     /// The bus or the chip took too long: ETIMEDOUT.
     TimedOut,
+    /// A model has no room to keep what was written: ENOSPC. No hardware says so.
+    NoSpace,
     /// Anything else: EIO.
     Io,
 }
@@ -103,6 +105,7 @@ impl From<Error> for Errno {
             Error::Protocol => Errno::PROTO,
             Error::Unsupported => Errno::OPNOTSUPP,
             Error::TimedOut => Errno::TIMEDOUT,
+            Error::NoSpace => Errno::NOSPC,
             Error::Io => Errno::IO,
         }
     }

@@ -5,9 +5,12 @@ use crate::{
     terminal,
     trials::Trials,
 };
-use clap::ValueHint;
+use clap::{ValueHint, builder::NonEmptyStringValueParser};
 use outlive_explore::{Explorer, PlainError, Points, Report, Request, RunnerError, Verdict, closeup::closeup, table};
-use outlive_host::lab::value::{parse_duration, parse_size};
+use outlive_host::{
+    lab::value::{parse_duration, parse_size},
+    trial::Replug,
+};
 use std::{fmt::Display, fs, path::PathBuf, process::ExitCode, time::Duration};
 
 /// Our own failure, as in env(1) and its like.
@@ -18,8 +21,14 @@ const PLAIN_RUN_FAILED: u8 = 3;
 /// Pull the device at every operation of a program in turn, and say how the program took it
 ///
 /// CMD runs once for each of its operations, each time on a fresh device, which is gone as that operation arrives. How
-/// CMD takes it is the point's verdict; from best to worst: unaffected, clean, silent, flood, spin, hang, crash. A file
-/// that keeps a chip's content is copied for each run, and never changed.
+/// CMD takes it is the point's verdict; from best to worst: unaffected, clean, recovered, silent, flood, spin, hang, crash,
+/// corrupt. A file that keeps a chip's content is copied for each run, and never changed.
+///
+/// With --replug the device comes back, as its next generation: same name, same hardware, with what that has kept. What
+/// was opened before stays dead; who opens it again has it. With --check a command of yours judges, after each run and on
+/// all devices, what state they were left in: exit code 0 says that it is good, all else makes the point corrupt, whatever
+/// CMD did. If CMD exits with 0 although operations failed, and the device came back before, and the check agrees, the
+/// point is recovered; else silent, so also where --replug is given without --check: nobody has looked.
 ///
 /// Devices that were pulled answer by --contract, which the report names. Without it: as Linux does, if that has been
 /// measured for their class and a program can notice it, else strict. That is linux for i2c and for uio.
@@ -28,13 +37,17 @@ const PLAIN_RUN_FAILED: u8 = 3;
 Examples:
   outlive explore --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
   outlive explore --device i2c:24c02@0x50,bus=7 --at 12 -- i2cdump -y 7 0x50 b
+  outlive explore --device i2c:24c02@0x50,bus=7,file=eeprom.bin --replug --check './updater verify' -- ./updater write
 
 Exit status:
   0    no point is worse than --allow, or than in the --baseline
   1    one is
   2    it was called wrongly
-  3    CMD fails without a pull
-  125  a run could not be carried out")]
+  3    CMD fails without a pull, or the check does then
+  125  a run could not be carried out
+
+Environment:
+  OUTLIVE_EXIT  set for --check: how CMD ended, its exit code or 128 and the number of the signal")]
 pub(crate) struct Args {
     #[command(flatten)]
     lab: LabArgs,
@@ -65,12 +78,23 @@ pub(crate) struct Args {
     /// Stop a run after this much output after the pull [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     max_output: Option<u64>,
+    /// Plug the device in again: as soon as its removal is complete, before CMD is told of it; or after so many more
+    /// operations on it (--replug=3), or after a time (--replug=200ms)
+    #[arg(long, value_name = "AFTER", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    #[arg(value_parser = parse_replug)]
+    replug: Option<Replug>,
+    /// Have this command, run by sh -c when CMD's whole tree has ended, judge the state of the devices, within the time
+    /// of --timeout
+    #[arg(long, value_name = "COMMAND", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(value_hint = ValueHint::CommandString)]
+    check: Option<String>,
     /// Take this exit code of CMD, too, as saying that the device is gone; all but 0 do anyway
     #[arg(long, value_name = "N")]
     expect_exit: Option<i32>,
-    /// Exit with 0 if no verdict is worse than this: unaffected, clean, silent, flood, spin, hang, crash
-    #[arg(long, value_name = "VERDICT", default_value = "clean")]
-    allow: Verdict,
+    /// Exit with 0 if no verdict is worse than this: unaffected, clean, recovered, silent, flood, spin, hang, crash,
+    /// corrupt [default: clean; with --replug recovered]
+    #[arg(long, value_name = "VERDICT")]
+    allow: Option<Verdict>,
     /// Accept points that are no worse than in this report, which --json wrote
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     baseline: Option<PathBuf>,
@@ -128,7 +152,14 @@ impl Args {
             max_operations: self.max_ops,
             max_output: self.max_output,
             expect_exit: self.expect_exit,
+            replug: self.replug,
+            check: self.check.clone(),
         })
+    }
+
+    /// The worst verdict that is good enough.
+    fn allowed(&self) -> Verdict {
+        self.allow.unwrap_or(if self.replug.is_some() { Verdict::Recovered } else { Verdict::Clean })
     }
 
     fn jobs(&self) -> usize {
@@ -148,20 +179,29 @@ impl Args {
             format!("{}{}", text(), self.conclusion(report, known))
         };
         terminal::line(text.trim_end());
-        Ok(report.exit_code(self.allow, known))
+        Ok(report.exit_code(self.allowed(), known))
     }
 
     /// What the exit code says, in words, and what to do next.
     fn conclusion(&self, report: &Report, known: Option<&Report>) -> String {
-        let bad = report.too_bad(self.allow, known);
+        let bad = report.too_bad(self.allowed(), known);
         // The first of the worst.
         let Some(worst) = bad.iter().rev().max_by_key(|point| point.verdict) else { return String::new() };
         let before = if known.is_some() { " and than in the baseline" } else { "" };
-        let count = format!("{} worse than {}{before}", bad.len(), self.allow);
+        let count = format!("{} worse than {}{before}", bad.len(), self.allowed());
         match self.at {
             Some(_) => String::new(),
             None => format!("{count}; look at one with --at, such as --at {}\n", worst.at),
         }
+    }
+}
+
+/// When a device comes back: after a number of operations, or a time.
+fn parse_replug(text: &str) -> Result<Replug, String> {
+    let wrong = |_| format!("`{text}` is neither a number of operations, such as 3, nor a time, such as 200ms");
+    match text.parse() {
+        Ok(count) => Ok(Replug::Operations(count)),
+        Err(_) => parse_duration(text).map(Replug::Time).map_err(wrong),
     }
 }
 

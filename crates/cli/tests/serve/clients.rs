@@ -1,6 +1,7 @@
 //! Live devices, used by real programs.
 
 use crate::stage::{Client, Serve, bus, eeprom, tool};
+use std::{fs, process::Command};
 
 #[test]
 #[ignore = "needs root and /dev/cuse: cargo xtask guest"]
@@ -145,6 +146,47 @@ say(call(os.fsync, fd))
     client.says("[5]");
     client.says("EBADF");
     client.says("EINVAL");
+    client.ends();
+    serve.stop();
+}
+
+/// Where the memory of a client may not be written to by us the kernel does it, with the last round of a call.
+#[test]
+#[ignore = "needs root and /dev/cuse: cargo xtask guest"]
+fn a_client_whose_memory_is_out_of_reach_gets_its_answers() {
+    let bus = bus();
+    let mut command = Command::new("setpriv");
+    let spec = format!("{},mode=666", eeprom(bus));
+    command.args(["--bounding-set", "-sys_ptrace", env!("CARGO_BIN_EXE_outlive"), "serve", "--device", &spec]);
+    let serve = Serve::start_by(&mut command);
+    let status = fs::read_to_string(format!("/proc/{}/status", serve.child.id())).unwrap();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+    const CAP_SYS_PTRACE: u32 = 19;
+    assert_eq!(u64::from_str_radix(effective.trim(), 16).unwrap() >> CAP_SYS_PTRACE & 1, 0);
+    let client = Client::start(
+        bus,
+        "
+os.setuid(65534)
+fd = os.open(path, os.O_RDWR)
+fcntl.ioctl(fd, I2C_SLAVE, 0x50)
+os.write(fd, bytes([0, *range(8)]))
+functions = bytearray(8)
+say(fcntl.ioctl(fd, I2C_FUNCS, functions, True), functions.hex())
+page = ctypes.create_string_buffer(4096)
+at = ctypes.addressof(page)
+I2C_M_RD, READ, BYTE_DATA = 1, 1, 2
+for k in range(100):
+    fcntl.ioctl(fd, I2C_SMBUS, struct.pack('=BBxxIQ', READ, k % 8, BYTE_DATA, at + 64 + k % 8))
+say(page.raw[64:72].hex())
+messages = [(0, 1, at + 128), (I2C_M_RD, 3, at + 256), (0, 1, at + 129), (I2C_M_RD, 2, at + 300)]
+page[128], page[129] = 2, 6
+for i, (flags, size, buffer) in enumerate(messages): struct.pack_into('=HHHxxQ', page, 16 * i, 0x50, flags, size, buffer)
+say(fcntl.ioctl(fd, I2C_RDWR, bytearray(struct.pack('=QIxxxx', at, 4)), True), page.raw[256:260].hex(), page.raw[300:303].hex())
+",
+    );
+    client.says("0 1f80ff0f00000000");
+    client.says("0001020304050607");
+    client.says("4 02030400 060700");
     client.ends();
     serve.stop();
 }

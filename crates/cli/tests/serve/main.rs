@@ -6,6 +6,8 @@
 mod around;
 mod bad_input;
 mod clients;
+mod full;
 mod killed;
+mod load;
 mod removal;
 mod stage;

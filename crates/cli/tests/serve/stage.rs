@@ -119,9 +119,13 @@ impl Serve {
 
     /// With these arguments.
     pub(crate) fn start(arguments: &[&str]) -> Serve {
+        Serve::start_by(&mut outlive(arguments))
+    }
+
+    /// By a command that comes to that.
+    pub(crate) fn start_by(command: &mut Command) -> Serve {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("serve-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let mut command = outlive(arguments);
         command.args(["--name", &name]).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());

@@ -22,8 +22,14 @@ pub enum Direction {
 /// A chip, as the wire sees it: byte by byte.
 ///
 /// The bus calls `start` when the chip's address was sent, then `read` or `write` for each byte in the direction that
-/// `start` was told, then either `stop`, or `start` again (a repeated start), or `abandon`. `now` is the lab's time.
+/// `start` was told, then either `stop`, or `start` again (a repeated start), or `abandon`. `now` is the lab's time
+/// for one that heeds it.
 pub trait Chip: Send + fmt::Debug {
+    /// Whether it ever looks at the time. If not it may be told any.
+    fn heeds_time(&self) -> bool {
+        true
+    }
+
     /// A start condition and one of its addresses. A chip that does not acknowledge is left alone until the next start.
     fn start(&mut self, address: u16, direction: Direction, now: Duration) -> Ack;
 
@@ -36,7 +42,7 @@ pub trait Chip: Send + fmt::Debug {
     /// A stop condition.
     ///
     /// # Errors
-    /// [`Error::Io`] if what was written could not be kept.
+    /// [`Error::NoSpace`] or [`Error::Io`] if what was written could not be kept.
     fn stop(&mut self, now: Duration) -> Result<(), Error>;
 
     /// A copy of it as it is, which keeps nothing in any file.

@@ -105,6 +105,7 @@ impl Eeprom {
     /// In words, if the file cannot be used, or is not as large as the chip.
     pub(super) fn keep_in(&mut self, path: &Path) -> Result<(), String> {
         let size = self.geometry.size;
+        let is_new = std::fs::symlink_metadata(path).is_err();
         let mut file = open(path, self.write_protected)?;
         let mut content = Vec::new();
         // One byte more than fits is enough to know that it is too large, were it as large as a disk.
@@ -114,8 +115,11 @@ impl Eeprom {
             .map_err(|error| format!("cannot be read: {error}"))?;
         if content.is_empty() {
             content = vec![ERASED; size];
-            file.write_all_at(&content, 0)
-                .map_err(|error| format!("cannot be filled with {size} erased bytes: {error}"))?;
+            file.write_all_at(&content, 0).map_err(|error| {
+                // Or the next start would find a file that is too small.
+                let _ = if is_new { std::fs::remove_file(path) } else { file.set_len(0) };
+                format!("cannot be filled with {size} erased bytes: {}", told(&error))
+            })?;
         } else if content.len() != size {
             let model = self.geometry.name;
             let is = if content.len() < size { format!("has {} bytes", content.len()) } else { "is larger".to_owned() };
@@ -137,7 +141,8 @@ impl Eeprom {
         let mut changed = self.content[first..=last].to_vec();
         page.iter().for_each(|(at, byte)| changed[at - first] = *byte);
         if let Some(file) = &self.file {
-            file.write_all_at(&changed, first as u64).map_err(|_| Error::Io)?;
+            file.write_all_at(&changed, first as u64)
+                .map_err(|error| if is_full(&error) { Error::NoSpace } else { Error::Io })?;
         }
         self.content[first..=last].copy_from_slice(&changed);
         Ok(())
@@ -158,11 +163,26 @@ fn open(path: &Path, read_only: bool) -> Result<File, String> {
     opened.map_err(|error| match error.kind() {
         ErrorKind::NotFound => "cannot be made: its folder does not exist".to_owned(),
         ErrorKind::PermissionDenied => "must be readable and, unless wp=true, writable by you".to_owned(),
-        _ => format!("cannot be opened: {error}"),
+        _ => format!("cannot be opened: {}", told(&error)),
     })
 }
 
+/// Whether there is no room, on the disk or within a quota.
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+/// An error of a file in words, with what to do if it is that.
+fn told(error: &std::io::Error) -> String {
+    let advice = if is_full(error) { ": make room there (df, df -i), or give a file elsewhere" } else { "" };
+    format!("{error}{advice}")
+}
+
 impl Chip for Eeprom {
+    fn heeds_time(&self) -> bool {
+        !self.write_cycle.is_zero()
+    }
+
     fn start(&mut self, address: u16, direction: Direction, now: Duration) -> Ack {
         // A repeated start: only a stop begins a write cycle.
         self.abandon();

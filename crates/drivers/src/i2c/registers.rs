@@ -40,6 +40,10 @@ impl<R: Registers> RegisterChip<R> {
 }
 
 impl<R: Registers> Chip for RegisterChip<R> {
+    fn heeds_time(&self) -> bool {
+        false
+    }
+
     fn start(&mut self, _: u16, direction: Direction, _: Duration) -> Ack {
         self.position = 0;
         self.at_pointer = direction == Direction::Write;

@@ -25,6 +25,10 @@ impl Sram {
 }
 
 impl Chip for Sram {
+    fn heeds_time(&self) -> bool {
+        false
+    }
+
     fn start(&mut self, _: u16, direction: Direction, _: Duration) -> Ack {
         self.at_address = direction == Direction::Write;
         Ack::Ack

@@ -3,6 +3,7 @@
 mod baseline;
 mod closeup;
 mod exploring;
+mod judged;
 mod plain;
 mod points;
 mod program;

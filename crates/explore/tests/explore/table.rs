@@ -2,7 +2,7 @@
 
 use crate::program::{Nobody, Program, Then, dump};
 use outlive_explore::{Failure, Name, Paint, Point, Verdict, table};
-use outlive_host::trial::{Death, End, Stopped, Thread};
+use outlive_host::trial::{Checked, Death, End, Stopped, Thread};
 
 fn point(at: u64, what: &str, verdict: Verdict) -> Point {
     let name = Name { device: "i2c-7".into(), call: "ioctl".into(), what: what.into(), occurrence: 1 };
@@ -12,13 +12,14 @@ fn point(at: u64, what: &str, verdict: Verdict) -> Point {
         Verdict::Flood => (End::Signal(9), Some(Stopped::Output)),
         Verdict::Crash => (End::Signal(11), None),
         Verdict::Clean => (End::Exit(1), None),
-        Verdict::Unaffected | Verdict::Silent => (End::Exit(0), None),
+        Verdict::Unaffected | Verdict::Recovered | Verdict::Silent | Verdict::Corrupt => (End::Exit(0), None),
     };
     Point {
         at,
         name,
         verdict,
         pulled: true,
+        replugged: false,
         instead_of: None,
         end,
         stopped,
@@ -28,6 +29,7 @@ fn point(at: u64, what: &str, verdict: Verdict) -> Point {
         wall_ms: 5,
         deaths: Vec::new(),
         threads: Vec::new(),
+        check: None,
     }
 }
 
@@ -77,24 +79,27 @@ fn every_verdict_says_what_was_seen() {
     let death = |comm: &str, signal, command| Death { pid: 7, comm: comm.into(), signal, command };
     let mut points: Vec<Point> = (1..).zip(Verdict::ALL).map(|(at, verdict)| point(at, "I2C_FUNCS", verdict)).collect();
     points[0].failed = 0;
-    points[6].deaths = vec![death("helper", 6, false), death("program", 11, true)];
-    points.push(Point { stopped: Some(Stopped::Time { burning: true }), ..point(8, "I2C_FUNCS", Verdict::Spin) });
-    points.push(Point { deaths: vec![death("helper", 6, false)], ..point(9, "I2C_FUNCS", Verdict::Crash) });
-    points.push(Point { end: End::Signal(15), ..point(10, "I2C_FUNCS", Verdict::Crash) });
+    points[7].deaths = vec![death("helper", 6, false), death("program", 11, true)];
+    points[8].check = Some(Checked { end: End::Exit(3), ..Checked::default() });
+    points.push(Point { stopped: Some(Stopped::Time { burning: true }), ..point(10, "I2C_FUNCS", Verdict::Spin) });
+    points.push(Point { deaths: vec![death("helper", 6, false)], ..point(11, "I2C_FUNCS", Verdict::Crash) });
+    points.push(Point { end: End::Signal(15), ..point(12, "I2C_FUNCS", Verdict::Crash) });
     check(
         &points,
         "
 point  operation  verdict     what the program did
     1  I2C_FUNCS  unaffected  exit 0
     2  I2C_FUNCS  clean       exit 1, 1 of its operations failed
-    3  I2C_FUNCS  silent      exit 0, 1 of its operations failed
-    4  I2C_FUNCS  flood       kept writing past the limit, 1 of its operations failed
-    5  I2C_FUNCS  spin        kept calling past the limit, 1 of its operations failed
-    6  I2C_FUNCS  hang        asleep at the time limit, 1 of its operations failed
-    7  I2C_FUNCS  crash       SIGSEGV in program, 1 of its operations failed
-    8  I2C_FUNCS  spin        burning CPU at the time limit, 1 of its operations failed
-    9  I2C_FUNCS  crash       SIGABRT in helper, 1 of its operations failed
-   10  I2C_FUNCS  crash       died of SIGTERM, 1 of its operations failed
+    3  I2C_FUNCS  recovered   exit 0, 1 of its operations failed
+    4  I2C_FUNCS  silent      exit 0, 1 of its operations failed
+    5  I2C_FUNCS  flood       kept writing past the limit, 1 of its operations failed
+    6  I2C_FUNCS  spin        kept calling past the limit, 1 of its operations failed
+    7  I2C_FUNCS  hang        asleep at the time limit, 1 of its operations failed
+    8  I2C_FUNCS  crash       SIGSEGV in program, 1 of its operations failed
+    9  I2C_FUNCS  corrupt     exit 0, 1 of its operations failed; then the check exited with 3
+   10  I2C_FUNCS  spin        burning CPU at the time limit, 1 of its operations failed
+   11  I2C_FUNCS  crash       SIGABRT in helper, 1 of its operations failed
+   12  I2C_FUNCS  crash       died of SIGTERM, 1 of its operations failed
 ",
     );
 }

@@ -7,12 +7,12 @@ use outlive_host::trial::{Answered, Death, End, Limits, Observed, Stopped};
 const LIMITS: Limits = Limits { time: None, operations: Some(1000), output: Some(1 << 20) };
 
 /// A program that was pulled at its second of three operations.
-fn pulled(end: End) -> Observed {
+pub(crate) fn pulled(end: End) -> Observed {
     let operations = (1..=3).map(|number| operation(number, "ioctl", "I2C_FUNCS", number >= 2)).collect();
     Observed { operations, operation_count: 3, pulled: true, end, ..Observed::default() }
 }
 
-fn stopped(stopped: Stopped) -> Observed {
+pub(crate) fn stopped(stopped: Stopped) -> Observed {
     Observed { stopped: Some(stopped), ..pulled(End::Signal(9)) }
 }
 
@@ -23,7 +23,7 @@ fn death(signal: i32, command: bool) -> Observed {
 }
 
 #[track_caller]
-fn check(seen: &Observed, expect_exit: Option<i32>, verdict: Verdict) {
+pub(crate) fn check(seen: &Observed, expect_exit: Option<i32>, verdict: Verdict) {
     assert_eq!(Judge { limits: LIMITS, expect_exit }.verdict(seen), verdict, "{seen:#?}");
 }
 
@@ -128,7 +128,8 @@ fn names_are_read_and_written_alike() {
     let error = "broken".parse::<Verdict>().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "there is no verdict `broken`: use one of unaffected, clean, silent, flood, spin, hang, crash"
+        "there is no verdict `broken`: use one of unaffected, clean, recovered, silent, flood, spin, hang, crash, \
+         corrupt"
     );
     assert!(Verdict::ALL.is_sorted(), "the order of badness is the order of the list");
 }

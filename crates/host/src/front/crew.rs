@@ -113,6 +113,13 @@ impl Crew {
     }
 }
 
+impl Drop for Crew {
+    /// The relief may be resting.
+    fn drop(&mut self) {
+        self.relief.get().map(Thread::unpark);
+    }
+}
+
 /// A place in the crew, which is given back also if the work panics.
 struct Place<'a>(&'a AtomicUsize);
 
@@ -147,8 +154,10 @@ fn relieve(crew: &Weak<Crew>) {
         if idle > IDLE_ROUNDS && wary == 0 {
             idle = 0;
             crew.resting.store(true, SeqCst);
-            // What was taken just before is seen in the next round; what is taken from here on wakes us.
+            // What was taken just before is seen in the next round; what is taken from here on wakes us, and so does the
+            // crew's end, which we do not stand in the way of.
             if crew.taken.load(SeqCst) == seen {
+                drop(crew);
                 std::thread::park();
             }
         }
@@ -199,6 +208,29 @@ mod tests {
             std::thread::sleep(ROUND);
         }
         assert_eq!(crew.threads.load(Relaxed), 0, "all end when there is no more work");
+    }
+
+    /// Also if the relief is resting: whatever the work owns goes.
+    #[test]
+    fn what_a_crew_owns_goes_with_its_last_thread() {
+        let (give, work) = mpsc::channel::<()>();
+        let (owned, work) = (Arc::new(()), Mutex::new(work));
+        let held = Arc::downgrade(&owned);
+        let crew = Crew::start("test", move |crew| {
+            let _owned = &owned;
+            while let Some(()) = crew.wait(|| work.lock().unwrap().recv().ok()) {}
+        })
+        .unwrap();
+        let end = std::time::Instant::now() + Duration::from_secs(20);
+        while !crew.resting.load(SeqCst) {
+            assert!(std::time::Instant::now() < end, "the relief does not rest");
+            std::thread::sleep(ROUND);
+        }
+        drop((crew, give));
+        while held.strong_count() > 0 {
+            assert!(std::time::Instant::now() < end, "somebody still holds it");
+            std::thread::sleep(ROUND);
+        }
     }
 
     /// However many threads take turns, one stays until there is no more work.

@@ -121,6 +121,10 @@ impl<O: Owed> Flights<O> {
         }
     }
 
+    fn is_for_what_has_gone(&self, id: &O::Id) -> bool {
+        self.table().get(id).is_some_and(|flight| flight.file.gone().is_some())
+    }
+
     /// The client of a call got a signal. `false` if that call is not known (yet).
     pub(super) fn signalled(&self, id: O::Id) -> bool {
         match self.table().get_mut(&id) {
@@ -223,7 +227,8 @@ impl<O: Owed> CallCompletion<O> {
             if self.hollow && answer.is_ok() {
                 self.flights.lab.hollow(number);
             }
-            self.flights.lab.answered(number, answered(&answer));
+            let gone = answer.is_err() && self.flights.is_for_what_has_gone(&self.id);
+            self.flights.lab.answered(number, answered(&answer), gone);
         }
         let flight = self.flights.table().remove(&self.id);
         if let Some(Flight { owed, .. }) = flight {

@@ -1,8 +1,9 @@
-//! Fronts: where a client's system calls come in. What they share is here: open files, calls in flight, and the threads
-//! that carry both.
+//! Fronts: where a client's system calls come in. What they share is here: open files, calls in flight, the threads
+//! that carry both, and the descriptors that they take.
 
 mod crew;
 mod deliveries;
+mod descriptor_limit;
 mod flight;
 mod killing;
 mod open_file;

@@ -38,11 +38,12 @@ pub(super) fn open_device(
     flags: i32,
 ) -> Result<Arc<dyn File>, Errno> {
     let number = lab.arrived(name, pid, "open", &"");
-    let opened = device.ok_or(Errno::NODEV).and_then(|device| device.open(open_flags(flags)));
+    let opened = device.as_ref().ok_or(Errno::NODEV).and_then(|device| device.open(open_flags(flags)));
     if let Ok(file) = &opened {
         lab.detail(|| Some(Detail::Opened { number, handle: file.id() }));
     }
-    lab.answered(number, opened.as_ref().map_or_else(|e| Answered::Errno(e.raw_os_error()), |_| Answered::Ok(0)));
+    let answer = opened.as_ref().map_or_else(|e| Answered::Errno(e.raw_os_error()), |_| Answered::Ok(0));
+    lab.answered(number, answer, device.is_none_or(|device| device.gone().is_some()));
     opened
 }
 

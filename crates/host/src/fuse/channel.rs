@@ -48,9 +48,9 @@ impl Channel {
         }
     }
 
-    /// From here on no read waits: for those who wait for several channels.
-    pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
-        fcntl_setfl(&self.descriptor, OFlags::NONBLOCK)
+    /// Whether reads from here on wait for a request: not for those who wait for several channels.
+    pub(crate) fn set_waiting(&self, waits: bool) -> io::Result<()> {
+        fcntl_setfl(&self.descriptor, if waits { OFlags::empty() } else { OFlags::NONBLOCK })
     }
 
     /// Wakes whoever sleeps in poll on the file that the kernel calls `kh`.

@@ -2,7 +2,7 @@
 
 use super::DeviceChange;
 use outlive_classes::Plugged;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Is told.
 pub(crate) trait Hotplug: Send + Sync {
@@ -13,16 +13,16 @@ pub(crate) trait Hotplug: Send + Sync {
 
 /// The one who is told, if there is one.
 #[derive(Default)]
-pub(super) struct Told(OnceLock<Arc<dyn Hotplug>>);
+pub(super) struct Told(RwLock<Option<Arc<dyn Hotplug>>>);
 
 impl Told {
-    /// Once.
+    /// In the place of who was told before.
     pub(super) fn set(&self, hotplug: Arc<dyn Hotplug>) {
-        let _ = self.0.set(hotplug);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(hotplug);
     }
 
     pub(super) fn tell(&self, device: &Arc<dyn Plugged>, change: DeviceChange) {
-        if let Some(hotplug) = self.0.get() {
+        if let Some(hotplug) = &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
             hotplug.told(device, change);
         }
     }

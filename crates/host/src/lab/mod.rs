@@ -229,7 +229,7 @@ impl Lab {
         let _ = self.holders.set(holders);
     }
 
-    /// Has `hotplug` told what becomes of devices from now on. Once.
+    /// Has `hotplug` told what becomes of devices from now on, in the place of who was told before.
     pub(crate) fn set_hotplug(&self, hotplug: Arc<dyn Hotplug>) {
         self.places.told.set(hotplug);
     }
@@ -299,9 +299,9 @@ impl Lab {
         self.operations.arrived(device, pid, call, what)
     }
 
-    /// Operation `number` got its answer.
-    pub fn answered(&self, number: u64, answer: Answered) {
-        self.operations.answered(number, answer);
+    /// Operation `number` got its answer; `gone`: what it was for, that life of the device, had gone by then.
+    pub fn answered(&self, number: u64, answer: Answered, gone: bool) {
+        self.operations.answered(number, answer, gone);
     }
 
     /// Operation `number` is about to be told a success that brings nothing, since its device has gone.

@@ -17,9 +17,9 @@ pub trait Observer: Send + Sync {
     /// the device may be unplugged in here.
     fn arrived(&self, arrival: &Arrival<'_>);
 
-    /// Operation `number` got its answer. May be called by several threads at a time, and from within
+    /// Operation `number` got its answer; `gone`: what it was for, that life of the device, had gone by then. May be called by several threads at a time, and from within
     /// [`arrived`](Observer::arrived) if that unplugs a device: so `arrived` holds no lock then that this takes.
-    fn answered(&self, number: u64, answer: Answered);
+    fn answered(&self, number: u64, answer: Answered, gone: bool);
 
     /// Operation `number` is about to be answered with a success that brings nothing, since its device has gone and its contract
     /// has no error for it. Called as [`answered`](Observer::answered) is.
@@ -174,9 +174,9 @@ impl Operations {
         }
     }
 
-    pub(super) fn answered(&self, number: u64, answer: Answered) {
+    pub(super) fn answered(&self, number: u64, answer: Answered, gone: bool) {
         if let Some(observer) = self.observer.get() {
-            observer.answered(number, answer);
+            observer.answered(number, answer, gone);
         }
     }
 }

@@ -310,7 +310,7 @@ impl Observer for Notes {
         let Arrival { number, device, pid, call, what } = arrival;
         self.0.lock().unwrap().push(format!("{number} {device} {pid} {call} {what}"));
     }
-    fn answered(&self, number: u64, answer: Answered) {
+    fn answered(&self, number: u64, answer: Answered, _gone: bool) {
         self.0.lock().unwrap().push(format!("{number} {answer:?}"));
     }
 }
@@ -333,7 +333,7 @@ fn operations_are_counted_in_the_order_in_which_they_are_told() {
     };
     assert_eq!(numbers(&notes), (1..=1000).collect::<Vec<_>>());
     assert_eq!(lab.arrived("i2c-7", 5, "ioctl", &"I2C_FUNCS"), 1001);
-    lab.answered(1001, Answered::Errno(19));
+    lab.answered(1001, Answered::Errno(19), true);
     let last = notes.0.lock().unwrap().split_off(1000);
     assert_eq!(last, ["1001 i2c-7 5 ioctl I2C_FUNCS", "1001 Errno(19)"]);
 }

@@ -234,7 +234,7 @@ impl Observer for Tracer {
         }
     }
 
-    fn answered(&self, number: u64, answer: Answered) {
+    fn answered(&self, number: u64, answer: Answered, _gone: bool) {
         let now = self.elapsed();
         let mut state = self.state();
         let Some(mut pending) = state.pending.remove(&number) else { return };

@@ -1,9 +1,12 @@
 //! One run of a program under watch: what `explore` asks for, and what it gets. Plain data, so that a trial can be
 //! carried out in a process of its own.
 
+mod check;
 mod look;
+mod milliseconds;
 mod name;
 mod record;
+mod replug;
 mod run;
 
 pub(crate) use look::Comms;
@@ -26,8 +29,37 @@ pub struct Trial {
     pub road: Road,
     /// Where to pull; `None` for the run without a pull.
     pub pull: Option<Pull>,
+    /// When what was pulled comes back; `None`: not before the program has ended.
+    #[serde(default)]
+    pub replug: Option<Replug>,
+    /// What judges the state that the devices are left in.
+    #[serde(default)]
+    pub check: Option<Check>,
     /// When to stop it.
     pub limits: Limits,
+}
+
+/// When a device that was pulled is plugged in again: its next generation, in the same place, with the same hardware and
+/// what that has kept. Never before the removal is complete, so not before the fence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Replug {
+    /// When so many operations on it came after the one that was pulled. With 0 at once: whoever opens it after having
+    /// been told of the pull finds it.
+    Operations(u64),
+    /// So long after the removal.
+    #[serde(rename = "time_ms", with = "milliseconds")]
+    Time(Duration),
+}
+
+/// A command that judges the state that the devices were left in, when the whole tree of the program has ended. It runs on
+/// the same devices, all of which are there: what was pulled is plugged in again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// A line for `sh -c`. `OUTLIVE_EXIT` in its environment says how the program ended, as a shell has it.
+    pub command: String,
+    /// How long it may take.
+    pub time: Option<Duration>,
 }
 
 /// A pull, as an operation arrives and before it enters. The device that is pulled is the one that operation is for.
@@ -60,6 +92,12 @@ pub struct Observed {
     pub operation_count: u64,
     /// Whether the pull took place.
     pub pulled: bool,
+    /// Whether what was pulled came back before the program had ended.
+    #[serde(default)]
+    pub replugged: bool,
+    /// What the check said, if there was one.
+    #[serde(default)]
+    pub check: Option<Checked>,
     /// How the program ended.
     pub end: End,
     /// Why it was stopped, if it was.
@@ -105,6 +143,33 @@ pub struct Operation {
     /// It succeeded and brought nothing, since its device had gone: as I2C_FUNCS without functions.
     #[serde(default)]
     pub hollow: bool,
+    /// Whether what it was for (that life of the device) had gone when it failed.
+    #[serde(default)]
+    pub gone: bool,
+}
+
+/// What a check said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// How it ended: the state is good if it exits with 0.
+    pub end: End,
+    /// It had not ended after its time, and was killed.
+    pub stopped: bool,
+    /// The last that it wrote, of both streams: at most [`Checked::KEPT`] bytes.
+    pub output: String,
+    /// How long it ran.
+    #[serde(rename = "wall_ms", with = "milliseconds")]
+    pub wall: Duration,
+}
+
+impl Checked {
+    /// How many bytes of output are kept.
+    pub const KEPT: usize = 16 << 10;
+
+    /// Whether the state is good.
+    pub fn agrees(&self) -> bool {
+        !self.stopped && self.end == End::Exit(0)
+    }
 }
 
 /// What an operation got.

@@ -1,6 +1,6 @@
 //! Writes down what a program does to the lab, pulls, and stops it at its limits.
 
-use super::{Answered, Chunk, Death, End, Limits, Observed, Operation, Pull, Stopped, look};
+use super::{Answered, Chunk, Death, End, Limits, Observed, Operation, Pull, Stopped, Trial, look, replug::Return};
 use crate::{
     front::run::Stopper,
     lab::{Arrival, Lab, Observer},
@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::{
     collections::{BTreeMap, HashSet},
     os::fd::OwnedFd,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
 };
 
 /// The record of one trial.
@@ -19,6 +19,8 @@ pub(super) struct Recorder {
     lab: Weak<Lab>,
     pull: Option<Pull>,
     limits: Limits,
+    /// What was pulled may come back.
+    back: Arc<Return>,
     stopper: OnceLock<Stopper>,
     state: Mutex<State>,
     processes: Mutex<Processes>,
@@ -32,6 +34,8 @@ struct State {
     fitting: u64,
     after_pull: u64,
     kept_output: usize,
+    /// The program has ended: what comes is not its own.
+    over: bool,
 }
 
 /// The processes that were seen, so that the death of each can be told.
@@ -42,11 +46,12 @@ struct Processes {
 }
 
 impl Recorder {
-    pub(super) fn new(lab: Weak<Lab>, pull: Option<Pull>, limits: Limits) -> Self {
+    pub(super) fn new(lab: Weak<Lab>, trial: &Trial) -> Self {
         Recorder {
             lab,
-            pull,
-            limits,
+            pull: trial.pull.clone(),
+            limits: trial.limits,
+            back: Return::new(trial.replug),
             stopper: OnceLock::new(),
             state: Mutex::default(),
             processes: Mutex::default(),
@@ -119,10 +124,15 @@ impl Recorder {
         }
     }
 
-    /// Everything, once the tree has ended with `end`.
+    /// Everything, once the tree has ended with `end`. Nothing is written down from here on.
     pub(super) fn finish(&self, end: End) -> Observed {
-        let mut observed = std::mem::take(&mut self.state().observed);
+        let mut observed = {
+            let mut state = self.state();
+            state.over = true;
+            std::mem::take(&mut state.observed)
+        };
         observed.end = end;
+        observed.replugged = self.back.end();
         let processes = std::mem::take(&mut *self.processes.lock().unwrap_or_else(PoisonError::into_inner));
         for (pid, (process, comm)) in processes.known {
             let signal = deadly_signal(&process);
@@ -185,6 +195,7 @@ impl Recorder {
                 after_pull: observed.pulled,
                 answer: None,
                 hollow: false,
+                gone: false,
             });
         }
     }
@@ -192,6 +203,9 @@ impl Recorder {
 
 impl Observer for Recorder {
     fn arrived(&self, arrival: &Arrival<'_>) {
+        if self.state().over {
+            return;
+        }
         self.saw(arrival.pid);
         let what = arrival.what.to_string();
         let pull = self.is_pulled(arrival, &what);
@@ -199,9 +213,14 @@ impl Observer for Recorder {
             self.state().observed.pulled = true;
         }
         self.write_down(arrival, what);
-        if pull && let Some(lab) = self.lab.upgrade() {
-            // The driver answers or lets go at once; if it does not, the device is dead all the same.
-            let _ = lab.unplug(arrival.device, Reason::Pulled, Policy::Detach, REMOVAL_BUDGET);
+        if let Some(lab) = self.lab.upgrade() {
+            if pull {
+                // The driver answers or lets go at once; if it does not, the device is dead all the same.
+                let _ = lab.unplug(arrival.device, Reason::Pulled, Policy::Detach, REMOVAL_BUDGET);
+                self.back.pulled(&lab, arrival.device);
+            } else {
+                self.back.arrived(&lab, arrival.device);
+            }
         }
         let over = {
             let mut state = self.state();
@@ -214,11 +233,12 @@ impl Observer for Recorder {
         }
     }
 
-    fn answered(&self, number: u64, answer: Answered) {
+    fn answered(&self, number: u64, answer: Answered, gone: bool) {
         let mut state = self.state();
         // Kept from number 1 on without a gap.
         if let Some(operation) = state.observed.operations.get_mut(number as usize - 1) {
             operation.answer = Some(answer);
+            operation.gone = gone && matches!(answer, Answered::Errno(_));
         }
     }
 

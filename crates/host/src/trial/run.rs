@@ -1,9 +1,10 @@
 //! Carries out a trial.
 
 use super::{
-    Observed, Stopped, Thread, Trial,
+    Observed, Stopped, Thread, Trial, check,
     look::{self, Awake},
     record::Recorder,
+    replug::ReturnError,
 };
 use crate::{
     front::run::{self, Command, StartError},
@@ -44,12 +45,15 @@ pub enum TrialError {
     /// The program could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The check could not be run, since a device did not come back.
+    #[error(transparent)]
+    Return(#[from] ReturnError),
     /// A system call failed that should not.
     #[error("{0}: {1}")]
     System(&'static str, rustix::io::Errno),
 }
 
-/// Runs the program under watch, until its whole tree has ended or a limit is passed.
+/// Runs the program under watch, until its whole tree has ended or a limit is passed; then the check, if there is one.
 ///
 /// This process must have no other threads yet: best it has nothing else to do at all.
 ///
@@ -60,7 +64,7 @@ pub fn run(trial: &Trial) -> Result<Observed, TrialError> {
     let none = Rlimit { current: Some(0), maximum: getrlimit(Resource::Core).maximum };
     setrlimit(Resource::Core, none).map_err(|errno| TrialError::System("setrlimit", errno))?;
     let lab = Lab::start(&trial.lab)?;
-    let recorder = Arc::new(Recorder::new(Arc::downgrade(&lab), trial.pull.clone(), trial.limits));
+    let recorder = Arc::new(Recorder::new(Arc::downgrade(&lab), trial));
     let _ = lab.observe(recorder.clone());
     let nothing = open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|errno| TrialError::System("opening /dev/null", errno))?;
@@ -74,12 +78,16 @@ pub fn run(trial: &Trial) -> Result<Observed, TrialError> {
         standard: [Some(nothing), Some(output_end), Some(errors_end)],
     };
     let begin = Instant::now();
-    let running = run::start_watched(&lab, command, Some(Arc::new(move |tid| watcher.saw(tid))))?;
+    let (check, second) = trial.check.as_ref().map(|check| check::Waiting::new(check, &lab)).transpose()?.unzip();
+    let mut running = run::start_watched(&lab, command, Some(Arc::new(move |tid| watcher.saw(tid))), second)?;
     recorder.stop_by(running.stopper()?);
     let readers = [read(1, output, &recorder), read(2, errors, &recorder)];
     let (ended, end_heard) = mpsc::channel::<()>();
     let alarm = trial.limits.time.map(|limit| alarm(begin + limit, running.root() as u32, &recorder, end_heard));
-    let end = running.wait();
+    let (end, left) = match check {
+        Some(check) => (running.wait_for_first(), Some((check, running))),
+        None => (running.wait(), None),
+    };
     drop(ended);
     let wall = begin.elapsed();
     for thread in readers.into_iter().chain(alarm) {
@@ -87,10 +95,11 @@ pub fn run(trial: &Trial) -> Result<Observed, TrialError> {
     }
     let mut observed = recorder.finish(end);
     observed.wall = wall;
+    observed.check = left.map(|(check, running)| check.carry_out(running, &lab)).transpose()?;
     Ok(observed)
 }
 
-fn pipe() -> Result<(OwnedFd, OwnedFd), TrialError> {
+pub(super) fn pipe() -> Result<(OwnedFd, OwnedFd), TrialError> {
     pipe_with(PipeFlags::CLOEXEC).map_err(|errno| TrialError::System("pipe", errno))
 }
 

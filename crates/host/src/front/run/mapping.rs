@@ -110,7 +110,8 @@ impl Supervisor {
             device.into_iter().for_each(|device| self.files.mappings.note(device, memory));
             self.carry_out(call, memory, mapping.offset, operation)
         });
-        mapped.inspect_err(|errno| self.lab.answered(operation, Answered::Errno(errno.raw_os_error())))
+        let gone = device.is_none_or(|device| device.gone().is_some());
+        mapped.inspect_err(|errno| self.lab.answered(operation, Answered::Errno(errno.raw_os_error()), gone))
     }
 
     /// Carries out operation `operation`; `Ok`: the caller has been answered.
@@ -125,7 +126,7 @@ impl Supervisor {
         // As long as the caller is held, or its next call might be told of before.
         let told = |told: Result<i64, Errno>| {
             let answered = told.map_or_else(|errno| Answered::Errno(errno.raw_os_error()), Answered::Ok);
-            self.lab.answered(operation, answered);
+            self.lab.answered(operation, answered, false);
         };
         let instead = Instead { listener: &self.listener, call, refusal: Errno::NODEV };
         // Its table is full, most likely.

@@ -10,6 +10,7 @@ mod clients;
 mod descriptor;
 mod files;
 pub(crate) mod filter;
+mod guardian;
 mod holders;
 mod locks;
 mod mapping;
@@ -20,6 +21,7 @@ mod owed;
 mod plain;
 mod refusals;
 mod road;
+mod second;
 mod stat;
 mod status;
 mod stead;
@@ -30,7 +32,7 @@ mod tree;
 mod uevents;
 
 use crate::{
-    front::crew::Crew,
+    front::{crew::Crew, descriptor_limit},
     fuse::mount::{Failure, Mount, Way, mount},
     lab::Lab,
     sys::{
@@ -44,10 +46,7 @@ use holders::TreeHolders;
 use names::Names;
 use opener::Opener;
 use plain::Sockets;
-use rustix::{
-    io::Errno,
-    process::{Resource, Rlimit, getrlimit, setrlimit},
-};
+use rustix::io::Errno;
 use std::{
     ffi::OsString,
     fmt,
@@ -57,9 +56,11 @@ use std::{
 };
 use supervisor::Supervisor;
 use trap::Places;
+use tree::Attended;
 
 pub(crate) use road::Traps;
 pub use road::{Road, UnknownRoad};
+pub(crate) use second::Second;
 use uevents::Uevents;
 
 pub(crate) use arch::call_name;
@@ -87,6 +88,8 @@ pub struct Running {
     tree: tree::Tree,
     /// If somebody watches closely.
     closing: Option<Closing>,
+    /// What it takes to serve a second program, if there is to be one.
+    waiting: Option<Box<second::Waiting>>,
 }
 
 /// What it takes to tell of the last closes, and to let go of who is told.
@@ -109,14 +112,15 @@ const CLOSING: Duration = Duration::from_millis(200);
 /// # Errors
 /// [`StartError`]; nothing is left behind.
 pub fn start(lab: &Arc<Lab>, command: Command) -> Result<Running, StartError> {
-    start_watched(lab, command, None)
+    start_watched(lab, command, None, None)
 }
 
-/// As [`start`]; `on_thread` is told of the threads that are seen.
+/// As [`start`]; `on_thread` is told of the threads that are seen, and `second` runs after CMD: see [`Running::go_on`].
 pub(crate) fn start_watched(
     lab: &Arc<Lab>,
     command: Command,
     on_thread: Option<ThreadHook>,
+    second: Option<Second>,
 ) -> Result<Running, StartError> {
     let before = SignalState::current();
     hear_of_children();
@@ -126,19 +130,23 @@ pub(crate) fn start_watched(
     let mut environment = command.environment;
     environment.push((status::VARIABLE.into(), status::path(lab).into()));
     let start = tree::Start { command: command.words, environment, standard: command.standard, traps };
-    let tree::Started { tree, listener, traps, killable, execution } = tree::Tree::start(&start, &before)?;
-    if traps == Traps::Nothing && (road == Road::Trap || mount.is_none()) {
+    let second = second.map(|second| second.start_on(lab, &start.traps));
+    let tree::Started { tree, attended, execution } = tree::Tree::start(&start, second.as_ref(), &before)?;
+    if attended.traps == Traps::Nothing && (road == Road::Trap || mount.is_none()) {
         return Err(StartError::NoTraps);
     }
     // CMD's end of pipes is CMD's alone from here on.
+    let second = second.and_then(|second| Some((second.command.into_iter().next()?, second.traps)));
     drop(start);
-    let root = mount.as_ref().filter(|_| lab.is_watched_closely()).map(|mount| mount.root.try_clone());
-    let root = root.transpose().map_err(said("dup"))?;
-    let (files, mount) = serve(lab, mount, (listener, traps, killable), on_thread)?;
-    let closing = root.map(|root| Closing { _root: root, files: files.clone(), before });
+    let root = || mount.as_ref().map(|mount| mount.root.try_clone()).transpose().map_err(said("dup"));
+    let kept = if lab.is_watched_closely() { root()? } else { None };
+    let root = if second.is_some() { root()? } else { None };
+    let (files, mount) = serve(lab, mount, attended, on_thread)?;
+    let closing = kept.map(|root| Closing { _root: root, files: files.clone(), before });
+    let waiting = second.map(|(name, traps)| Box::new(second::Waiting { name, files: files.clone(), root, traps }));
     lab.set_holders(Arc::new(TreeHolders { root: tree.root().cast_unsigned(), mount, files: Arc::downgrade(&files) }));
     match execution.wait() {
-        Ok(()) => Ok(Running { tree, closing }),
+        Ok(()) => Ok(Running { tree, closing, waiting }),
         Err(errno) => {
             tree.wait();
             Err(StartError::Execute { name, errno })
@@ -169,35 +177,55 @@ fn choose(road: Road) -> Result<(Option<Mount>, Traps), StartError> {
 fn serve(
     lab: &Arc<Lab>,
     mount: Option<Mount>,
-    (listener, traps, killable): (OwnedFd, Traps, bool),
+    attended: Attended,
     on_thread: Option<ThreadHook>,
 ) -> Result<(Arc<Files>, u64), StartError> {
-    raise_descriptor_limit();
+    // CMD keeps the limit that it was started with, and has been forked by now.
+    descriptor_limit::raise();
     // The clock's thread starts when it is first needed; by then CMD may have left no room for one (RLIMIT_NPROC).
     lab.clock().after(Duration::ZERO, Box::new(|| {}));
-    let listener = Arc::new(Listener::new(listener));
-    let (files, names, opener) = match mount {
+    let (files, root) = match mount {
         Some(Mount { root, channel, .. }) => {
-            let files = Files::new(lab.clone(), Some(channel), None, matches!(traps, Traps::Range(_)));
+            let files = Files::new(lab.clone(), Some(channel), None, matches!(attended.traps, Traps::Range(_)));
             let served = files.clone();
             Crew::start("files", move |crew| served.serve(crew)).map_err(said("starting a thread"))?;
-            let names = Names::new(lab.clone(), files.clone(), &root).map_err(said("looking at the mount"))?;
-            let opener = Opener::start(root, &listener);
-            (files, names, Some(opener.map_err(StartError::system("starting a thread with a table of its own"))?))
+            (files, Some(root))
         }
         None => {
             let sockets = Sockets::new().map_err(StartError::system("epoll_create"))?;
             let files = Files::new(lab.clone(), None, Some(sockets), false);
             let serving = files.sockets.iter().try_for_each(|sockets| sockets.serve(Arc::downgrade(&files)));
             serving.map_err(said("starting a thread"))?;
-            // All sockets of the machine are on one mount of the kernel's.
-            let socket = plain::some_socket().map_err(StartError::system("socketpair"))?;
-            let names = Names::new(lab.clone(), files.clone(), &socket).map_err(said("looking at a socket"))?;
-            (files, names, None)
+            (files, None)
         }
     };
-    let uevents = Uevents::start(lab, &listener).map_err(said("starting what tells of devices"))?;
-    let (kept, mount) = (files.clone(), names.mount());
+    let mount = attend(&files, root, attended, on_thread)?;
+    Ok((files, mount))
+}
+
+/// Answers the calls of a program; `root` is that of our mount, if there is one. Gives the mount on which our files are.
+fn attend(
+    files: &Arc<Files>,
+    root: Option<OwnedFd>,
+    attended: Attended,
+    on_thread: Option<ThreadHook>,
+) -> Result<u64, StartError> {
+    let Attended { listener, traps, killable } = attended;
+    let (lab, listener) = (files.lab.clone(), Arc::new(Listener::new(listener)));
+    let (names, opener) = match root {
+        Some(root) => {
+            let names = Names::new(lab.clone(), files.clone(), &root).map_err(said("looking at the mount"))?;
+            let opener = Opener::start(root, &listener);
+            (names, Some(opener.map_err(StartError::system("starting a thread with a table of its own"))?))
+        }
+        None => {
+            // All sockets of the machine are on one mount of the kernel's.
+            let socket = plain::some_socket().map_err(StartError::system("socketpair"))?;
+            (Names::new(lab.clone(), files.clone(), &socket).map_err(said("looking at a socket"))?, None)
+        }
+    };
+    let uevents = Uevents::start(&lab, &listener).map_err(said("starting what tells of devices"))?;
+    let mount = names.mount();
     let supervisor = Supervisor {
         listener,
         traps,
@@ -206,26 +234,19 @@ fn serve(
         opener,
         uevents,
         names,
-        files,
-        lab: lab.clone(),
+        files: files.clone(),
+        lab,
         started: SystemTime::now(),
         told_32: false.into(),
         told_traced: false.into(),
         on_thread,
     };
     Crew::start("names", move |crew| supervisor.serve(crew)).map_err(said("starting a thread"))?;
-    Ok((kept, mount))
+    Ok(mount)
 }
 
 fn said(step: &'static str) -> impl Fn(std::io::Error) -> StartError {
     move |error| StartError::System { step, errno: Errno::from_raw_os_error(error.raw_os_error().unwrap_or(libc::EIO)) }
-}
-
-/// CMD keeps the limit that it was started with, and has been forked by now; we need descriptors as its processes do.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    // If it stays as it is, large trees may find it too low; most do not.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// `OUTLIVE_MOUNT` restricts the ways to mount to one: for tests, and to find out what a machine can do.
@@ -305,7 +326,7 @@ impl StartError {
     /// The exit code that tells of it: 127 and 126 for CMD, as shells have it; 125 for what is ours.
     pub fn exit_code(&self) -> u8 {
         match self {
-            StartError::Execute { errno, .. } => tree::exit_code_of(*errno) as u8,
+            StartError::Execute { errno, .. } => guardian::exit_code_of(*errno) as u8,
             _ => 125,
         }
     }

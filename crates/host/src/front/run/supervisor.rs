@@ -222,7 +222,7 @@ impl Supervisor {
             Target::Gone(device) => {
                 // It reaches nobody, but it is an operation on that device all the same.
                 let number = self.lab.arrived(&device, call.pid, "open", &"");
-                self.lab.answered(number, Answered::Errno(Errno::NOENT.raw_os_error()));
+                self.lab.answered(number, Answered::Errno(Errno::NOENT.raw_os_error()), true);
                 Verdict::Answer(Err(Errno::NOENT))
             }
             Target::Status => Verdict::of(status::open(&self.lab, &self.listener, call.id, flags)),

@@ -22,10 +22,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Serves the devices of a lab.
+/// So many connections have a crew of their own at most: on a machine that is too busy for their threads every crew
+/// takes its device for stalled and asks for more.
+const CREWS: usize = 16;
+
+/// Serves the devices of a lab: one crew for all, and crews for those that are used a lot (see [`Readers`]).
 ///
-/// One crew works for all: a crew each would have threads each, and on a machine that is too busy for them every one
-/// would take its device for stalled and ask for more.
+/// [`Readers`]: super::readers::Readers
 pub(super) struct Broker {
     lab: Weak<Lab>,
     served: Mutex<Table>,
@@ -58,18 +61,81 @@ impl Broker {
         Crew::start("served", move |crew| working.work(crew)).map(|_| broker)
     }
 
-    /// Serves requests: what a crew's thread does.
-    fn work(&self, crew: &Crew) {
+    /// Serves requests of all connections: what a thread of the crew for all does.
+    fn work(self: &Arc<Self>, crew: &Crew) {
         let mut room = Room::new();
-        while let Some((served, n)) = crew.wait(|| self.next(&mut room)) {
+        while let Some((id, served, n)) = crew.wait(|| self.next(&mut room)) {
+            if let Some(request) = room.received(n) {
+                served.handle(&request);
+            }
+            if served.readers.are_too_few() {
+                self.give_a_crew(id, &served);
+            }
+        }
+    }
+
+    /// Serves requests of one connection: what a thread of its own crew does.
+    fn work_for(&self, id: u64, served: &Served, crew: &Crew) {
+        let mut room = Room::new();
+        while let Some(n) = crew.wait(|| self.next_of(id, served, &mut room)) {
             if let Some(request) = room.received(n) {
                 served.handle(&request);
             }
         }
     }
 
+    /// Waits for a request of this connection. `None` when it has ended.
+    fn next_of(&self, id: u64, served: &Served, room: &mut Room) -> Option<usize> {
+        loop {
+            match served.connection.channel.read(room) {
+                Read::Request(n) => return Some(n),
+                Read::Nothing => {}
+                Read::Ended => {
+                    self.ended(id, served);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Gives a connection a crew of its own, unless too many have one. Without threads for it all stays as it is.
+    fn give_a_crew(self: &Arc<Self>, id: u64, served: &Arc<Served>) {
+        let table = self.table();
+        let crews = table.served.values().filter(|served| served.readers.are_its_own()).count();
+        if crews >= CREWS {
+            return served.readers.count_again();
+        }
+        // Under the lock, or one that ends meanwhile would come back.
+        if !table.served.contains_key(&id) || !self.leave_to_own(served) {
+            return;
+        }
+        drop(table);
+        let (broker, working) = (self.clone(), served.clone());
+        if Crew::start("serves one", move |crew| broker.work_for(id, &working, crew)).is_err() {
+            let table = self.table();
+            if table.served.contains_key(&id) && served.readers.leave_to_everybody(&served.connection.channel).is_ok() {
+                let _ = self.listen_to(id, served);
+            }
+        }
+    }
+
+    fn leave_to_own(&self, served: &Served) -> bool {
+        let channel = &served.connection.channel;
+        let left = served.readers.leave_to_own(channel).unwrap_or(false);
+        if left {
+            // Whoever has been told of it already finds nothing to read.
+            let _ = epoll::delete(&self.requests, channel);
+        }
+        left
+    }
+
+    /// Has requests of `served` come to the crew for all.
+    fn listen_to(&self, id: u64, served: &Served) -> Result<(), Errno> {
+        epoll::add(&self.requests, &served.connection.channel, epoll::EventData::new_u64(id), epoll::EventFlags::IN)
+    }
+
     /// Waits for a request of any connection, and reads it into `room`. `None` if there can be none any more.
-    fn next(&self, room: &mut Room) -> Option<(Arc<Served>, usize)> {
+    fn next(&self, room: &mut Room) -> Option<(u64, Arc<Served>, usize)> {
         loop {
             let mut events: Vec<epoll::Event> = Vec::with_capacity(1);
             match epoll::wait(&self.requests, spare_capacity(&mut events), None) {
@@ -78,9 +144,9 @@ impl Broker {
             }
             let Some(id) = events.first().map(|event| event.data.u64()) else { continue };
             let Some(served) = self.table().served.get(&id).cloned() else { continue };
-            match served.connection.channel.read(room) {
-                Read::Request(n) => return Some((served, n)),
-                // Another thread was faster.
+            match served.readers.read_for_everybody(&served.connection.channel, room) {
+                Read::Request(n) => return Some((id, served, n)),
+                // Another thread was faster, or it has a crew of its own meanwhile.
                 Read::Nothing => {}
                 Read::Ended => self.ended(id, &served),
             }
@@ -152,7 +218,7 @@ impl Broker {
         let mut table = self.table();
         table.last += 1;
         let id = table.last;
-        epoll::add(&self.requests, &served.connection.channel, epoll::EventData::new_u64(id), epoll::EventFlags::IN)?;
+        self.listen_to(id, served)?;
         table.served.insert(id, served.clone());
         Ok(id)
     }

@@ -43,7 +43,7 @@ impl Connection {
         if channel.has_ended() {
             return Err(Failure::Taken);
         }
-        let waiting = channel.set_nonblocking();
+        let waiting = channel.set_waiting(false);
         waiting.map_err(|errno| Failure::Other(format!("setting O_NONBLOCK: {errno}")))?;
         let told = fs::read_to_string(attribute(name, "dev")).ok();
         let number = told.as_deref().and_then(parse_number).ok_or_else(|| {

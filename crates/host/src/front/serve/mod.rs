@@ -9,10 +9,12 @@ mod connection;
 mod holders;
 mod memory;
 mod names;
+mod readers;
 mod rounds;
 mod served;
 
 use crate::{
+    front::descriptor_limit,
     lab::{Announcer, Lab, UnplugError},
     sys::process::{next_signal, signal_descriptor},
 };
@@ -21,7 +23,7 @@ use holders::MachineHolders;
 use outlive::Reason;
 use rustix::{
     event::{PollFd, PollFlags, poll},
-    process::{Resource, Rlimit, geteuid, getrlimit, setrlimit},
+    process::geteuid,
 };
 use serde::Serialize;
 use std::{
@@ -115,7 +117,7 @@ pub fn start(lab: &Arc<Lab>) -> Result<Serving, StartError> {
     drop(open_channel().map_err(StartError::NoCuse)?);
     let signals = signal_descriptor(&[libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT])
         .map_err(|errno| StartError::System { step: "signalfd", why: errno.to_string() })?;
-    raise_descriptor_limit();
+    descriptor_limit::raise();
     names::remove_stale();
     let broker =
         Broker::start(lab).map_err(|why| StartError::System { step: "starting a thread", why: why.to_string() })?;
@@ -128,13 +130,6 @@ pub fn start(lab: &Arc<Lab>) -> Result<Serving, StartError> {
     lab.set_announcer(serving.broker.clone());
     lab.set_holders(Arc::new(MachineHolders { broker: Arc::downgrade(&serving.broker) }));
     Ok(serving)
-}
-
-/// Each device takes one; labs can be large.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    // If it stays as it is, large labs may find it too low; most do not.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 impl Serving {

@@ -88,9 +88,9 @@ impl Names {
     }
 
     fn make_node(&self, (major, minor): DeviceNumber, permissions: &Permissions) -> Result<(), String> {
-        let said = |what: &'static str| move |errno: Errno| format!("{what} {}: {errno}", self.node.display());
+        let said = |what: &'static str| move |errno: Errno| told(what, &self.node, errno);
         if fs::symlink_metadata(&self.node).is_err() {
-            self.node.parent().map_or(Ok(()), fs::create_dir_all).map_err(|why| format!("making its folder: {why}"))?;
+            make_folder_of(&self.node)?;
             mknodat(CWD, &self.node, FileType::CharacterDevice, Mode::RUSR | Mode::WUSR, makedev(major, minor))
                 .map_err(said("making the node"))?;
         }
@@ -104,11 +104,10 @@ impl Names {
     }
 
     fn make_link(&self) -> Result<(), String> {
-        let folder = self.stable.parent().map_or(Ok(()), fs::create_dir_all);
-        folder.map_err(|why| format!("making the folder of {}: {why}", self.stable.display()))?;
+        make_folder_of(&self.stable)?;
         symlink(&self.target, &self.stable).map_err(|why| match why.kind() {
             io::ErrorKind::AlreadyExists => self.taken(),
-            _ => format!("making {}: {why}", self.stable.display()),
+            _ => told("making", &self.stable, why),
         })
     }
 
@@ -126,6 +125,23 @@ impl Names {
         // Stays as long as there are others in it.
         let _ = fs::remove_dir(Path::new(DEV).join(FOLDER));
     }
+}
+
+fn make_folder_of(path: &Path) -> Result<(), String> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    fs::create_dir_all(folder).map_err(|why| told("making the folder", folder, why))
+}
+
+/// What failed, with what to do where we know that.
+fn told(what: &str, path: &Path, why: impl Into<io::Error>) -> String {
+    let why = why.into();
+    let advice = match why.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; make room there (`df -i /dev` says how many names fit), or mount -o remount,nr_inodes=... /dev"
+        }
+        _ => "",
+    };
+    format!("{what} {}: {why}{advice}", path.display())
 }
 
 /// Whether a link that says `target` is one of ours.

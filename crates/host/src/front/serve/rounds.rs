@@ -3,14 +3,15 @@
 //! ```text
 //! round 1    number, argument                 the class says what it would read; we ask for that (FUSE_IOCTL_RETRY)
 //! round 2    the same call with those bytes   until the class misses nothing; then it is carried out, once
-//! round 3    the same call with room          what was written is handed over, with the result
+//! round 3    the same call with room          what could not be written by hand is handed over, with the result
 //! ```
 //!
-//! A round after one that brought data asks for a byte of them again; see [`Stage`]. A round that is not needed does not take place. The kernel names rounds by nothing; but a thread is in one call at a
-//! time, and a first round comes without memory. So a call that was given up between two rounds, since its client was
-//! killed or has no such memory, is found out by the next one.
+//! A round after one that brought data asks for a byte of them again; see [`Stage`]. A round that is not needed does not
+//! take place: mostly the third. The kernel names rounds by nothing; but a thread is in one call at a time, and a first
+//! round comes without memory. So a call that was given up between two rounds, since its client was killed or has no such
+//! memory, is found out by the next one.
 
-use super::memory::{Fetched, Written};
+use super::memory::{Fetched, Hands, Written};
 use crate::{
     front::{flight, open_file::value_body},
     fuse::{
@@ -50,6 +51,7 @@ enum Stage {
 /// The calls that are between two rounds.
 #[derive(Default)]
 pub(super) struct Rounds {
+    hands: Arc<Hands>,
     stages: Mutex<HashMap<(u64, u32), (Key, Stage)>>,
 }
 
@@ -73,7 +75,7 @@ impl Rounds {
     pub(super) fn next(&self, key: Key, data: &[u8], room: usize) -> Result<Next, Errno> {
         let stage = self.stages().remove(&(key.fh, key.pid));
         if data.is_empty() && room == 0 {
-            return Ok(Next::GoOn(Arc::new(Fetched::new(key.pid))));
+            return Ok(Next::GoOn(Arc::new(Fetched::new(key.pid, self.hands.clone()))));
         }
         match stage.filter(|(former, _)| *former == key).ok_or(Errno::IO)?.1 {
             Stage::Fetching { asked, memory } if room == 0 && total(&asked) == data.len() as u64 => {
@@ -150,6 +152,9 @@ impl flight::Owed for Owed {
     type Id = u64;
 
     fn give(self, name: &str, room: usize, answer: Result<Answer, Errno>) {
+        if let Some((_, _, memory)) = &self.ioctl {
+            memory.let_go();
+        }
         match (answer, self.ioctl) {
             (Err(errno), _) => self.reply.error(errno),
             (Ok(Answer::Data(data)), _) => self.reply.bytes(&data[..data.len().min(room)]),
@@ -170,12 +175,14 @@ mod tests {
 
     fn fetching(rounds: &Rounds, key: Key) {
         let asked = vec![IoctlPart { base: 0x1000, len: 2 }, IoctlPart { base: 0x2000, len: 1 }];
-        let stage = Stage::Fetching { asked, memory: Arc::new(Fetched::new(key.pid)) };
+        let stage = Stage::Fetching { asked, memory: Arc::new(Fetched::new(key.pid, Arc::default())) };
         rounds.stages().insert((key.fh, key.pid), (key, stage));
     }
 
     fn delivering(rounds: &Rounds, again: Option<IoctlPart>) {
-        let memory = Fetched::new(KEY.pid);
+        let memory = Fetched::new(KEY.pid, Arc::default());
+        // As if it were out of reach.
+        memory.let_go();
         memory.write(0x1000, b"ab").unwrap();
         memory.write(0x2000, b"c").unwrap();
         let stage = Stage::Delivering { written: memory.take_written(), again, value: 5 };

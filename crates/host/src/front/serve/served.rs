@@ -3,6 +3,7 @@
 use super::{
     connection::Connection,
     names::Names,
+    readers::Readers,
     rounds::{Key, Next, Owed, Rounds},
 };
 use crate::{
@@ -36,6 +37,7 @@ pub(super) struct Served {
     lab: Arc<Lab>,
     pub(super) connection: Connection,
     pub(super) names: Names,
+    pub(super) readers: Readers,
     /// Its name in the lab.
     pub(super) name: String,
     pub(super) generation: u64,
@@ -69,6 +71,7 @@ impl Served {
             lab: lab.clone(),
             connection,
             names,
+            readers: Readers::default(),
             name: device.node().name.clone(),
             generation: device.generation().0,
             contract: device.contract(),

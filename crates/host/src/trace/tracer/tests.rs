@@ -29,7 +29,7 @@ fn an_operation_is_told_with_all_that_belongs_to_it() {
     arrive(&tracer, 1, "I2C_SMBUS read_byte_data 0x50 reg 0x03");
     tracer.detail(Detail::On { number: 1, handle: HandleId(4) });
     tracer.detail(Detail::Brought { number: 1, payload: Payload::Number { value: 0x2a, bytes: 1 } });
-    tracer.answered(1, Answered::Ok(0));
+    tracer.answered(1, Answered::Ok(0), false);
     let batch = tracer.next().unwrap();
     let [operation] = operations(&batch)[..] else { panic!("{batch:?}") };
     assert_eq!((operation.handle, operation.answer, operation.cut), (Some(4), Some(Answered::Ok(0)), false));
@@ -49,7 +49,7 @@ fn the_removal_cuts_what_is_on_its_way_and_fails() {
     unplugged(&tracer);
     arrive(&tracer, 3, "on a zombie");
     for (number, answer) in [(1, Answered::Errno(19)), (2, Answered::Ok(0)), (3, Answered::Errno(19))] {
-        tracer.answered(number, answer);
+        tracer.answered(number, answer, false);
     }
     let batch = tracer.next().unwrap();
     assert!(matches!(batch.records[0].event, Event::Changed { generation: 1, .. }), "in its place: {batch:?}");
@@ -62,7 +62,7 @@ fn an_error_brings_nothing() {
     let tracer = Tracer::new(ALL);
     arrive(&tracer, 1, "x");
     tracer.detail(Detail::Brought { number: 1, payload: Payload::Number { value: 1, bytes: 1 } });
-    tracer.answered(1, Answered::Errno(14));
+    tracer.answered(1, Answered::Errno(14), false);
     assert_eq!(operations(&tracer.next().unwrap())[0].brought, None);
 }
 
@@ -73,13 +73,13 @@ fn a_full_queue_loses_the_newest_and_says_how_many() {
     for number in 1..=6 {
         arrive(&tracer, number, "x");
         tracer.detail(Detail::Sent { number, payload: Payload::Pieces(vec![piece.clone()]) });
-        tracer.answered(number, Answered::Ok(0));
+        tracer.answered(number, Answered::Ok(0), false);
     }
     let batch = tracer.next().unwrap();
     let numbers: Vec<_> = operations(&batch).iter().map(|operation| operation.number).collect();
     assert_eq!((numbers, batch.lost), (vec![1, 2, 3], 3));
     arrive(&tracer, 7, "x");
-    tracer.answered(7, Answered::Ok(0));
+    tracer.answered(7, Answered::Ok(0), false);
     assert_eq!(tracer.next().unwrap().lost, 0, "there is room again");
     assert_eq!(tracer.tallies()["x"].calls, 7, "all are counted");
 }
@@ -92,7 +92,7 @@ fn what_takes_long_is_told_twice_and_what_never_ends_at_the_end() {
     arrive(&tracer, 2, "for ever");
     let batch = tracer.next().unwrap();
     assert!(batch.records.iter().all(|record| matches!(record.event, Event::Begun(_))), "{batch:?}");
-    tracer.answered(1, Answered::Ok(0));
+    tracer.answered(1, Answered::Ok(0), false);
     let batch = tracer.next().unwrap();
     assert_eq!(operations(&batch).iter().map(|slow| (slow.number, slow.resumed)).collect::<Vec<_>>(), [(1, true)]);
     tracer.finish();
@@ -101,6 +101,6 @@ fn what_takes_long_is_told_twice_and_what_never_ends_at_the_end() {
     assert_eq!((never.number, never.answer), (2, None));
     assert_eq!(tracer.next(), None);
     arrive(&tracer, 3, "too late");
-    tracer.answered(3, Answered::Ok(0));
+    tracer.answered(3, Answered::Ok(0), false);
     assert_eq!(tracer.next(), None);
 }
