@@ -1,7 +1,7 @@
 #!/bin/sh
 # In qemu: the rows of an adapter of plain transfers (the DDC lines of qemu's ATI graphics, bit-banged by radeonfb) and of an
-# adapter that is unbound while a descriptor is open (the SMBus of the chipset). What the chip of the former holds is for
-# our own chip to hold, too. And what removal does in other subsystems.
+# adapter that is unbound while a descriptor is open (the SMBus of the chipset), and of one on USB that is pulled. What the chip
+# of the first holds is for our own chip to hold, too. And what removal does in other subsystems.
 set -e
 cd "$(dirname "$0")"
 results=/run/results
@@ -17,6 +17,22 @@ python3 i2c_zombie.py "$chipset" "$unbind" >$results/zombie.linux
 echo 0000:00:1f.3 >$driver/bind
 chipset=/dev/i2c-$(number 'SMBus I801')
 python3 i2c_holders.py unbind "$chipset" "$unbind" "awk '/^i2c_i801 /{print \$3}' /proc/modules" >$results/unbind.linux
+
+# Kernel threads plug it in.
+plug_usb() {
+	python3 usb_adapter.py "$1" &
+	adapter=$!
+	while ! number i2c-tiny-usb 2>/dev/null | grep -q .; do sleep 0.05; done
+}
+plug_usb 0
+usb=/dev/i2c-$(number i2c-tiny-usb)
+# Its interface is above it, and the device on the hub above that.
+hub=$(dirname "$(dirname "$(readlink -f "/sys/bus/i2c/devices/${usb#/dev/}")")")
+python3 i2c_pulled.py "$usb" "kill $adapter; while [ -e $hub ]; do sleep 0.05; done" \
+	"python3 usb_adapter.py 1 & echo \$! >/tmp/next" >$results/pulled.linux
+kill "$(cat /tmp/next)"
+while number i2c-tiny-usb 2>/dev/null | grep -q .; do sleep 0.05; done
+
 # i2c-dev comes last: its removal waits.
 for class in evdev mtd drm sg uio i2c-dev; do
 	python3 removal.py $class

@@ -18,20 +18,27 @@ serve() {
 	done
 	shift
 	mkfifo /tmp/nodes
-	"$outlive" serve --name yard $options >/tmp/nodes &
-	server=$!
-	read -r served </tmp/nodes # its nodes are there
+	exec 3<>/tmp/nodes
 	rm /tmp/nodes
-	"$@"
+	"$outlive" serve --name yard $options >&3 3>&- &
+	server=$!
+	read -r served <&3 # its nodes are there
+	"$@" 3>&-
 	kill -TERM $server
 	wait $server
+	exec 3>&-
 }
 
 serve --device $smbus_only -- python3 i2c.py /dev/i2c-0 settings file smbus >$results/stub.serve
 cp "$content" /tmp/content && chmod 600 /tmp/content
 serve --device i2c:24c02@0x50,num=7,file=/tmp/content -- python3 i2c.py /dev/i2c-7 plain emulated >$results/plain.serve
 serve --contract linux --device $smbus_only -- \
-	python3 i2c_zombie.py /dev/i2c-0 "$outlive unplug i2c-0 --in yard >/dev/null" >$results/zombie.serve
+	python3 i2c_zombie.py /dev/i2c-0 "$outlive unplug i2c-0 --orderly --in yard >/dev/null" >$results/zombie.serve
+# A bus, the chip on it that takes its time, and the bus that is plugged in when the first has gone.
+serve --contract linux --device i2c:pcf8570@0x50,num=0 --device i2c:pcf8570@0x52,num=0,slow=60s \
+	--device i2c:pcf8570@0x50,num=1 -- \
+	sh -c "$outlive unplug i2c-1 --in yard >/dev/null && exec python3 i2c_pulled.py /dev/i2c-0 \
+		'$outlive unplug i2c-0 --in yard >/dev/null' '$outlive plug i2c-1 --in yard >/dev/null'" >$results/pulled.serve
 for removal in rmmod unbind; do
 	serve --device $smbus_only -- python3 i2c_holders.py $removal /dev/i2c-0 \
 		"$outlive unplug i2c-0 --in yard >/dev/null" "$outlive ls --in yard --json | $handles" >$results/$removal.serve

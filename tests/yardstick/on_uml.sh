@@ -8,6 +8,10 @@ content=$2
 results=/run/results
 handles="python3 -c 'import json, sys; print(json.load(sys.stdin)[0][\"handles\"])'"
 smbus_only=i2c:pcf8570@0x50,num=0,functionality=0x0e7f0000
+usb=i2c:pcf8570@0x50,num=0
+usb_late=i2c:pcf8570@0x52,num=0,slow=60s
+next=i2c:pcf8570@0x50,num=1
+pulled="python3 i2c_pulled.py /dev/i2c-0 '$outlive unplug i2c-0 --in pulled >/dev/null' '$outlive plug i2c-1 --in pulled >/dev/null'"
 
 python3 i2c.py /dev/i2c-0 settings file smbus >$results/stub.linux
 python3 i2c_holders.py rmmod /dev/i2c-0 "rmmod i2c-stub 2>/dev/null" \
@@ -20,8 +24,10 @@ for road in fuse trap plain; do
 	"$outlive" run --road $road --device i2c:24c02@0x50,num=7,file=/tmp/content -- \
 		python3 i2c.py /dev/i2c-7 plain emulated >$results/plain.$road
 	"$outlive" run --road $road --name zombie --contract linux --device $smbus_only -- \
-		python3 i2c_zombie.py /dev/i2c-0 "$outlive unplug i2c-0 --in zombie >/dev/null" >$results/zombie.$road
-	"$outlive" run --road $road --name board --contract linux --device uio:timer,num=0,period=10ms -- \
+		python3 i2c_zombie.py /dev/i2c-0 "$outlive unplug i2c-0 --orderly --in zombie >/dev/null" >$results/zombie.$road
+	"$outlive" run --road $road --name pulled --contract linux --device $usb --device $usb_late --device $next -- \
+		sh -c "$outlive unplug i2c-1 --in pulled >/dev/null && exec $pulled" >$results/pulled.$road
+	"$outlive" run --road $road --name board --contract linux --device uio:timer,num=0,period=200ms -- \
 		python3 uio_zombie.py /dev/uio0 "$outlive unplug uio0 --in board >/dev/null" >$results/board.$road
 	for removal in rmmod unbind; do
 		"$outlive" run --road $road --name holders --device $smbus_only -- python3 i2c_holders.py $removal /dev/i2c-0 \

@@ -2,6 +2,7 @@
 //! read.
 
 use crate::Errno;
+use outlive::Reason;
 use std::{fmt, str::FromStr};
 
 /// How a device answers for its zombies. Whatever it says to its users, the driver is never reached (I1 to I14, I25 to
@@ -65,6 +66,8 @@ pub enum Fate {
     Fails(Errno),
     /// It concerns the open file alone, and is answered from what that keeps, as if the device were there.
     Kept,
+    /// It succeeds, and what it brings is zero, whatever it was.
+    Zero,
     /// A stand-in carries it out.
     StandIn,
 }
@@ -78,6 +81,7 @@ impl fmt::Display for Fate {
             Fate::Fails(Errno::INVAL) => f.pad("EINVAL"),
             Fate::Fails(errno) => errno.fmt(f),
             Fate::Kept => f.pad("as alive, from what the file keeps"),
+            Fate::Zero => f.pad("succeeds, and brings 0"),
             Fate::StandIn => f.pad("as alive, from a stand-in"),
         }
     }
@@ -92,8 +96,10 @@ pub struct Terms {
     pub strict: Fate,
     /// Under [`Contract::Quiet`].
     pub quiet: Fate,
-    /// Under [`Contract::Linux`].
+    /// Under [`Contract::Linux`], if the hardware went.
     pub linux: Fate,
+    /// Under [`Contract::Linux`], if its driver was taken away while the hardware stayed: [`Reason::Orderly`].
+    pub linux_orderly: Fate,
 }
 
 /// What a class says of its linux contract, for who looks for faults that users can meet.
@@ -106,18 +112,19 @@ pub struct LinuxSays {
 }
 
 impl LinuxSays {
-    /// By the class's table.
+    /// By the class's table, for hardware that goes.
     pub fn by(table: &[&Terms], measured: bool) -> Self {
         LinuxSays { measured, noticeable: table.iter().any(|terms| matches!(terms.linux, Fate::Fails(_))) }
     }
 }
 
 impl Terms {
-    /// What becomes of these calls under `contract`.
-    pub const fn under(&self, contract: Contract) -> Fate {
+    /// What becomes of these calls under `contract`, on a device that went for `reason`.
+    pub fn under(&self, contract: Contract, reason: Reason) -> Fate {
         match contract {
             Contract::Strict => self.strict,
             Contract::Quiet => self.quiet,
+            Contract::Linux if reason.leaves_hardware() => self.linux_orderly,
             Contract::Linux => self.linux,
         }
     }

@@ -147,6 +147,12 @@ pub trait Completion: Send {
         let _ = payload;
     }
 
+    /// The call is about to succeed although its device has gone, and what it brings is nothing: [`Fate::Zero`]. For those who
+    /// look for programs that take such an answer at its word.
+    ///
+    /// [`Fate::Zero`]: crate::Fate::Zero
+    fn hollow(&mut self) {}
+
     /// The answer. May be called on any thread.
     fn complete(self: Box<Self>, answer: Result<Answer, Errno>);
 

@@ -83,6 +83,7 @@ fn same(a: &Operation, b: &Operation) -> bool {
 
 fn row(mark: &str, numbers: &str, operation: &Operation) -> String {
     let answer = match operation.answer {
+        Some(Answered::Ok(value)) if operation.hollow => format!("{value}, and nothing in it"),
         Some(Answered::Ok(value)) => value.to_string(),
         Some(Answered::Errno(number)) => errno::name(number),
         None => "never answered".to_owned(),

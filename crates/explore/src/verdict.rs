@@ -160,14 +160,14 @@ pub(crate) fn pulled(seen: &Observed) -> Option<&Operation> {
 }
 
 /// How many operations failed because of the pull: on the device that was pulled, that one and later ones. If it came back,
-/// what failed on its next life did so by itself.
+/// what failed on its next life did so by itself. A success that brought nothing is no less a failure for having no errno.
 pub(crate) fn failed(seen: &Observed) -> u64 {
     let Some(pulled) = pulled(seen) else { return 0 };
     let refused = |operation: &&Operation| {
         operation.after_pull
             && operation.device == pulled.device
-            && matches!(operation.answer, Some(Answered::Errno(_)))
-            && (operation.gone || !seen.replugged)
+            && (operation.hollow
+                || matches!(operation.answer, Some(Answered::Errno(_))) && (operation.gone || !seen.replugged))
     };
     seen.operations.iter().filter(refused).count() as u64
 }

@@ -21,10 +21,11 @@ use std::{
 };
 
 /// The sets of rows, and on which of Linux' devices they ran.
-const SETS: [(&str, &str); 6] = [
+const SETS: [(&str, &str); 7] = [
     ("stub", "i2c-stub, which knows SMBus only"),
     ("plain", "radeonfb's DDC lines in qemu: plain transfers by i2c-algo-bit"),
     ("zombie", "i2c-i801 in qemu, unbound; ours under --contract linux"),
+    ("pulled", "i2c-tiny-usb in qemu, its adapter pulled; ours under --contract linux"),
     ("rmmod", "i2c-stub, its module removed while a hundred descriptors are idle and one has a sleeper"),
     ("unbind", "i2c-i801 in qemu, unbound with as many"),
     ("board", "qemu's edu by uio_pci_generic, unbound; ours under --contract linux"),
@@ -34,9 +35,11 @@ const LIVE: [&str; 2] = ["stub", "plain"];
 /// Where ours ran: the roads of `outlive run`, and `outlive serve`.
 const ROADS: [&str; 4] = ["fuse", "trap", "plain", "serve"];
 /// What Debian's kernel loads in qemu, and the hardware that some of it is for.
-const IN_QEMU: [&str; 10] = [
+const IN_QEMU: [&str; 12] = [
     "i2c-dev",
     "i2c-i801",
+    "i2c-tiny-usb",
+    "vhci-hcd",
     "radeonfb",
     "evdev",
     "uinput",

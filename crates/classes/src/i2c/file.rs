@@ -8,7 +8,7 @@ use super::{
     zombie,
 };
 use crate::{Access, Answer, Call, Completion, Contract, Errno, Fate, File, Memory, OpenFlags, Payload, PollBits};
-use outlive::{Cause, Gone, HandleId, Outcome};
+use outlive::{Cause, Gone, HandleId, Outcome, Reason};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering};
 
 /// What the client has set on its open file: `struct i2c_client`, as far as i2c-dev uses it.
@@ -54,9 +54,12 @@ impl OpenFile {
     /// Everything that comes after the arrival. A zombie is found out before anything else is (I15). Nothing is
     /// completed from inside the gate: whoever hears of it may unplug the device.
     fn carry_out(&self, decoded: Decoded, memory: Arc<dyn Memory>, mut completion: Box<dyn Completion>) -> Option<u64> {
-        let Ok(guard) = self.handle.enter() else {
-            self.answer_for_zombie(decoded, memory, completion);
-            return None;
+        let guard = match self.handle.enter() {
+            Ok(guard) => guard,
+            Err(gone) => {
+                self.answer_for_zombie(gone.reason, decoded, memory, completion);
+                return None;
+            }
         };
         if !decoded.is_within(guard.functionality()) {
             drop(guard);
@@ -69,11 +72,9 @@ impl OpenFile {
                 return Transaction { kind, reply, memory, completion }.submit(&self.handle, messages);
             }
             Ok(Operation::Functionality { to }) => {
-                // `unsigned long`
-                let functionality = u64::from(guard.functionality());
+                let functionality = guard.functionality();
                 drop(guard);
-                completion.brought(&|| Some(Payload::Number { value: functionality, bytes: 4 }));
-                memory.write(to, &functionality.to_ne_bytes()).map(|()| Answer::Value(0)).map_err(Errno::from)
+                tell_functionality(functionality, to, &*memory, &mut *completion)
             }
             Ok(Operation::Set(setting)) => {
                 let answer = self.set(setting, Some(&**guard));
@@ -90,9 +91,15 @@ impl OpenFile {
     }
 
     /// As the contract of the bus has it, which is gone.
-    fn answer_for_zombie(&self, decoded: Decoded, memory: Arc<dyn Memory>, mut completion: Box<dyn Completion>) {
+    fn answer_for_zombie(
+        &self,
+        reason: Reason,
+        decoded: Decoded,
+        memory: Arc<dyn Memory>,
+        mut completion: Box<dyn Completion>,
+    ) {
         let shared = self.handle.shared();
-        let fate = zombie::terms(&decoded.operation).under(shared.contract);
+        let fate = zombie::terms(&decoded.operation).under(shared.contract, reason);
         if let Fate::Fails(errno) = fate {
             return completion.complete(Err(errno));
         }
@@ -105,9 +112,11 @@ impl OpenFile {
                 return transaction.leave_to_stand_in(&self.handle, messages);
             }
             Ok(Operation::Functionality { to }) => {
-                let functionality = u64::from(shared.functionality);
-                completion.brought(&|| Some(Payload::Number { value: functionality, bytes: 4 }));
-                memory.write(to, &functionality.to_ne_bytes()).map(|()| Answer::Value(0)).map_err(Errno::from)
+                let functionality = if fate == Fate::Zero { 0 } else { shared.functionality };
+                if fate == Fate::Zero {
+                    completion.hollow();
+                }
+                tell_functionality(functionality, to, &*memory, &mut *completion)
             }
             Ok(Operation::Set(setting)) => self.set(setting, None),
             Err(errno) => Err(errno),
@@ -134,6 +143,18 @@ impl OpenFile {
     }
 }
 
+/// Answers I2C_FUNCS, by an `unsigned long`.
+fn tell_functionality(
+    functionality: u32,
+    to: u64,
+    memory: &dyn Memory,
+    completion: &mut dyn Completion,
+) -> Result<Answer, Errno> {
+    let functionality = u64::from(functionality);
+    completion.brought(&|| Some(Payload::Number { value: functionality, bytes: 4 }));
+    memory.write(to, &functionality.to_ne_bytes()).map(|()| Answer::Value(0)).map_err(Errno::from)
+}
+
 /// A transfer of a client's, and where its answer goes.
 struct Transaction {
     kind: &'static str,
@@ -150,7 +171,11 @@ impl Transaction {
         let again = (handle.shared().contract == Contract::Linux).then(|| messages.clone());
         submit(handle, kind, messages, move |end| match (end, again) {
             // Linux would not have interrupted it.
-            (Outcome::Cancelled(Cause::Gone(_)), Some(messages)) => self.leave_to_stand_in(&origin, messages),
+            (Outcome::Cancelled(Cause::Gone(gone)), Some(messages))
+                if zombie::TRANSFERS.under(Contract::Linux, gone.reason) == Fate::StandIn =>
+            {
+                self.leave_to_stand_in(&origin, messages);
+            }
             (end, _) => self.finish(origin.shared().contract, end),
         })
     }
@@ -170,9 +195,9 @@ impl Transaction {
                 return completion.complete_with(Box::new(move || reply.deliver(messages, &*memory)));
             }
             Outcome::Done(Err(error)) => error.into(),
-            Outcome::Cancelled(Cause::Gone(_)) => match zombie::TRANSFERS.under(contract) {
+            Outcome::Cancelled(Cause::Gone(gone)) => match zombie::TRANSFERS.under(contract, gone.reason) {
                 Fate::Fails(errno) => errno,
-                Fate::Kept | Fate::StandIn => Errno::NODEV,
+                Fate::Kept | Fate::Zero | Fate::StandIn => Errno::NODEV,
             },
             Outcome::Cancelled(Cause::Interrupted) => Errno::INTR,
             Outcome::Forgotten => Errno::IO,

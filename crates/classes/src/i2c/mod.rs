@@ -138,7 +138,8 @@ impl OfClass for Bus {
 
     fn hardware(&self, adapter: Box<dyn Adapter>) -> Hardware {
         let shared = self.device.shared();
-        if shared.contract == Contract::Linux {
+        let orderly = self.device.gone().is_some_and(|gone| gone.reason.leaves_hardware());
+        if shared.contract == Contract::Linux && orderly {
             shared.stand_in.arrive(adapter.stand_in(), shared.for_stand_in());
         }
         Hardware::I2c(adapter)

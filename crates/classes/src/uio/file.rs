@@ -10,7 +10,7 @@ use crate::{
     Access, Answer, Call, Completion, Contract, Errno, Fate, File, MapCall, Mapping, Memory, OpenFlags, PAGE_SIZE,
     PollBits, landing,
 };
-use outlive::{Cause, Gone, HandleId, Outcome, Refused, Request};
+use outlive::{Cause, Gone, HandleId, Outcome, Reason, Refused, Request};
 use std::{
     fmt,
     sync::{
@@ -80,9 +80,12 @@ impl OpenFile {
 
     /// A zombie is found out before anything else is (I15), and nothing is completed from inside the gate.
     fn carry_out(&self, operation: Result<Operation, Errno>, completion: Box<dyn Completion>) -> Option<u64> {
-        let Ok(guard) = self.handle.enter() else {
-            completion.complete(self.answer_for_zombie(&operation));
-            return None;
+        let guard = match self.handle.enter() {
+            Ok(guard) => guard,
+            Err(gone) => {
+                completion.complete(self.answer_for_zombie(&operation, gone.reason));
+                return None;
+            }
         };
         let (interrupt, control) = (guard.driver.has_interrupt(), guard.driver.has_control());
         drop(guard);
@@ -96,17 +99,17 @@ impl OpenFile {
         None
     }
 
-    fn answer_for_zombie(&self, operation: &Result<Operation, Errno>) -> Result<Answer, Errno> {
+    fn answer_for_zombie(&self, operation: &Result<Operation, Errno>, reason: Reason) -> Result<Answer, Errno> {
         if let (Ok(Operation::Read), true, Some(count)) =
             (operation, zombie::delivers_the_count(self.contract()), self.unread())
         {
             self.seen.set(count);
             return Ok(data(count));
         }
-        match (zombie::terms(operation).under(self.contract()), operation) {
+        match (zombie::terms(operation).under(self.contract(), reason), operation) {
             (Fate::Fails(errno), _) => Err(errno),
-            (Fate::Kept | Fate::StandIn, Err(errno)) => Err(*errno),
-            (Fate::Kept | Fate::StandIn, Ok(_)) => Err(Errno::NODEV),
+            (_, Err(errno)) => Err(*errno),
+            (_, Ok(_)) => Err(Errno::NODEV),
         }
     }
 
@@ -132,7 +135,7 @@ impl OpenFile {
             completion.complete(match end {
                 Outcome::Done(Ok(())) => Ok(Answer::Value(COUNT_SIZE as i32)),
                 Outcome::Done(Err(error)) => Err(error.into()),
-                Outcome::Cancelled(Cause::Gone(_)) => Err(gone_errno(&Ok(Operation::Control(on)), contract)),
+                Outcome::Cancelled(Cause::Gone(gone)) => Err(gone_errno(&Ok(Operation::Control(on)), contract, gone)),
                 Outcome::Cancelled(Cause::Interrupted) => Err(Errno::INTR),
                 Outcome::Forgotten => Err(Errno::IO),
             });
@@ -161,7 +164,7 @@ impl Read {
                 self.seen.set(count);
                 Ok(data(count))
             }
-            Outcome::Cancelled(Cause::Gone(_)) => Err(gone_errno(&Ok(Operation::Read), contract)),
+            Outcome::Cancelled(Cause::Gone(gone)) => Err(gone_errno(&Ok(Operation::Read), contract, gone)),
             Outcome::Cancelled(Cause::Interrupted) => Err(Errno::INTR),
             Outcome::Forgotten => Err(Errno::IO),
         });
@@ -182,10 +185,10 @@ fn refused<A>(refused: Refused) -> Option<Outcome<A>> {
 }
 
 /// What a call says that was inside as the device went.
-fn gone_errno(operation: &Result<Operation, Errno>, contract: Contract) -> Errno {
-    match zombie::terms(operation).under(contract) {
+fn gone_errno(operation: &Result<Operation, Errno>, contract: Contract, gone: Gone) -> Errno {
+    match zombie::terms(operation).under(contract, gone.reason) {
         Fate::Fails(errno) => errno,
-        Fate::Kept | Fate::StandIn => Errno::NODEV,
+        Fate::Kept | Fate::Zero | Fate::StandIn => Errno::NODEV,
     }
 }
 
@@ -230,11 +233,14 @@ impl File for OpenFile {
     }
 
     fn map(&self, call: &MapCall) -> Result<Mapping, Errno> {
-        let Ok(guard) = self.handle.enter() else {
-            return match MAP.under(self.contract()) {
-                Fate::Fails(errno) => Err(errno),
-                Fate::Kept | Fate::StandIn => Err(Errno::NODEV),
-            };
+        let guard = match self.handle.enter() {
+            Ok(guard) => guard,
+            Err(gone) => {
+                return match MAP.under(self.contract(), gone.reason) {
+                    Fate::Fails(errno) => Err(errno),
+                    Fate::Kept | Fate::Zero | Fate::StandIn => Err(Errno::NODEV),
+                };
+            }
         };
         // mmap(2): a mapping is read in any case.
         if call.access == Access::Write {

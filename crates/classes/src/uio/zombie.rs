@@ -10,6 +10,7 @@ pub(super) const READ: Terms = Terms {
     quiet: Fate::Fails(Errno::IO),
     // uio_read of drivers/uio/uio.c, once uio_unregister_device has taken the info away.
     linux: Fate::Fails(Errno::IO),
+    linux_orderly: Fate::Fails(Errno::IO),
 };
 const CONTROL: Terms = Terms {
     calls: "write",
@@ -17,6 +18,7 @@ const CONTROL: Terms = Terms {
     quiet: Fate::Fails(Errno::IO),
     // uio_write
     linux: Fate::Fails(Errno::INVAL),
+    linux_orderly: Fate::Fails(Errno::INVAL),
 };
 pub(super) const MAP: Terms = Terms {
     calls: "mmap",
@@ -24,11 +26,17 @@ pub(super) const MAP: Terms = Terms {
     quiet: Fate::Fails(Errno::NODEV),
     // uio_mmap
     linux: Fate::Fails(Errno::INVAL),
+    linux_orderly: Fate::Fails(Errno::INVAL),
 };
-const INVALID: Terms =
-    Terms { calls: "any other call", strict: Fate::Fails(Errno::NODEV), quiet: Fate::Kept, linux: Fate::Kept };
+const INVALID: Terms = Terms {
+    calls: "any other call",
+    strict: Fate::Fails(Errno::NODEV),
+    quiet: Fate::Kept,
+    linux: Fate::Kept,
+    linux_orderly: Fate::Kept,
+};
 
-/// The whole table.
+/// The whole table. uio_unregister_device knows one way of going only.
 pub const ZOMBIE: [&Terms; 4] = [&READ, &CONTROL, &MAP, &INVALID];
 
 /// Measured by the yardstick (docs/yardstick.md), and noticeable.

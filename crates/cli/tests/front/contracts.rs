@@ -32,16 +32,18 @@ os.close(bus)
 /// I15 to I19 as each contract has them; I25 under all of them.
 #[test]
 fn a_zombie_answers_by_its_contract() {
+    let (pulled, orderly) = (&["unplug", "i2c-7"][..], &["unplug", "i2c-7", "--orderly"][..]);
     let cases = [
-        ("strict", "slave ENODEV, funcs ENODEV, pointer ENODEV, read ENODEV, unknown ENODEV, poll 24"),
-        ("quiet", "slave ok, funcs ok, pointer ENXIO, read ENXIO, unknown ENOTTY, poll 24"),
-        ("linux", "slave ok, funcs ok, pointer ok, data 2a, read ok, unknown ENOTTY, poll 1"),
+        ("strict", pulled, "slave ENODEV, funcs ENODEV, pointer ENODEV, read ENODEV, unknown ENODEV, poll 24"),
+        ("quiet", pulled, "slave ok, funcs ok, pointer ENXIO, read ENXIO, unknown ENOTTY, poll 24"),
+        ("linux", pulled, "slave ok, funcs ok, pointer EIO, read EIO, unknown ENOTTY, poll 1"),
+        ("linux", orderly, "slave ok, funcs ok, pointer ok, data 2a, read ok, unknown ENOTTY, poll 1"),
     ];
-    for (contract, expected) in cases {
+    for (contract, removal, expected) in cases {
         for who in everybody() {
             let mut live = Run::with(&[EEPROM]).contract(contract).by(who).start(["python3", "-c", CALLS]);
             live.line("ready");
-            assert_eq!(live.command(&["unplug", "i2c-7"]).0, 0);
+            assert_eq!(live.command(removal).0, 0);
             live.say("\n");
             // A socket says IN as well.
             let expected = if is_plain() { expected.replace("poll 24", "poll 25") } else { expected.to_owned() };
@@ -54,7 +56,12 @@ fn a_zombie_answers_by_its_contract() {
 /// A transfer that is under way as its bus goes: its end is the contract's, and removal waits for it under none.
 #[test]
 fn a_transfer_in_flight_ends_by_the_contract() {
-    for (contract, end) in [("strict", "ENODEV"), ("quiet", "ENXIO"), ("linux", "ok")] {
+    for (contract, how, end) in [
+        ("strict", None, "ENODEV"),
+        ("quiet", None, "ENXIO"),
+        ("linux", None, "EIO"),
+        ("linux", Some("--orderly"), "ok"),
+    ] {
         let program = "
 import errno, fcntl, os
 bus = os.open('/dev/i2c-7', os.O_RDWR)
@@ -70,8 +77,9 @@ except OSError as error:
             Run::with(&["i2c:24c02@0x50,bus=7,slow=2s"]).contract(contract).start(["python3", "-c", program]);
         live.line("ready");
         live.until_ls_says("inside for");
-        assert_eq!(live.command(&["unplug", "i2c-7", "--deadline", "1s"]).0, 0, "{contract}");
-        assert_eq!(live.line("end"), format!("end {end}"), "{contract}");
+        let removal = ["unplug", "i2c-7", "--deadline", "1s"].into_iter().chain(how).collect::<Vec<_>>();
+        assert_eq!(live.command(&removal).0, 0, "{contract}");
+        assert_eq!(live.line("end"), format!("end {end}"), "{contract}, {how:?}");
         assert_eq!(live.exit_code(), 0);
     }
 }

@@ -98,7 +98,7 @@ fn a_check_that_crashes_has_not_agreed() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
         text.contains(
-            "corrupt: exit 1, 1 of its operations failed, under the contract strict; then the check died of SIGSEGV"
+            "corrupt: exit 1, 1 of its operations failed, under the contract linux; then the check died of SIGSEGV"
         ),
         "{text}"
     );

@@ -24,7 +24,7 @@ fn recovered_is_a_program_that_opens_again_and_does_it_again() {
 fn what_was_opened_before_stays_dead() {
     let then = "bus = os.open('/dev/i2c-7', os.O_RDWR)
 for _ in range(5):
-    try: fcntl.ioctl(bus, 0x0703, 0x50)
+    try: os.read(bus, 1)
     except OSError as error: print(error.errno)
 sys.exit(3)";
     let output = output(
@@ -32,7 +32,7 @@ sys.exit(3)";
         &[PYTHON, "-c", &format!("{STORE}{then}").replace("sys.exit(3)", "sys.exit(0)")],
     );
     let text = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(text.matches("  | 19\n").count(), 5, "ENODEV: {text}");
+    assert_eq!(text.matches("  | 5\n").count(), 5, "EIO: {text}");
     assert!(!text.contains("back >"), "{text}");
 }
 
@@ -84,7 +84,7 @@ fn it_comes_back_after_so_many_operations_or_after_a_time() {
         ("--replug=60s", "tries(2)", "clean", Some(2)),
     ] {
         let exit = 0;
-        let report = planted(&[replug, "--check", CHECK, "--at", "2"], tries, &[verdict], exit);
+        let report = planted(&[replug, "--check", CHECK, "--at", "3"], tries, &[verdict], exit);
         let point = &points(&report)[0];
         assert_eq!(
             point["replugged"],

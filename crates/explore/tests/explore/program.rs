@@ -121,6 +121,7 @@ pub(crate) fn operation(number: u64, call: &str, what: &str, after_pull: bool) -
         what: what.into(),
         after_pull,
         answer: Some(if after_pull { Answered::Errno(ENODEV) } else { Answered::Ok(0) }),
+        hollow: false,
         gone: after_pull,
     }
 }

@@ -105,6 +105,20 @@ fn only_the_pulled_device_counts() {
     check(&seen, None, Verdict::Silent);
 }
 
+/// A success that brings nothing of a device that has gone.
+#[test]
+fn a_hollow_answer_is_a_failure() {
+    for (end, verdict) in [(End::Exit(0), Verdict::Silent), (End::Exit(1), Verdict::Clean)] {
+        let mut seen = pulled(end);
+        for operation in &mut seen.operations {
+            operation.answer = Some(Answered::Ok(0));
+        }
+        check(&seen, None, Verdict::Unaffected);
+        seen.operations[2].hollow = true;
+        check(&seen, None, verdict);
+    }
+}
+
 #[test]
 fn names_are_read_and_written_alike() {
     for verdict in Verdict::ALL {

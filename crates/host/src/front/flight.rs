@@ -103,6 +103,7 @@ impl<O: Owed> Flights<O> {
             device,
             handle: file.id(),
             arrived: None,
+            hollow: false,
         };
         let watched = !owed.hears_of_signals();
         let flight = Flight { owed, file: file.clone(), pid, number: None, watched, stalled: 0 };
@@ -212,6 +213,8 @@ struct CallCompletion<O: Owed> {
     /// See [`Owed::copies_reads`].
     copies: bool,
     arrived: Option<u64>,
+    /// What it brings is nothing, since its device has gone.
+    hollow: bool,
 }
 
 impl<O: Owed> CallCompletion<O> {
@@ -220,6 +223,9 @@ impl<O: Owed> CallCompletion<O> {
             if let Ok(Answer::Data(data)) = &answer {
                 let given = |data: &[u8]| Payload::Pieces(vec![data[..data.len().min(self.room)].to_vec()]);
                 self.flights.lab.detail(|| Some(Detail::Brought { number, payload: given(data) }));
+            }
+            if self.hollow && answer.is_ok() {
+                self.flights.lab.hollow(number);
             }
             let gone = answer.is_err() && self.flights.is_for_what_has_gone(&self.id);
             self.flights.lab.answered(number, answered(&answer), gone);
@@ -256,6 +262,10 @@ impl<O: Owed> Completion for CallCompletion<O> {
         if let Some(number) = self.arrived {
             self.flights.lab.detail(|| payload().map(|payload| Detail::Brought { number, payload }));
         }
+    }
+
+    fn hollow(&mut self) {
+        self.hollow = true;
     }
 
     fn complete(mut self: Box<Self>, answer: Result<Answer, Errno>) {

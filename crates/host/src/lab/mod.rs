@@ -304,6 +304,11 @@ impl Lab {
         self.operations.answered(number, answer, gone);
     }
 
+    /// Operation `number` is about to be told a success that brings nothing, since its device has gone.
+    pub(crate) fn hollow(&self, number: u64) {
+        self.operations.hollow(number);
+    }
+
     /// Whether whoever watches wants more than operations and their answers.
     pub(crate) fn is_watched_closely(&self) -> bool {
         self.operations.is_watched_closely()

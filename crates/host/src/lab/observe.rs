@@ -21,6 +21,12 @@ pub trait Observer: Send + Sync {
     /// [`arrived`](Observer::arrived) if that unplugs a device: so `arrived` holds no lock then that this takes.
     fn answered(&self, number: u64, answer: Answered, gone: bool);
 
+    /// Operation `number` is about to be answered with a success that brings nothing, since its device has gone and its contract
+    /// has no error for it. Called as [`answered`](Observer::answered) is.
+    fn hollow(&self, number: u64) {
+        let _ = number;
+    }
+
     /// Whether [`detail`](Observer::detail) is to be called.
     fn wants_detail(&self) -> bool {
         false
@@ -159,6 +165,12 @@ impl Operations {
             && let Some(detail) = detail()
         {
             observer.detail(detail);
+        }
+    }
+
+    pub(super) fn hollow(&self, number: u64) {
+        if let Some(observer) = self.observer.get() {
+            observer.hollow(number);
         }
     }
 

@@ -140,6 +140,9 @@ pub struct Operation {
     pub after_pull: bool,
     /// What it got; `None` if it was never answered.
     pub answer: Option<Answered>,
+    /// It succeeded and brought nothing, since its device had gone: as I2C_FUNCS without functions.
+    #[serde(default)]
+    pub hollow: bool,
     /// Whether what it was for (that life of the device) had gone when it failed.
     #[serde(default)]
     pub gone: bool,

@@ -194,6 +194,7 @@ impl Recorder {
                 what,
                 after_pull: observed.pulled,
                 answer: None,
+                hollow: false,
                 gone: false,
             });
         }
@@ -238,6 +239,12 @@ impl Observer for Recorder {
         if let Some(operation) = state.observed.operations.get_mut(number as usize - 1) {
             operation.answer = Some(answer);
             operation.gone = gone && matches!(answer, Answered::Errno(_));
+        }
+    }
+
+    fn hollow(&self, number: u64) {
+        if let Some(operation) = self.state().observed.operations.get_mut(number as usize - 1) {
+            operation.hollow = true;
         }
     }
 }

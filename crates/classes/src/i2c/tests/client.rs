@@ -225,7 +225,11 @@ impl Bench {
     }
 
     pub(super) fn pull(&self) {
-        self.bus.unplug(Reason::Pulled, Policy::Detach, Duration::from_secs(10)).expect("nobody stays inside");
+        self.remove(Reason::Pulled);
+    }
+
+    pub(super) fn remove(&self, reason: Reason) {
+        self.bus.unplug(reason, Policy::Detach, Duration::from_secs(10)).expect("nobody stays inside");
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     Answer, Call, Contract, Errno, Fate, LinuxSays, PAGE_SIZE, Plugged, PollBits,
     uio::zombie::{ZOMBIE, linux_says, poll},
 };
+use outlive::Reason;
 use std::sync::atomic::Ordering::SeqCst;
 
 /// One call of each row, as it ends.
@@ -27,9 +28,9 @@ fn each_row_is_kept() {
         bench.pull();
         let calls = bench.notes.calls.load(SeqCst);
         for (terms, end) in ZOMBIE.iter().zip(ends(&bench)) {
-            let expected = match terms.under(contract) {
+            let expected = match terms.under(contract, Reason::Pulled) {
                 Fate::Fails(errno) => errno,
-                Fate::Kept | Fate::StandIn => Errno::NOTTY,
+                Fate::Kept | Fate::Zero | Fate::StandIn => Errno::NOTTY,
             };
             assert_eq!(end, Err(expected), "{contract}: {}", terms.calls);
         }
@@ -83,7 +84,8 @@ fn sleepers_hear_what_the_contract_says() {
 fn the_table_in_the_docs_is_this_one() {
     let page = include_str!("../../../../../docs/contracts.md");
     for terms in ZOMBIE {
-        let cells = Contract::ALL.map(|contract| terms.under(contract).to_string());
+        let cells = Contract::ALL.map(|contract| terms.under(contract, Reason::Pulled).to_string());
+        assert_eq!(terms.linux, terms.linux_orderly, "the table has one column for both");
         let row = format!("| {} | {} |", terms.calls, cells.join(" | "));
         assert!(page.contains(&row), "docs/contracts.md lacks the row\n{row}");
     }
