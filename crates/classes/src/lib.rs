@@ -14,6 +14,7 @@ pub mod file;
 pub mod i2c;
 pub mod kobject;
 mod landing;
+pub mod mtd;
 pub mod payload;
 pub mod plugged;
 pub mod surroundings;
