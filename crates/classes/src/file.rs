@@ -49,6 +49,24 @@ impl Call {
             Call::Ioctl { .. } => "ioctl",
         }
     }
+
+    /// The same of a file with a position, at `at` bytes from its beginning.
+    #[must_use]
+    pub fn at(self, at: u64) -> Call {
+        match self {
+            Call::Read { size } | Call::ReadAt { size, .. } => Call::ReadAt { at, size },
+            Call::Write { data } | Call::WriteAt { data, .. } => Call::WriteAt { at, data },
+            Call::Ioctl { .. } => self,
+        }
+    }
+
+    /// How many bytes a read has room for; 0 of other calls.
+    pub fn room(&self) -> usize {
+        match self {
+            Call::Read { size } | Call::ReadAt { size, .. } => *size,
+            Call::Write { .. } | Call::WriteAt { .. } | Call::Ioctl { .. } => 0,
+        }
+    }
 }
 
 /// What a call that succeeded gives its client.

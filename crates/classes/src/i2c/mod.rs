@@ -94,7 +94,14 @@ impl Bus {
     /// Plugs in an adapter as bus `number`, which answers for its zombies as `contract` says.
     pub fn plug_under(contract: Contract, number: Number, adapter: Box<dyn Adapter>) -> Self {
         let name = format!("i2c-{}", number.value());
-        let node = Node { name, major: uapi::MAJOR, minor: number.value(), positioned: false, mapped: false };
+        let node = Node {
+            name,
+            major: uapi::MAJOR,
+            minor: number.value(),
+            positioned: false,
+            mapped: false,
+            read_only: false,
+        };
         let kobjects = kobjects::kobjects(&node, &adapter.claims());
         let teardown = |adapter: &mut Box<dyn Adapter>| adapter.teardown();
         let builder = Builder::new().number(number.clone()).teardown(teardown);

@@ -2,7 +2,7 @@
 //! (`linux/seccomp.h`): number at 0, architecture at 4, arguments from 16 on, 8 bytes each.
 
 use super::{
-    arch::{ARCH, ARCH_32, IOCTL, IOCTLS, MAPPED_BY_US, MMAP, OPENS_32, TRANSFERS, WATCHED, X32_BIT},
+    arch::{ARCH, ARCH_32, IOCTL, IOCTLS, LSEEK, MAPPED_BY_US, MMAP, OPENS_32, TRANSFERS, WATCHED, X32_BIT},
     road::Traps,
     uevents,
 };
@@ -52,6 +52,7 @@ fn cases(traps: &Traps) -> BTreeMap<u32, Vec<Instruction>> {
     match traps {
         Traps::All => {
             cases.extend(TRANSFERS.map(|number| (number, vec![NOTIFY])));
+            cases.insert(LSEEK, vec![NOTIFY]);
             // It would do by itself what is trapped here.
             cases.insert(libc::SYS_io_uring_setup as u32, vec![NOT_THERE]);
         }
@@ -59,6 +60,9 @@ fn cases(traps: &Traps) -> BTreeMap<u32, Vec<Instruction>> {
             let range = if let Traps::Range(range) = traps { notify_of_descriptors(range) } else { vec![ALLOW] };
             for number in [libc::SYS_read, libc::SYS_write] {
                 cases.insert(number as u32, [&notify_of_nothing_to_move()[..], &range].concat());
+            }
+            for number in [libc::SYS_pread64, libc::SYS_pwrite64] {
+                cases.insert(number as u32, [&notify_of_nothing_to_move()[..], &[ALLOW]].concat());
             }
             let ioctls = IOCTLS.iter().flat_map(|command| [skip_unless_equal(*command, 1), NOTIFY]);
             cases.insert(IOCTL, [load(argument(1))].into_iter().chain(ioctls).chain(range).collect());

@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn what_cuse_cannot_carry_is_refused() {
-        let node = Node { name: "x0".into(), major: 1, minor: 2, positioned: false, mapped: false };
+        let node = Node { name: "x0".into(), major: 1, minor: 2, positioned: false, mapped: false, read_only: false };
         assert_eq!(admit(&node), Ok(()));
         let mapped = admit(&Node { mapped: true, ..node.clone() }).unwrap_err();
         assert!(mapped.contains("mmap"), "{mapped}");
