@@ -17,6 +17,7 @@ mod landing;
 pub mod mtd;
 pub mod payload;
 pub mod plugged;
+mod stand_in;
 pub mod surroundings;
 pub mod uio;
 
