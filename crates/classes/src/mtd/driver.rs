@@ -95,7 +95,7 @@ pub struct Geometry {
 }
 
 /// Some of the spare bytes of a page.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Region {
     /// The first of them.
     pub offset: u32,

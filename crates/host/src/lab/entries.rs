@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     ffi::OsStr,
     fmt,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
 };
 
 /// Set in the number of every entry, so that a front can tell it from numbers of its own.
@@ -86,6 +86,25 @@ struct Tree {
     gates: HashSet<String>,
     /// The names of all entries that there ever were.
     names: HashSet<String>,
+    /// The files that have a line for each of several devices.
+    lines: HashMap<String, Arc<Mutex<Vec<Line>>>>,
+}
+
+/// A device's line of a file that others have lines in as well.
+struct Line {
+    minor: u32,
+    device: Weak<dyn Plugged>,
+    text: String,
+}
+
+impl Line {
+    fn is_gone(&self) -> bool {
+        self.device.upgrade().is_none_or(|device| device.gone().is_some())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Entries {
@@ -107,6 +126,11 @@ impl Entries {
         let surroundings = device.surroundings();
         for entry in surroundings.entries() {
             let kind = match &entry.content {
+                Content::Line { header, line } => {
+                    let line = Line { minor: device.node().minor, device: weak.clone(), text: line.clone() };
+                    tree.add_line(&entry.path, header, line);
+                    continue;
+                }
                 Content::Directory => Kind::Directory,
                 Content::Attribute(show) => Kind::Attribute(show.clone()),
                 Content::Link(target) => Kind::Link(target.clone()),
@@ -179,6 +203,25 @@ impl Tree {
             self.gates.insert(split(path).1.to_owned());
         }
         self.put(Entry { path: path.to_owned(), kind, inode: inode(path, life), place: 0, device: device.cloned() });
+    }
+
+    /// One more line, in a file that is nobody's: it stays, and shows the lines of those that are there.
+    fn add_line(&mut self, path: &str, header: &'static str, line: Line) {
+        if let Some(lines) = self.lines.get(path) {
+            let mut lines = lock(lines);
+            lines.retain(|line| !line.is_gone());
+            lines.push(line);
+            lines.sort_by_key(|line| line.minor);
+            return;
+        }
+        let lines = Arc::new(Mutex::new(vec![line]));
+        self.lines.insert(path.to_owned(), lines.clone());
+        let show: Show = Arc::new(move || {
+            let lines = lock(&lines);
+            let shown = lines.iter().filter(|line| !line.is_gone()).map(|line| line.text.as_str());
+            Ok([header].into_iter().chain(shown).collect::<String>().into_bytes())
+        });
+        self.insert(path, Kind::Attribute(show), 0, None);
     }
 
     /// The directories above what a device has are its own as well, unless they are somebody's already or are where the
