@@ -6,5 +6,6 @@
 pub mod clock;
 pub mod dma;
 pub mod i2c;
+mod keys;
 pub mod uio;
 pub mod value;
