@@ -5,6 +5,7 @@ mod config;
 mod correction;
 mod files;
 mod kinds;
+mod partition;
 mod random;
 mod shadow;
 #[path = "../time/mod.rs"]
