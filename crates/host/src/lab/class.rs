@@ -2,7 +2,11 @@
 
 use crate::sys::shared_memory::Region;
 use outlive::{Number, Numbers};
-use outlive_classes::{Contract, Hardware, Plugged, SharedMemory, i2c, mtd, uio};
+use outlive_classes::{
+    Contract, Hardware, Plugged, SharedMemory, i2c,
+    mtd::{self, Partitions},
+    uio,
+};
 use rustix::io;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -101,11 +105,17 @@ impl Means {
     }
 }
 
-/// Plugs in `hardware` as the device of its class with that number.
-pub(super) fn plug(contract: Contract, number: Number, hardware: Hardware, means: Means) -> Arc<dyn Plugged> {
+/// Plugs in `hardware` as the device of its class with that number. `partitions` carries out what clients of a flash ask.
+pub(super) fn plug(
+    contract: Contract,
+    number: Number,
+    hardware: Hardware,
+    means: Means,
+    partitions: Arc<dyn Partitions>,
+) -> Arc<dyn Plugged> {
     match hardware {
         Hardware::I2c(adapter) => Arc::new(i2c::Bus::plug_under(contract, number, adapter)),
         Hardware::Uio(driver) => Arc::new(uio::Board::plug_under(contract, number, driver, means.0)),
-        Hardware::Mtd(flash) => Arc::new(mtd::Chip::plug_under(contract, number, flash, None)),
+        Hardware::Mtd(flash) => Arc::new(mtd::Chip::plug_under(contract, number, flash, Some(partitions))),
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     entries::Entries,
     hotplug::Told,
+    kin::Kinship,
     observe::{Detail, DeviceChange, Operations},
     report::DeviceReport,
 };
@@ -24,6 +25,7 @@ pub(super) struct Places {
     /// Notified when hardware comes back.
     settled: Condvar,
     pub(super) events: Events,
+    pub(super) kin: Kinship,
     pub(super) told: Told,
     /// Changed under the table's lock, so that the last one to come is the one that is shown.
     pub(super) entries: Entries,
@@ -71,6 +73,7 @@ impl Places {
             table: Mutex::default(),
             settled: Condvar::new(),
             events: Events::new(),
+            kin: Kinship::default(),
             told: Told::default(),
             entries: Entries::default(),
             at_mark: RwLock::default(),
@@ -124,8 +127,20 @@ impl Places {
         device.on_names(Box::new(move |gone| {
             if let Some(places) = places.upgrade() {
                 places.retire(&name, generation, gone);
+                places.follow(&name, gone);
             }
         }));
+    }
+
+    /// What hangs on a device that has gone by itself goes with it. In an unplug it has gone before.
+    fn follow(&self, name: &str, gone: Gone) {
+        for child in self.kin.below(name) {
+            let live = self.lock().get(&child).and_then(|place| place.live.clone());
+            let Some(device) = live else { continue };
+            if let Ok(Some(hardware)) = device.unplug(gone.reason, Policy::Detach, Duration::ZERO) {
+                self.keep(&*device, hardware);
+            }
+        }
     }
 
     pub(super) fn on_mark(&self, hook: Box<dyn Fn() + Send + Sync>) {

@@ -3,10 +3,13 @@
 use super::{
     DeviceConfig, Lab, Permissions, PlugError, bare,
     class::{self, Class, Means},
-    hardware, spec,
+    hardware,
+    kin::Tie,
+    spec,
 };
-use outlive::{Policy, Reason};
+use outlive::{Change, Number, Policy, Reason};
 use outlive_classes::{Hardware, Plugged};
+use outlive_drivers::mtd::SharedFlash;
 use std::{
     sync::{Arc, PoisonError},
     time::Duration,
@@ -27,19 +30,30 @@ impl Lab {
     /// # Errors
     /// As [`plug_spec`](Lab::plug_spec).
     pub fn plug(&self, device: &DeviceConfig) -> Result<String, PlugError> {
-        self.places.prune();
-        // Asked before anything is made, since making a chip may open its file; claimed after, since a claim begins a
-        // generation.
-        let class = device.class();
-        if let Some(number) = device.number().filter(|number| self.numbers.of(class).is_held(*number)) {
-            return Err(self.held(&class.node_name(number)));
-        }
-        let hardware = hardware::make(device, self.clock.clone()).map_err(PlugError::Config)?;
+        let clock = self.clock.clone();
+        let (class, hardware): (_, &dyn Fn() -> _) = match device {
+            DeviceConfig::I2c(bus) => (Class::I2c, &|| hardware::adapter(bus, clock.clone()).map(Hardware::I2c)),
+            DeviceConfig::Uio(board) => (Class::Uio, &|| hardware::board(board, clock.clone()).map(Hardware::Uio)),
+            DeviceConfig::Mtd(flash) => return self.plug_flash(flash, None),
+            DeviceConfig::Gpu(card) => return self.plug_card(card),
+        };
+        self.refuse_held(class, device.number())?;
+        let hardware = hardware().map_err(PlugError::Config)?;
         let name = self.plug_as(device.number(), hardware, Some(device.permissions()))?;
         if let Some(policy) = device.policy() {
-            self.policies.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), policy);
+            self.set_policy(&name, policy);
         }
         Ok(name)
+    }
+
+    /// Asked before anything is made, since making a chip may open its file; claimed after, since a claim begins a
+    /// generation.
+    pub(super) fn refuse_held(&self, class: Class, number: Option<u32>) -> Result<(), PlugError> {
+        self.places.prune();
+        match number {
+            Some(number) if self.numbers.of(class).is_held(number) => Err(self.held(&class.node_name(number))),
+            _ => Ok(()),
+        }
     }
 
     /// Plugs in hardware with a driver of the caller's own, under `number` or the lowest one that is free, and gives the
@@ -49,10 +63,15 @@ impl Lab {
     /// [`PlugError::Held`] (EBUSY) as long as handles to a former owner of the number live (I27);
     /// [`PlugError::Plugged`] if there is such a device; [`PlugError::NoMemory`].
     pub fn plug_hardware(&self, number: Option<u32>, hardware: Hardware) -> Result<String, PlugError> {
-        self.plug_as(number, hardware, None)
+        let Hardware::Mtd(flash) = hardware else { return self.plug_as(number, hardware, None) };
+        // Its clients may make parts of it.
+        let flash = SharedFlash::new(flash);
+        let name = self.plug_as(number, Hardware::Mtd(flash.whole()), None)?;
+        self.places.kin.tie(&name, Tie::new(None, Some(flash), true));
+        Ok(name)
     }
 
-    fn plug_as(
+    pub(super) fn plug_as(
         &self,
         number: Option<u32>,
         hardware: Hardware,
@@ -71,11 +90,15 @@ impl Lab {
         let mut all = self.permissions.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(name.clone(), permissions.cloned().unwrap_or_default());
         drop(all);
-        let device = class::plug(self.contract, number, hardware, means);
+        let device = self.make(number, hardware, means);
         // The hardware is dropped with what could not be plugged in.
         self.announce(&device)?;
         self.places.settle(value, device);
         Ok(name)
+    }
+
+    fn make(&self, number: Number, hardware: Hardware, means: Means) -> Arc<dyn Plugged> {
+        class::plug(self.contract, number, hardware, means, self.client_partitions.clone())
     }
 
     /// Has the front make the node of a device that is about to be plugged in. If it cannot be, the device is gone.
@@ -105,10 +128,18 @@ impl Lab {
     pub fn plug_name(&self, name: &str) -> Result<String, PlugError> {
         self.places.prune();
         let name = bare(name).to_owned();
+        if let Some(parent) = self.places.kin.parent(&name).filter(|parent| !self.is_live(parent)) {
+            return Err(PlugError::Parent { name, parent });
+        }
+        if self.cards.knows(&name) {
+            let Some(generation) = self.cards.begin(&name) else { return Err(PlugError::Plugged { name }) };
+            self.places.events.tell(&name, generation, Change::Plugged);
+            return self.with_children(name);
+        }
         let mut table = self.places.lock();
         let Some(place) = table.get_mut(&name) else {
             drop(table);
-            return Err(PlugError::Unknown { name, known: self.places.names() });
+            return Err(PlugError::Unknown { name, known: self.known() });
         };
         if place.live.is_some() {
             return Err(PlugError::Plugged { name });
@@ -126,7 +157,7 @@ impl Lab {
                     }
                 };
                 let again = self.numbers.of(Class::of(&hardware)).claim_again(number);
-                let device = class::plug(self.contract, again, hardware, means);
+                let device = self.make(again, hardware, means);
                 if let Err(error) = self.announce(&device) {
                     // Nobody has opened it; so nobody is inside, and the hardware comes back at once.
                     if let Ok(Some(hardware)) = device.unplug(Reason::Orderly, Policy::Detach, Duration::MAX) {
@@ -135,11 +166,16 @@ impl Lab {
                     return Err(error);
                 }
                 self.places.settle(number, device);
-                Ok(name)
+                self.with_children(name)
             }
             (_, Some(device)) => self.plug_leaving(name, &*device),
             _ => Err(PlugError::BeingPlugged { name }),
         }
+    }
+
+    /// Brings back what hung on a device that has come back.
+    fn with_children(&self, name: String) -> Result<String, PlugError> {
+        self.plug_children(&name).into_iter().find_map(Result::err).map_or(Ok(name), Err)
     }
 
     /// For a device whose removal had not finished when somebody wanted it back.

@@ -6,7 +6,7 @@ use super::{
     names::{Names, Start, Target, read_path},
     open_how::{OpenHow, RESOLVE_IN_ROOT},
     opener::{Job, Opener},
-    road::Traps,
+    road::{Traps, positioned, streams},
     status,
     surroundings::calls::{access_entry, access_machine, link_machine},
     trap::Places,
@@ -282,8 +282,8 @@ impl Supervisor {
         let flags = OFlags::from_bits_retain((flags & kept) as u32);
         let name = self.files.announce(device, node, call.pid, by_path);
         let range = match &self.traps {
-            // The position of a file is the kernel's, so its reads and writes go there.
-            Traps::Range(range) if !by_path && !node.positioned => Some(range.clone()),
+            Traps::Range(range) if !by_path && node.positioned => Some(positioned(range)),
+            Traps::Range(range) if !by_path => Some(streams(range)),
             _ => None,
         };
         let opened = opener.open(Job { flags, close_on_exec, range, ..Job::of(call, name.clone()) });

@@ -213,7 +213,7 @@ impl Announcer for Broker {
 }
 
 /// Whether a device can be served at all.
-fn admit(node: &Node) -> Result<(), String> {
+pub(super) fn admit(node: &Node) -> Result<(), String> {
     let name = &node.name;
     if node.mapped {
         return Err(format!(
