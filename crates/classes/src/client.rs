@@ -44,10 +44,15 @@ impl Arena {
         self.bytes.lock().unwrap()[Self::range(address, size).unwrap()].to_vec()
     }
 
+    /// What was fetched since the last time, in order.
+    pub(crate) fn take_fetched(&self) -> Vec<Range<u64>> {
+        std::mem::take(&mut *self.fetched.lock().unwrap())
+    }
+
     /// A byte that was fetched twice since the last time, if there is one: what it was checked for may not hold for
     /// what was used.
     pub(crate) fn take_double_fetch(&self) -> Option<u64> {
-        let mut fetched = std::mem::take(&mut *self.fetched.lock().unwrap());
+        let mut fetched = self.take_fetched();
         fetched.sort_by_key(|range| range.start);
         fetched.windows(2).find(|pair| pair[0].end > pair[1].start).map(|pair| pair[1].start)
     }

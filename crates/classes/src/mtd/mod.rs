@@ -23,6 +23,8 @@ mod request;
 mod spare;
 mod statistics;
 mod surroundings;
+#[cfg(test)]
+mod tests;
 pub mod uapi;
 pub mod zombie;
 
