@@ -77,6 +77,24 @@ fn a_partition_passes_on_what_it_is_asked_for() {
     assert_eq!(part.ioctl_with(MEMERASE, &range(BLOCK, BLOCK)), Err(Errno::IO), "as its flash says");
 }
 
+/// Blocks are those of the flash.
+#[test]
+fn a_partition_that_begins_within_a_block_has_none_of_its_own() {
+    let parent = Bench::new(ram());
+    let inside = part(&parent, spec(1, SIZE - 1), 1);
+    assert_eq!((inside.write(0, &[5]), parent.flash.get(1, 1)), (Ok(1), vec![5]));
+    assert_eq!(inside.ioctl_with(MEMERASE, &range(0, BLOCK)), Err(Errno::INVAL));
+    let parent = Bench::new(nand());
+    let inside = part(&parent, spec(512, SIZE - 512), 1);
+    for (at, bad) in
+        [(0, 0), (BAD - 513, 0), (BAD - 512, 1), (BAD, 1), (BAD + BLOCK64 - 513, 1), (BAD + BLOCK64 - 512, 0)]
+    {
+        assert_eq!(inside.ioctl_with(MEMGETBADBLOCK, &at.to_ne_bytes()), Ok(bad), "{at:#x}");
+    }
+    inside.ioctl(ECCGETSTATS, DATA).unwrap();
+    assert_eq!(inside.word(DATA + 8), 1);
+}
+
 /// `mtd_update_ecc_stats`, `mtd_block_markbad`: each has statistics of its own, and those above count as well.
 #[test]
 fn statistics_are_counted_on_the_way_up() {
