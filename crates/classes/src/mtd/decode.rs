@@ -233,6 +233,8 @@ impl Client<'_> {
             return Ok(Operation::Nothing(Answer::Value(0)));
         }
         geometry.check_blocks(at, length)?;
+        // Of a partition that begins within a block, no block is one of its flash.
+        geometry.check_blocks(self.shared.offset().unwrap_or(0), 0)?;
         let (command, reply) = match command {
             ioctl::MEMLOCK => (Command::Lock { at, length, lock: true }, Reply::Zero),
             ioctl::MEMUNLOCK => (Command::Lock { at, length, lock: false }, Reply::Zero),
@@ -259,7 +261,15 @@ impl Client<'_> {
         if !geometry.bad_blocks {
             return Ok(Operation::Nothing(Answer::Value(0)));
         }
-        Ok(Operation::Order { command: Command::IsBad { at: at - at % geometry.block() }, reply: Reply::Is })
+        Ok(Operation::Order { command: Command::IsBad { at: self.block_with(at) }, reply: Reply::Is })
+    }
+
+    /// Where the block begins that has the byte at `at`: blocks are those of the whole flash, also in a partition that begins
+    /// within one.
+    fn block_with(&self, at: u64) -> u64 {
+        let (offset, block) = (self.shared.offset().unwrap_or(0), self.geometry().block());
+        let begin = (offset + at) - (offset + at) % block;
+        begin.saturating_sub(offset)
     }
 
     /// `mtd_block_markbad`
@@ -272,7 +282,7 @@ impl Client<'_> {
         if !geometry.writable {
             return Err(Errno::ROFS);
         }
-        Ok(Operation::Order { command: Command::MarkBad { at: at - at % geometry.block() }, reply: Reply::Zero })
+        Ok(Operation::Order { command: Command::MarkBad { at: self.block_with(at) }, reply: Reply::Zero })
     }
 
     /// `MTDFILEMODE`; what is refused leaves the normal mode.

@@ -16,16 +16,20 @@ mod file;
 mod kobjects;
 mod layout;
 mod order;
+mod part;
 mod partitions;
 mod reply;
 mod request;
 mod spare;
 mod statistics;
 mod surroundings;
+#[cfg(test)]
+mod tests;
 pub mod uapi;
 pub mod zombie;
 
 pub use driver::{Command, Done, Error, Fault, Flash, Found, Geometry, Kind, Mode, Order, Region};
+pub use part::{NoPartition, Parent, Slice};
 pub use partitions::{PartitionSpec, Partitions};
 
 use crate::{

@@ -1,6 +1,6 @@
 //! One command on its way through the gate and back: handed to the flash, checked, counted, answered exactly once.
 
-use super::{Command, Done, Error, Fault, Flash, Found, Shared};
+use super::{Command, Done, Error, Fault, Flash, Found, Geometry, Shared};
 use crate::landing;
 use outlive::{Cause, Handle, Operation, Outcome, Refused};
 
@@ -35,7 +35,8 @@ fn refusal(refused: Refused) -> End {
 }
 
 fn hand_over(operation: Operation<Shared, Box<dyn Flash>>, command: Command, reply: impl FnOnce(End) + Send + 'static) {
-    let (asked, handle) = (Asked::of(&command), operation.handle().uncounted());
+    let handle = operation.handle().uncounted();
+    let asked = Asked::of(&command, handle.shared().geometry());
     let reply = move |end| {
         let end = asked.checked(end);
         if let Outcome::Done(Ok(done)) = &end {
@@ -70,21 +71,27 @@ impl Command {
 /// What an answer has to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Asked {
-    Bytes { data: usize, spare: usize },
+    Bytes {
+        data: usize,
+        spare: usize,
+    },
     Work,
     Mark,
     Question,
-    Count,
+    /// Of all blocks, or of some, as a partition asks for its own.
+    Count {
+        all: bool,
+    },
 }
 
 impl Asked {
-    fn of(command: &Command) -> Self {
+    fn of(command: &Command, geometry: &Geometry) -> Self {
         match command {
             Command::Read { length, spare, .. } => Asked::Bytes { data: *length, spare: spare.length as usize },
             Command::Program { .. } | Command::Erase { .. } | Command::Lock { .. } => Asked::Work,
             Command::MarkBad { .. } => Asked::Mark,
             Command::IsLocked { .. } | Command::IsBad { .. } => Asked::Question,
-            Command::BadBlocks { .. } => Asked::Count,
+            Command::BadBlocks { at, length } => Asked::Count { all: *at == 0 && *length == geometry.size },
         }
     }
 
@@ -95,7 +102,7 @@ impl Asked {
             (Asked::Bytes { data, spare }, Done::Read(found)) => found.data.len() == data && found.spare.len() == spare,
             (Asked::Work | Asked::Mark, Done::Nothing)
             | (Asked::Question, Done::Is(_))
-            | (Asked::Count, Done::Count(_)) => true,
+            | (Asked::Count { .. }, Done::Count(_)) => true,
             _ => false,
         };
         if fits { end } else { Outcome::Done(Err(Fault::Io.into())) }

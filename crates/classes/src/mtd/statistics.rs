@@ -19,7 +19,7 @@ impl Statistics {
                 self.corrected.fetch_add(found.corrected, Relaxed);
                 self.failed.fetch_add(found.failed, Relaxed);
             }
-            (Asked::Count, Done::Count(bad)) => self.bad.store(*bad, Relaxed),
+            (Asked::Count { all: true }, Done::Count(bad)) => self.bad.store(*bad, Relaxed),
             _ => {}
         }
     }

@@ -6,6 +6,9 @@ use crate::{Errno, Kobject, Surroundings};
 /// The first line of /proc/mtd (`mtd_proc_show`).
 const HEADER: &str = "dev:    size   erasesize  name\n";
 
+/// An attribute that counts, and what it counts.
+type Counter = (&'static str, fn(&Statistics) -> u32);
+
 /// What a flash shows that is `kobjects` in the device model. `shared` is what its handles share.
 pub(super) fn of(kobjects: &[Kobject], shared: &Shared) -> Surroundings {
     let shown = Surroundings::of(kobjects);
@@ -17,7 +20,7 @@ pub(super) fn of(kobjects: &[Kobject], shared: &Shared) -> Surroundings {
         .fold(shown, |shown, (attribute, value)| shown.text(device.attribute(attribute), format!("{value}\n")))
         .text(device.attribute("name"), format!("{name}\n"))
         .line("/proc/mtd", HEADER, line);
-    let counts: [(_, fn(&Statistics) -> u32); 4] = [
+    let counts: [Counter; 4] = [
         ("corrected_bits", Statistics::corrected),
         ("ecc_failures", Statistics::failed),
         ("bad_blocks", Statistics::bad),

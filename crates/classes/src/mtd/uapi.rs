@@ -208,7 +208,16 @@ const _: () = {
     assert!(size_of::<BlkpgPartition>() == BlkpgPartition::SIZE);
     assert!(offset_of!(BlkpgPartition, length) == 8 && offset_of!(BlkpgPartition, pno) == 16);
     assert!(offset_of!(BlkpgPartition, devname) == 20);
+    assert!(size_in(ioctl::MEMGETINFO) == InfoUser::SIZE && size_in(ioctl::MEMWRITE) == Request::SIZE);
+    assert!(size_in(ioctl::MEMREAD) == ReadRequest::SIZE && size_in(ioctl::ECCGETSTATS) == 16);
+    assert!(size_in(ioctl::MEMGETOOBSEL) == 4 * (2 + 2 * MAX_FREE_REGIONS + MAX_OOBINFO_POSITIONS));
+    assert!(size_in(ioctl::ECCGETLAYOUT) == 4 * (2 + MAX_ECC_POSITIONS + 2 * MAX_FREE_REGIONS));
 };
+
+/// How large the argument is that an ioctl's number tells of (`_IOC_SIZE` of `asm-generic/ioctl.h`).
+const fn size_in(command: u32) -> usize {
+    (command >> 16 & 0x3fff) as usize
+}
 
 impl InfoUser {
     /// Bytes of it in the client's memory, padding included.

@@ -1,5 +1,6 @@
 //! The entries that the devices of a lab have in /dev, /sys and /proc: one tree, apart from any front.
 
+use super::lines::Lines;
 use outlive_classes::{
     Plugged,
     surroundings::{Content, Show},
@@ -8,7 +9,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     ffi::OsStr,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
 };
 
 /// Set in the number of every entry, so that a front can tell it from numbers of its own.
@@ -87,24 +88,7 @@ struct Tree {
     /// The names of all entries that there ever were.
     names: HashSet<String>,
     /// The files that have a line for each of several devices.
-    lines: HashMap<String, Arc<Mutex<Vec<Line>>>>,
-}
-
-/// A device's line of a file that others have lines in as well.
-struct Line {
-    minor: u32,
-    device: Weak<dyn Plugged>,
-    text: String,
-}
-
-impl Line {
-    fn is_gone(&self) -> bool {
-        self.device.upgrade().is_none_or(|device| device.gone().is_some())
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    lines: Lines,
 }
 
 impl Entries {
@@ -127,8 +111,10 @@ impl Entries {
         for entry in surroundings.entries() {
             let kind = match &entry.content {
                 Content::Line { header, line } => {
-                    let line = Line { minor: device.node().minor, device: weak.clone(), text: line.clone() };
-                    tree.add_line(&entry.path, header, line);
+                    if let Some(show) = tree.lines.add(&entry.path, header, line, device) {
+                        // Nobody's: it shows the lines of those that are there.
+                        tree.insert(&entry.path, Kind::Attribute(show), 0, None);
+                    }
                     continue;
                 }
                 Content::Directory => Kind::Directory,
@@ -203,25 +189,6 @@ impl Tree {
             self.gates.insert(split(path).1.to_owned());
         }
         self.put(Entry { path: path.to_owned(), kind, inode: inode(path, life), place: 0, device: device.cloned() });
-    }
-
-    /// One more line, in a file that is nobody's: it stays, and shows the lines of those that are there.
-    fn add_line(&mut self, path: &str, header: &'static str, line: Line) {
-        if let Some(lines) = self.lines.get(path) {
-            let mut lines = lock(lines);
-            lines.retain(|line| !line.is_gone());
-            lines.push(line);
-            lines.sort_by_key(|line| line.minor);
-            return;
-        }
-        let lines = Arc::new(Mutex::new(vec![line]));
-        self.lines.insert(path.to_owned(), lines.clone());
-        let show: Show = Arc::new(move || {
-            let lines = lock(&lines);
-            let shown = lines.iter().filter(|line| !line.is_gone()).map(|line| line.text.as_str());
-            Ok([header].into_iter().chain(shown).collect::<String>().into_bytes())
-        });
-        self.insert(path, Kind::Attribute(show), 0, None);
     }
 
     /// The directories above what a device has are its own as well, unless they are somebody's already or are where the
@@ -367,7 +334,7 @@ mod tests {
         assert!(attribute.is_gone(), "the old one stays dead");
     }
 
-    /// What no class asks for yet: a file of /proc.
+    /// A file of /proc in a directory of its own, which no class asks for yet.
     #[test]
     fn files_of_proc_are_entries_like_others() {
         let entries = Entries::default();

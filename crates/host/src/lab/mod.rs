@@ -14,6 +14,7 @@ mod holders;
 mod hotplug;
 mod kin;
 mod lab_file;
+mod lines;
 mod observe;
 mod partitions;
 mod permissions;
