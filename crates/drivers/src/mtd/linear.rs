@@ -30,15 +30,12 @@ impl Linear {
         (at / size) as usize..(at + length).div_ceil(size) as usize
     }
 
-    /// Changes nothing as soon as one block of the range is locked.
+    /// Stops before the first unit as soon as one block of the range is locked.
     fn unless_locked(&self, at: u64, length: u64, unit: u32) -> Outlook {
-        let first = self.blocks(at, length).find(|block| self.locks.get(*block) == Some(&true));
-        match first {
-            Some(block) => {
-                let at = block as u64 * u64::from(self.geometry.erase_size);
-                Outlook { units: 0, fails: Some(Error { fault: Fault::Locked, at: Some(at) }) }
-            }
-            None => Outlook::good(Units::new(at, length, unit).count()),
+        let is_locked = |block: usize| self.locks.get(block) == Some(&true);
+        match self.blocks(at, length).any(is_locked) {
+            true => Outlook { units: 0, fails: Some(Error { fault: Fault::Locked, at: Some(at) }) },
+            false => Outlook::good(Units::new(at, length, unit).count()),
         }
     }
 

@@ -38,9 +38,7 @@ mod image;
 mod linear;
 mod nand;
 mod nand_config;
-mod partition;
 mod tear;
 
 pub use crate::keys::ConfigError;
 pub use config::{FlashConfig, known_models};
-pub use partition::{Extent, ExtentError, SharedFlash};

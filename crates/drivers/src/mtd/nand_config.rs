@@ -46,9 +46,24 @@ pub(super) fn nand(keys: &Keys<'_>) -> Result<Nand, ConfigError> {
     if !size.is_power_of_two() {
         return Err(ConfigError::range("size", "a NAND flash has a power of two of bytes, such as 128MiB"));
     }
-    let Layout { free, ecc } = layout(page, spare, &code);
+    let blocks = size / erase;
+    let (bad, flips) = (bad(keys, blocks)?, flips(keys, size / page, &code, page)?);
+    let raw_block = (page + u64::from(spare)) * (erase / page);
+    // Last, so that no file is made for a flash that cannot be.
+    let cells = cells(keys, raw_block as usize, blocks as usize)?;
+    let marker = if page == SMALL_PAGE { 5 } else { 0 };
+    let mut nand = Nand::new(geometry(size, erase, page, spare, &code), cells, code, flips, marker);
+    nand.spoil(&bad).map_err(|error| ConfigError::File {
+        path: keys.text("file").unwrap_or_default().to_owned(),
+        why: format!("cannot be given its bad blocks: {error}"),
+    })?;
+    Ok(nand)
+}
+
+fn geometry(size: u64, erase: u64, page: u64, spare: u32, code: &Code) -> Geometry {
+    let Layout { free, ecc } = layout(page, spare, code);
     let strength = code.strength();
-    let geometry = Geometry {
+    Geometry {
         kind: Kind::Nand,
         size,
         erase_size: erase as u32,
@@ -65,17 +80,7 @@ pub(super) fn nand(keys: &Keys<'_>) -> Result<Nand, ConfigError> {
         lockable: false,
         locked_at_power_up: false,
         bad_blocks: true,
-    };
-    let blocks = size / erase;
-    let (bad, flips) = (bad(keys, blocks)?, flips(keys, size / page, &code, page)?);
-    let raw_block = (page + u64::from(spare)) * (erase / page);
-    let cells = cells(keys, raw_block as usize, blocks as usize)?;
-    let mut nand = Nand::new(geometry, cells, code, flips, if page == SMALL_PAGE { 5 } else { 0 });
-    nand.spoil(&bad).map_err(|error| ConfigError::File {
-        path: keys.text("file").unwrap_or_default().to_owned(),
-        why: format!("cannot be given its bad blocks: {error}"),
-    })?;
-    Ok(nand)
+    }
 }
 
 fn page(keys: &Keys<'_>) -> Result<u64, ConfigError> {

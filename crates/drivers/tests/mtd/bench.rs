@@ -1,7 +1,7 @@
 //! A flash in a time of its own, plugged into a device, and a client that has that open.
 
 pub(crate) use crate::time::Time;
-use outlive::{Device, Handle, Numbers, Outcome, Reason, Request};
+use outlive::{Cause, Device, Handle, Numbers, Outcome, Reason, Request};
 use outlive_classes::{
     Contract,
     mtd::{Command, Done, Error, Fault, Flash, Found, Mode, Region, Shared},
@@ -30,7 +30,7 @@ pub(crate) fn with_file(spec: &str, path: &Path) -> String {
 }
 
 type Plug = Device<Shared, Box<dyn Flash>>;
-type End = Outcome<Result<Done, Error>>;
+pub(crate) type End = Outcome<Result<Done, Error>>;
 
 /// The end of one command; more than one would be a bug.
 #[derive(Clone, Default, Debug)]
@@ -60,7 +60,6 @@ impl Ends {
 
 pub(crate) struct Bench {
     pub(crate) time: Arc<Time>,
-    numbers: Numbers,
     device: Plug,
     handle: Handle<Shared, Box<dyn Flash>>,
 }
@@ -78,15 +77,18 @@ impl Bench {
         flash.plugged(&outlive::Noticer::new());
         let device = Device::new(shared, flash);
         let handle = device.open().unwrap();
-        Bench { time, numbers, device, handle }
+        Bench { time, device, handle }
     }
 
     /// Pulls it: what is inside is cancelled. The flash comes back.
     pub(crate) fn pull(self) -> (Arc<Time>, Box<dyn Flash>) {
-        let Bench { time, device, handle, numbers } = self;
-        let flash = device.unplug(Reason::Pulled).wait(Duration::from_secs(10)).unwrap().unwrap();
-        drop((handle, numbers));
-        (time, flash)
+        let flash = self.pull_here();
+        (self.time, flash)
+    }
+
+    /// Pulls it, while others still use it.
+    pub(crate) fn pull_here(&self) -> Box<dyn Flash> {
+        self.device.unplug(Reason::Pulled).wait(Duration::from_secs(10)).unwrap().unwrap()
     }
 
     /// Pulls it, and plugs the same thing in again.
@@ -103,18 +105,37 @@ impl Bench {
 
     /// Begins a command: its number, and where its end comes.
     pub(crate) fn begin(&self, command: Command) -> (u64, Ends) {
+        self.try_begin(command).unwrap()
+    }
+
+    /// Begins a command, unless it has been pulled.
+    pub(crate) fn try_begin(&self, command: Command) -> Option<(u64, Ends)> {
         let ends = Ends::default();
         let there = ends.clone();
-        let operation = self.handle.begin("command").unwrap();
-        let request = Request::new(operation, move |end| there.0.lock().unwrap().push(end));
-        let number = request.number();
-        self.handle.enter().unwrap().begin(command, request);
-        (number, ends)
+        let number = self.begin_with(command, move |end| there.0.lock().unwrap().push(end))?;
+        Some((number, ends))
+    }
+
+    /// Begins a command, unless it has been pulled. `reply` is called when it ends, outside the gate.
+    pub(crate) fn begin_with(&self, command: Command, reply: impl FnOnce(End) + Send + 'static) -> Option<u64> {
+        let operation = self.handle.begin("command").ok()?;
+        let number = operation.number();
+        let request = Request::new(operation, reply);
+        match self.handle.enter() {
+            Ok(flash) => flash.begin(command, request),
+            Err(gone) => request.let_go(Cause::Gone(gone)),
+        }
+        Some(number)
+    }
+
+    /// Whether it has not been pulled.
+    pub(crate) fn is_here(&self) -> bool {
+        self.handle.gone().is_none()
     }
 
     /// Its client gives up.
     pub(crate) fn cancel(&self, number: u64) {
-        assert!(self.handle.cancel(number));
+        self.handle.cancel(number);
     }
 
     #[track_caller]

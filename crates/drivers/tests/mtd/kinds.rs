@@ -47,8 +47,8 @@ fn what_is_locked_stays_as_it_is() {
     let is_locked = |at, length| bench.run(Command::IsLocked { at, length });
     assert_eq!(is_locked(8 * K, 8 * K), Ok(Done::Is(true)));
     assert_eq!(is_locked(4 * K, 8 * K), Ok(Done::Is(false)), "not all of it");
-    assert_eq!(bench.run(program(8 * K - 2, &[0; 4])), fails(Fault::Locked, 8 * K));
-    assert_eq!(bench.run(erase(0, 16 * K)), fails(Fault::Locked, 8 * K));
+    assert_eq!(bench.run(program(8 * K - 2, &[0; 4])), fails(Fault::Locked, 8 * K - 2));
+    assert_eq!(bench.run(erase(0, 16 * K)), fails(Fault::Locked, 0));
     assert_eq!(bench.read(8 * K - 2, 4), [0xff; 4], "nothing is done, also not before it");
     bench.run(lock(8 * K, 4 * K, false)).unwrap();
     assert_eq!(bench.run(program(8 * K, &[0; 4])), Ok(Done::Nothing));

@@ -5,7 +5,7 @@ mod config;
 mod correction;
 mod files;
 mod kinds;
-mod partition;
+mod races;
 mod random;
 mod shadow;
 #[path = "../time/mod.rs"]

@@ -178,12 +178,9 @@ impl Shadow {
     }
 
     fn unlocked(&self, at: u64, length: u64) -> Result<(), Error> {
-        match self.blocks(at, length).find(|block| self.locked[*block]) {
-            Some(block) => {
-                let at = block as u64 * u64::from(self.geometry.erase_size);
-                Err(Error { fault: Fault::Locked, at: Some(at) })
-            }
-            None => Ok(()),
+        match self.blocks(at, length).any(|block| self.locked[block]) {
+            true => Err(Error { fault: Fault::Locked, at: Some(at) }),
+            false => Ok(()),
         }
     }
 }

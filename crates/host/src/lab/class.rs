@@ -105,17 +105,21 @@ impl Means {
     }
 }
 
-/// Plugs in `hardware` as the device of its class with that number. `partitions` carries out what clients of a flash ask.
+/// Plugs in `hardware` as the device of its class with that number. `partitions` carries out what clients of a flash ask; the other result is what its parts are made of.
 pub(super) fn plug(
     contract: Contract,
     number: Number,
     hardware: Hardware,
     means: Means,
     partitions: Arc<dyn Partitions>,
-) -> Arc<dyn Plugged> {
+) -> (Arc<dyn Plugged>, Option<mtd::Parent>) {
     match hardware {
-        Hardware::I2c(adapter) => Arc::new(i2c::Bus::plug_under(contract, number, adapter)),
-        Hardware::Uio(driver) => Arc::new(uio::Board::plug_under(contract, number, driver, means.0)),
-        Hardware::Mtd(flash) => Arc::new(mtd::Chip::plug_under(contract, number, flash, Some(partitions))),
+        Hardware::I2c(adapter) => (Arc::new(i2c::Bus::plug_under(contract, number, adapter)), None),
+        Hardware::Uio(driver) => (Arc::new(uio::Board::plug_under(contract, number, driver, means.0)), None),
+        Hardware::Mtd(flash) => {
+            let chip = mtd::Chip::plug_under(contract, number, flash, Some(partitions));
+            let parent = chip.parent();
+            (Arc::new(chip), parent)
+        }
     }
 }

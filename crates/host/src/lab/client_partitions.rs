@@ -6,7 +6,6 @@ use outlive_classes::{
     Errno,
     mtd::{self, PartitionSpec, Partitions},
 };
-use outlive_drivers::mtd::Extent;
 use std::sync::{Arc, OnceLock, Weak};
 
 /// So many parts of one flash, at most: what a client makes is ours to keep.
@@ -37,8 +36,7 @@ impl Partitions for ClientPartitions {
         if lab.places.kin.children(&parent).len() >= MOST {
             return Err(Errno::NOMEM);
         }
-        let PartitionSpec { name, offset, size, read_only } = spec;
-        match lab.plug_part(&parent, Extent { name, offset, size, read_only }, false) {
+        match lab.plug_part(&parent, spec, false) {
             Ok(_) => Ok(()),
             Err(PlugError::Config(_)) => Err(Errno::INVAL),
             Err(PlugError::Parent { .. }) => Err(Errno::NODEV),

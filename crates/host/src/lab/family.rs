@@ -8,8 +8,10 @@ use super::{
     kin::Tie,
 };
 use outlive::{Change, Policy, REMOVAL_BUDGET, Reason};
-use outlive_classes::Hardware;
-use outlive_drivers::mtd::{Extent, SharedFlash};
+use outlive_classes::{
+    Hardware,
+    mtd::{PartitionSpec, Slice},
+};
 use std::time::Duration;
 
 /// What a reset came to.
@@ -52,17 +54,16 @@ impl Lab {
     /// A flash with its partitions, on `parent`.
     pub(super) fn plug_flash(&self, entry: &FlashEntry, parent: Option<&str>) -> Result<String, PlugError> {
         self.refuse_held(super::class::Class::Mtd, entry.number)?;
-        let (flash, extents) = hardware::flash(entry, self.clock.clone()).map_err(PlugError::Config)?;
-        let flash = SharedFlash::new(flash);
-        let name = self.plug_as(entry.number, Hardware::Mtd(flash.whole()), Some(&entry.permissions))?;
+        let (flash, parts) = hardware::flash(entry, self.clock.clone()).map_err(PlugError::Config)?;
+        let name = self.plug_as(entry.number, Hardware::Mtd(flash), Some(&entry.permissions))?;
         // What had the number before has no parts any more.
         self.disown_parts(&name);
-        self.places.kin.tie(&name, Tie::new(parent, Some(flash), true));
+        self.places.kin.tie(&name, Tie::new(parent, None, true));
         if let Some(policy) = entry.policy {
             self.set_policy(&name, policy);
         }
-        for extent in extents {
-            if let Err(error) = self.plug_part(&name, extent, true) {
+        for part in parts {
+            if let Err(error) = self.plug_part(&name, part, true) {
                 let _ = self.unplug(&name, Reason::Pulled, Policy::Detach, REMOVAL_BUDGET);
                 return Err(error);
             }
@@ -76,22 +77,22 @@ impl Lab {
     }
 
     /// Makes a part of the flash called `parent` a device of its own, under the lowest number that is free.
-    pub(super) fn plug_part(&self, parent: &str, extent: Extent, lasting: bool) -> Result<String, PlugError> {
-        let gone = || PlugError::Parent { name: extent.name.clone(), parent: parent.to_owned() };
+    pub(super) fn plug_part(&self, parent: &str, part: PartitionSpec, lasting: bool) -> Result<String, PlugError> {
+        let gone = || PlugError::Parent { name: part.name.clone(), parent: parent.to_owned() };
         let whole = self.places.kin.flash(parent).filter(|_| self.is_live(parent)).ok_or_else(gone)?;
-        let part = whole.part(extent.clone());
-        let part = part.map_err(|why| PlugError::Config(ConfigError::new(extent.name.clone(), why.to_string())))?;
-        let flash = SharedFlash::new(part);
+        let slice = Slice::of(&whole, part.clone());
+        let slice = slice.map_err(|why| PlugError::Config(ConfigError::new(part.name.clone(), why.to_string())))?;
         let permissions = self.permissions_of(parent);
-        let name = self.plug_as(None, Hardware::Mtd(flash.whole()), Some(&permissions))?;
+        let name = self.plug_as(None, Hardware::Mtd(Box::new(slice)), Some(&permissions))?;
         self.disown_parts(&name);
-        self.places.kin.tie(&name, Tie::new(Some(parent), Some(flash), lasting));
+        self.places.kin.tie(&name, Tie::new(Some(parent), Some(part.clone()), lasting));
         if let Some(policy) = self.own_policy_of(parent) {
             self.set_policy(&name, policy);
         }
         if !self.is_live(parent) {
             // It went meanwhile, and may not have seen this one.
             let _ = self.unplug(&name, Reason::Pulled, Policy::Detach, REMOVAL_BUDGET);
+            self.disown(&name);
             return Err(gone());
         }
         Ok(name)

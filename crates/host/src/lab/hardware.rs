@@ -9,7 +9,7 @@ use outlive_classes::{i2c::Adapter, mtd, uio};
 use outlive_drivers::{
     clock::Clock,
     i2c::{Bus, ChipConfig, ConfigError as Refused},
-    mtd::{self as mtd_models, Extent, FlashConfig},
+    mtd::{self as mtd_models, FlashConfig},
     uio::BoardConfig,
 };
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(super) fn board(entry: &BoardEntry, clock: Arc<dyn Clock>) -> Result<Box<dyn
 pub(super) fn flash(
     entry: &FlashEntry,
     clock: Arc<dyn Clock>,
-) -> Result<(Box<dyn mtd::Flash>, Vec<Extent>), ConfigError> {
+) -> Result<(Box<dyn mtd::Flash>, Vec<mtd::PartitionSpec>), ConfigError> {
     let config = FlashConfig { model: entry.model.clone(), keys: entry.keys.clone() };
     let refused = |refused: mtd_models::ConfigError| {
         let (place, why) = (entry.place_of(refused.key()), refused.to_string());
@@ -47,8 +47,8 @@ pub(super) fn flash(
         }
     };
     let flash = config.build(clock).map_err(refused)?;
-    let extents = partitions::extents(&entry.partitions, &flash.geometry())?;
-    Ok((flash, extents))
+    let parts = partitions::parts(&entry.partitions, &flash.geometry())?;
+    Ok((flash, parts))
 }
 
 /// The adapter of an i2c bus, with its chips.

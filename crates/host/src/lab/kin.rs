@@ -2,7 +2,7 @@
 //!
 //! Children go before their parent, and all are marked before any is waited for.
 
-use outlive_drivers::mtd::SharedFlash;
+use outlive_classes::mtd::{Parent, PartitionSpec};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -13,22 +13,24 @@ use std::{
 #[derive(Default)]
 pub(super) struct Kinship {
     table: Mutex<BTreeMap<String, Tie>>,
+    /// The flashes that parts can be made of, each in its latest life.
+    flashes: Mutex<BTreeMap<String, Parent>>,
 }
 
 /// What ties one device to others.
 pub(super) struct Tie {
     pub(super) parent: Option<String>,
     children: Vec<String>,
-    /// The flash that its parts are made of; `None` of a card.
-    pub(super) flash: Option<SharedFlash>,
+    /// Which part of its parent it is.
+    pub(super) part: Option<PartitionSpec>,
     /// Whether it is part of what the lab was told, and comes back with its parent; a client has made it otherwise.
     pub(super) lasting: bool,
 }
 
 impl Tie {
     /// One without children.
-    pub(super) fn new(parent: Option<&str>, flash: Option<SharedFlash>, lasting: bool) -> Self {
-        Tie { parent: parent.map(str::to_owned), children: Vec::new(), flash, lasting }
+    pub(super) fn new(parent: Option<&str>, part: Option<PartitionSpec>, lasting: bool) -> Self {
+        Tie { parent: parent.map(str::to_owned), children: Vec::new(), part, lasting }
     }
 }
 
@@ -89,8 +91,28 @@ impl Kinship {
         self.lock().get(name)?.parent.clone()
     }
 
-    pub(super) fn flash(&self, name: &str) -> Option<SharedFlash> {
-        self.lock().get(name)?.flash.clone()
+    pub(super) fn part(&self, name: &str) -> Option<PartitionSpec> {
+        self.lock().get(name)?.part.clone()
+    }
+
+    fn flashes(&self) -> MutexGuard<'_, BTreeMap<String, Parent>> {
+        self.flashes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `name` lives again, as this flash.
+    pub(super) fn set_flash(&self, name: &str, flash: Parent) {
+        // What was there before is dropped outside of the lock.
+        let before = self.flashes().insert(name.to_owned(), flash);
+        drop(before);
+    }
+
+    /// `name` has gone: no parts can be made of it, and nothing here holds on to it.
+    pub(super) fn end_flash(&self, name: &str) -> Option<Parent> {
+        self.flashes().remove(name)
+    }
+
+    pub(super) fn flash(&self, name: &str) -> Option<Parent> {
+        self.flashes().get(name).cloned()
     }
 
     pub(super) fn is_lasting(&self, name: &str) -> bool {

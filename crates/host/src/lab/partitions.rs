@@ -2,8 +2,8 @@
 //! (`drivers/mtd/parsers/cmdlinepart.c`), `256KiB(boot)+1MiB(env)ro+-(rest)`, but for the commas.
 
 use super::config::ConfigError;
-use outlive_classes::mtd::Geometry;
-use outlive_drivers::{mtd::Extent, value};
+use outlive_classes::mtd::{Geometry, PartitionSpec};
+use outlive_drivers::value;
 use serde::{Deserialize, Serialize};
 
 /// The longest name of a partition, in bytes: `BLKPG_DEVNAMELTH` of `linux/blkpg.h`, with a final zero.
@@ -71,13 +71,14 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
     Err(format!("{name:?} cannot name a partition; use 1 to {LONGEST_NAME} bytes without quotes and line breaks"))
 }
 
-/// Which parts of a flash of that geometry are meant.
+/// Which parts of a flash of that geometry are meant. They may overlap.
 ///
 /// # Errors
-/// What cannot be, and where it was asked for.
-pub(super) fn extents(entries: &[PartitionEntry], geometry: &Geometry) -> Result<Vec<Extent>, ConfigError> {
+/// What cannot be, and where it was asked for. It is stricter than Linux, which cuts off what goes beyond the end, and lets
+/// what does not begin and end at erase blocks be read only (`allocate_partition` of `drivers/mtd/mtdpart.c`).
+pub(super) fn parts(entries: &[PartitionEntry], geometry: &Geometry) -> Result<Vec<PartitionSpec>, ConfigError> {
     let mut end = 0;
-    let mut extents = Vec::new();
+    let mut parts = Vec::new();
     for entry in entries {
         let PartitionEntry { name, read_only, .. } = entry;
         let wrong = |why: String| ConfigError::new(&entry.place, format!("partition `{name}`: {why}"));
@@ -88,12 +89,25 @@ pub(super) fn extents(entries: &[PartitionEntry], geometry: &Geometry) -> Result
                 wrong(format!("it begins at {offset:#x}, beyond the end of the flash at {:#x}", geometry.size))
             })?,
         };
-        let extent = Extent { name: name.clone(), offset, size, read_only: *read_only };
-        extent.check(geometry).map_err(|why| wrong(format!("{size:#x} bytes at {offset:#x}: {why}")))?;
+        check_extent(offset, size, geometry).map_err(|why| wrong(format!("{size:#x} bytes at {offset:#x}: {why}")))?;
         end = offset + size;
-        extents.push(extent);
+        parts.push(PartitionSpec { name: name.clone(), offset, size, read_only: *read_only });
     }
-    Ok(extents)
+    Ok(parts)
+}
+
+fn check_extent(offset: u64, size: u64, geometry: &Geometry) -> Result<(), String> {
+    let erase_size = u64::from(geometry.erase_size);
+    if size == 0 {
+        return Err("it is empty; a partition has one erase block at least".to_owned());
+    }
+    if offset.checked_add(size).is_none_or(|end| end > geometry.size) {
+        return Err(format!("it ends beyond the flash, which has {:#x} bytes", geometry.size));
+    }
+    if !offset.is_multiple_of(erase_size) || !size.is_multiple_of(erase_size) {
+        return Err(format!("it does not begin and end at erase blocks, which have {erase_size:#x} bytes"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -122,8 +136,8 @@ mod tests {
     }
 
     fn found(text: &str) -> Result<Vec<(String, u64, u64, bool)>, String> {
-        let extents = extents(&parse(text, "here")?, &flash()).map_err(|why| why.to_string())?;
-        Ok(extents.into_iter().map(|it| (it.name, it.offset, it.size, it.read_only)).collect())
+        let parts = parts(&parse(text, "here")?, &flash()).map_err(|why| why.to_string())?;
+        Ok(parts.into_iter().map(|it| (it.name, it.offset, it.size, it.read_only)).collect())
     }
 
     #[test]

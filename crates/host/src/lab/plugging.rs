@@ -4,12 +4,11 @@ use super::{
     DeviceConfig, Lab, Permissions, PlugError, bare,
     class::{self, Class, Means},
     hardware,
-    kin::Tie,
+    places::Kept,
     spec,
 };
 use outlive::{Change, Number, Policy, Reason};
-use outlive_classes::{Hardware, Plugged};
-use outlive_drivers::mtd::SharedFlash;
+use outlive_classes::{Hardware, Plugged, mtd::Slice};
 use std::{
     sync::{Arc, PoisonError},
     time::Duration,
@@ -63,12 +62,7 @@ impl Lab {
     /// [`PlugError::Held`] (EBUSY) as long as handles to a former owner of the number live (I27);
     /// [`PlugError::Plugged`] if there is such a device; [`PlugError::NoMemory`].
     pub fn plug_hardware(&self, number: Option<u32>, hardware: Hardware) -> Result<String, PlugError> {
-        let Hardware::Mtd(flash) = hardware else { return self.plug_as(number, hardware, None) };
-        // Its clients may make parts of it.
-        let flash = SharedFlash::new(flash);
-        let name = self.plug_as(number, Hardware::Mtd(flash.whole()), None)?;
-        self.places.kin.tie(&name, Tie::new(None, Some(flash), true));
-        Ok(name)
+        self.plug_as(number, hardware, None)
     }
 
     pub(super) fn plug_as(
@@ -98,14 +92,22 @@ impl Lab {
     }
 
     fn make(&self, number: Number, hardware: Hardware, means: Means) -> Arc<dyn Plugged> {
-        class::plug(self.contract, number, hardware, means, self.client_partitions.clone())
+        let (device, flash) = class::plug(self.contract, number, hardware, means, self.client_partitions.clone());
+        if let Some(flash) = flash {
+            self.places.kin.set_flash(&device.node().name, flash);
+        }
+        device
     }
 
     /// Has the front make the node of a device that is about to be plugged in. If it cannot be, the device is gone.
     fn announce(&self, device: &Arc<dyn Plugged>) -> Result<(), PlugError> {
         let Some(announcer) = self.announcer.get() else { return Ok(()) };
         let name = device.node().name.clone();
-        announcer.announce(device, &self.permissions_of(&name)).map_err(|why| PlugError::NoNode { name, why })
+        let announced = announcer.announce(device, &self.permissions_of(&name));
+        announced.map_err(|why| {
+            drop(self.places.kin.end_flash(&name));
+            PlugError::NoNode { name, why }
+        })
     }
 
     fn means(&self, hardware: &Hardware, name: &str) -> Result<Means, PlugError> {
@@ -116,7 +118,10 @@ impl Lab {
     /// again by its name then. `None` if there is none, or it is plugged in.
     pub fn take_hardware(&self, name: &str) -> Option<Hardware> {
         self.places.prune();
-        self.places.lock().get_mut(bare(name))?.hardware.take()
+        match self.places.lock().get_mut(bare(name))?.kept.take()? {
+            Kept::Hardware(hardware) => Some(hardware),
+            Kept::Part => None,
+        }
     }
 
     /// Plugs the hardware that an unplug gave back in again, in the same place: the next generation of that device.
@@ -145,32 +150,57 @@ impl Lab {
             return Err(PlugError::Plugged { name });
         }
         let (number, leaving) = (place.number, place.leaving());
-        let hardware = if leaving.is_none() { place.hardware.take() } else { None };
+        let kept = if leaving.is_none() { place.kept.take() } else { None };
         drop(table);
-        match (hardware, leaving) {
-            (Some(hardware), _) => {
-                let means = match self.means(&hardware, &name) {
-                    Ok(means) => means,
-                    Err(error) => {
-                        self.places.put_back(&name, hardware);
-                        return Err(error);
-                    }
-                };
-                let again = self.numbers.of(Class::of(&hardware)).claim_again(number);
-                let device = self.make(again, hardware, means);
-                if let Err(error) = self.announce(&device) {
-                    // Nobody has opened it; so nobody is inside, and the hardware comes back at once.
-                    if let Ok(Some(hardware)) = device.unplug(Reason::Orderly, Policy::Detach, Duration::MAX) {
-                        self.places.put_back(&name, hardware);
-                    }
-                    return Err(error);
-                }
-                self.places.settle(number, device);
-                self.with_children(name)
-            }
+        match (kept, leaving) {
+            (Some(kept), _) => self.plug_kept(name, number, kept),
             (_, Some(device)) => self.plug_leaving(name, &*device),
             _ => Err(PlugError::BeingPlugged { name }),
         }
+    }
+
+    fn plug_kept(&self, name: String, number: u32, kept: Kept) -> Result<String, PlugError> {
+        let is_part = matches!(kept, Kept::Part);
+        let put_back = |hardware| {
+            self.places.put_back(&name, if is_part { Kept::Part } else { Kept::Hardware(hardware) });
+        };
+        let hardware = match self.renewed(&name, kept) {
+            Ok(hardware) => hardware,
+            Err(error) => {
+                self.places.put_back(&name, Kept::Part);
+                return Err(error);
+            }
+        };
+        let means = match self.means(&hardware, &name) {
+            Ok(means) => means,
+            Err(error) => {
+                put_back(hardware);
+                return Err(error);
+            }
+        };
+        let again = self.numbers.of(Class::of(&hardware)).claim_again(number);
+        let device = self.make(again, hardware, means);
+        if let Err(error) = self.announce(&device) {
+            // Nobody has opened it; so nobody is inside, and the hardware comes back at once.
+            if let Ok(Some(hardware)) = device.unplug(Reason::Orderly, Policy::Detach, Duration::MAX) {
+                put_back(hardware);
+            }
+            return Err(error);
+        }
+        self.places.settle(number, device);
+        self.with_children(name)
+    }
+
+    /// What is to be plugged in as `name` again: a part is made anew, of the life that its flash is in.
+    fn renewed(&self, name: &str, kept: Kept) -> Result<Hardware, PlugError> {
+        if let Kept::Hardware(hardware) = kept {
+            return Ok(hardware);
+        }
+        let kin = &self.places.kin;
+        let parent = kin.parent(name).unwrap_or_default();
+        let slice = kin.flash(&parent).zip(kin.part(name)).and_then(|(whole, part)| Slice::of(&whole, part).ok());
+        let gone = || PlugError::Parent { name: name.to_owned(), parent };
+        slice.map(|slice| Hardware::Mtd(Box::new(slice))).ok_or_else(gone)
     }
 
     /// Brings back what hung on a device that has come back.
