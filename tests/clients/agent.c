@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/i2c-dev.h>
 #include <linux/i2c.h>
+#include <mtd/mtd-user.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -84,9 +85,16 @@ static long irq(int fd)
 	return write(fd, &(int){ 1 }, sizeof(int));
 }
 
+static long erase(int fd)
+{
+	return ioctl(fd, MEMERASE, &(struct erase_info_user){ 0, 0x1000 });
+}
+
 /* The call of that name that reaches a driver. */
 static long first(int fd, const char *name)
 {
+	if (strcmp(name, "erase") == 0)
+		return erase(fd);
 	return strcmp(name, "irq") == 0 ? irq(fd) : rdwr(fd);
 }
 
@@ -231,6 +239,7 @@ static long carry_out(const struct command *c)
 {
 	char byte = 1;
 	struct stat stat_of;
+	struct mtd_info_user info;
 
 #define VERB(name) (strcmp(c->verb, name) == 0)
 	if (VERB("open"))
@@ -263,6 +272,16 @@ static long carry_out(const struct command *c)
 		return without_waiting(c->a, sizeof(int));
 	if (VERB("irq"))
 		return irq(c->a);
+	if (VERB("erase"))
+		return erase(c->a);
+	if (VERB("info"))
+		return ioctl(c->a, MEMGETINFO, &info);
+	if (VERB("pread"))
+		return pread(c->a, &byte, 1, 5);
+	if (VERB("pwrite"))
+		return pwrite(c->a, &byte, 1, 5);
+	if (VERB("beyond"))
+		return pread(c->a, &byte, 1, 1L << 40);
 	if (VERB("write"))
 		return write(c->a, &byte, 1);
 	if (VERB("empty"))

@@ -18,10 +18,11 @@ const fn package(name: &'static str, reason: &'static str, program: Option<&'sta
 }
 
 /// What the tests need.
-pub(crate) const FOR_TESTS: [Package; 20] = [
+pub(crate) const FOR_TESTS: [Package; 21] = [
     package("gcc", "compiles the client programs of tests/clients", Some("gcc")),
     package("libc6-dev", "headers and the static C library for them", None),
     package("i2c-tools", "i2cdetect, i2cget, i2cset, i2cdump, i2ctransfer: clients", Some("i2cdetect")),
+    package("mtd-utils", "mtdinfo, flashcp, flash_erase, nandwrite, nanddump, nandtest: clients", Some("flashcp")),
     package("python3-smbus2", "a Python client", None),
     package("golang-go", "compiles the client in Go, which makes system calls of its own", Some("go")),
     package("udev", "udevadm, a client that hears of devices", Some("udevadm")),

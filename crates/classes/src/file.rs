@@ -7,13 +7,27 @@ use std::{fmt, os::fd::BorrowedFd, sync::Arc};
 /// A client's system call on an open file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Call {
-    /// `read(2)` of up to `size` bytes.
+    /// `read(2)` of up to `size` bytes, of a file without a position.
     Read {
         /// How many bytes the client has room for.
         size: usize,
     },
-    /// `write(2)`.
+    /// `write(2)`, to a file without a position.
     Write {
+        /// What the client wrote.
+        data: Vec<u8>,
+    },
+    /// `read(2)` or `pread(2)` of up to `size` bytes, of a file with a position.
+    ReadAt {
+        /// From where, in bytes from the beginning.
+        at: u64,
+        /// How many bytes the client has room for.
+        size: usize,
+    },
+    /// `write(2)` or `pwrite(2)`, to a file with a position.
+    WriteAt {
+        /// To where, in bytes from the beginning.
+        at: u64,
         /// What the client wrote.
         data: Vec<u8>,
     },
@@ -30,9 +44,27 @@ impl Call {
     /// The system call's name.
     pub fn name(&self) -> &'static str {
         match self {
-            Call::Read { .. } => "read",
-            Call::Write { .. } => "write",
+            Call::Read { .. } | Call::ReadAt { .. } => "read",
+            Call::Write { .. } | Call::WriteAt { .. } => "write",
             Call::Ioctl { .. } => "ioctl",
+        }
+    }
+
+    /// The same of a file with a position, at `at` bytes from its beginning.
+    #[must_use]
+    pub fn at(self, at: u64) -> Call {
+        match self {
+            Call::Read { size } | Call::ReadAt { size, .. } => Call::ReadAt { at, size },
+            Call::Write { data } | Call::WriteAt { data, .. } => Call::WriteAt { at, data },
+            Call::Ioctl { .. } => self,
+        }
+    }
+
+    /// How many bytes a read has room for; 0 of other calls.
+    pub fn room(&self) -> usize {
+        match self {
+            Call::Read { size } | Call::ReadAt { size, .. } => *size,
+            Call::Write { .. } | Call::WriteAt { .. } | Call::Ioctl { .. } => 0,
         }
     }
 }
@@ -330,6 +362,12 @@ pub trait File: Send + Sync {
     fn map(&self, call: &MapCall) -> Result<Mapping, Errno> {
         let _ = call;
         Err(Errno::NODEV)
+    }
+
+    /// The end of a file with a position, in bytes: what lseek(2) counts from with SEEK_END, and does not go beyond. A
+    /// zombie has one as well.
+    fn size(&self) -> u64 {
+        0
     }
 
     /// Whether the device is gone.

@@ -1,15 +1,15 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
-use crate::{Contract, Errno, File, Kobject, OpenFlags, Surroundings, i2c, uio};
+use crate::{Access, Contract, Errno, File, Kobject, OpenFlags, Surroundings, i2c, mtd, uio};
 use outlive::{
     Device, Generation, Gone, Handle, IllegalTransition, Inside, Number, Part, Policy, Reason, Refused, State, Status,
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-/// The device node of a device.
+/// A device node of a device.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Node {
-    /// The name under `/dev`: `i2c-7`. What `ls` and `unplug` call the device.
+    /// The name under `/dev`: `i2c-7`. That of its first node is what `ls` and `unplug` call the device.
     pub name: String,
     /// Major number, from `Documentation/admin-guide/devices.txt` of the kernel.
     pub major: u32,
@@ -19,6 +19,8 @@ pub struct Node {
     pub positioned: bool,
     /// Whether its files can be mapped: whether [`File::map`] is of any use.
     pub mapped: bool,
+    /// Whether opening it for writing is EACCES, whoever asks.
+    pub read_only: bool,
 }
 
 impl Node {
@@ -35,6 +37,8 @@ pub enum Hardware {
     I2c(Box<dyn i2c::Adapter>),
     /// A board that a program drives from user space.
     Uio(Box<dyn uio::Driver>),
+    /// A flash.
+    Mtd(Box<dyn mtd::Flash>),
 }
 
 /// What an open that was refused says to its client: see [`Plugged::open`].
@@ -52,8 +56,20 @@ pub trait Plugged: Send + Sync {
     /// Its class, as in a SPEC: `i2c`.
     fn class(&self) -> &'static str;
 
-    /// Its device node.
+    /// Its first device node, by which it is known.
     fn node(&self) -> &Node;
+
+    /// All its device nodes, the first one first.
+    fn nodes(&self) -> Vec<Node> {
+        let others = self.kobjects().into_iter().filter_map(|kobject| kobject.node);
+        let first = self.node();
+        [first.clone()].into_iter().chain(others.filter(|node| node.name != first.name)).collect()
+    }
+
+    /// Its node of that name, as under `/dev`.
+    fn node_named(&self, name: &str) -> Option<Node> {
+        self.nodes().into_iter().find(|node| node.name == name)
+    }
 
     /// What it is in the device model, parents first; the same all its life.
     fn kobjects(&self) -> Vec<Kobject>;
@@ -73,6 +89,18 @@ pub trait Plugged: Send + Sync {
     /// ENODEV after the mark, and of a device that is not there yet or is about to go (as a refusal by MTD's
     /// `get_device`); ENXIO of one that is offline (as `sd_open` in `drivers/scsi/sd.c`); what its driver says otherwise.
     fn open(&self, flags: OpenFlags) -> Result<Arc<dyn File>, Errno>;
+
+    /// Opens it by one of its nodes.
+    ///
+    /// # Errors
+    /// EACCES for writing by one that is [read-only](Node::read_only); as [`open`](Plugged::open).
+    fn open_by(&self, node: &Node, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {
+        // A device that has gone says so of every call (I15).
+        if node.read_only && flags.access != Access::Read && self.gone().is_none() {
+            return Err(Errno::ACCESS);
+        }
+        self.open(flags)
+    }
 
     /// Calls `hook` at the mark, when its names are taken away; at once if that has happened.
     fn on_names(&self, hook: Box<dyn FnOnce(Gone) + Send>);

@@ -4,14 +4,14 @@ use outlive_host::lab::{DeviceConfig, LabConfig};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::{
     fs::File,
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read},
     os::fd::{AsRawFd, OwnedFd},
 };
 
 /// The key that names the file with a chip's content.
 const KEY: &str = "file";
 /// More than any chip holds, in bytes. A larger file is cut here and refused as too large by its chip.
-const LARGEST: u64 = 1 << 20;
+const LARGEST: u64 = 2 << 30;
 
 /// Copies, in memory, of the files that keep the content of chips. The lab that uses them must be of this process, and
 /// they last as long as this.
@@ -25,13 +25,14 @@ impl Copies {
     /// # Errors
     /// If a file cannot be read. One that does not exist yet has an empty copy, as the chip would make it.
     pub(crate) fn of(lab: &mut LabConfig) -> io::Result<Self> {
-        let buses = lab.devices.iter_mut().filter_map(|device| match device {
-            DeviceConfig::I2c(bus) => Some(bus),
-            DeviceConfig::Uio(_) => None,
+        let keys = lab.devices.iter_mut().flat_map(|device| match device {
+            DeviceConfig::I2c(bus) => bus.chips.iter_mut().map(|chip| &mut chip.keys).collect(),
+            DeviceConfig::Mtd(flash) => vec![&mut flash.keys],
+            DeviceConfig::Gpu(card) => card.flash.iter_mut().map(|flash| &mut flash.keys).collect(),
+            DeviceConfig::Uio(_) => Vec::new(),
         });
-        let chips = buses.flat_map(|bus| &mut bus.chips);
         let mut files = Vec::new();
-        for path in chips.filter_map(|chip| chip.keys.get_mut(KEY)) {
+        for path in keys.filter_map(|keys| keys.get_mut(KEY)) {
             // What is no plain file is left for the chip to refuse: reading it may block.
             if std::fs::metadata(&*path).is_ok_and(|metadata| !metadata.is_file()) {
                 continue;
@@ -45,14 +46,12 @@ impl Copies {
 }
 
 fn copy(path: &str) -> io::Result<OwnedFd> {
-    let mut content = Vec::new();
+    let mut copy = File::from(memfd_create("outlive chip", MemfdFlags::CLOEXEC)?);
     match File::open(path) {
-        Ok(file) => drop(file.take(LARGEST).read_to_end(&mut content)?),
+        Ok(file) => drop(io::copy(&mut file.take(LARGEST), &mut copy)?),
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let mut copy = File::from(memfd_create("outlive chip", MemfdFlags::CLOEXEC)?);
-    copy.write_all(&content)?;
     Ok(copy.into())
 }
 
@@ -80,6 +79,29 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), [7; 256]);
         drop(copies);
         fs::remove_file(path).unwrap();
+    }
+
+    /// A flash's, wherever it hangs.
+    #[test]
+    fn a_flash_has_a_copy_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flash");
+        let spec = format!("mtd:nor,size=64KiB,erase=4KiB,file={}", path.display());
+        let keys = format!("{{ model = \"nor\", size = \"64KiB\", erase = \"4KiB\", file = {:?} }}", path);
+        let card = folder.path().join("card.toml");
+        fs::write(&card, format!("[[device]]\nclass = \"gpu\"\nname = \"gpu0\"\nflash = [{keys}]\n")).unwrap();
+        for source in [Source::Spec(spec), Source::File(card)] {
+            fs::write(&path, [7; 64 << 10]).unwrap();
+            let mut lab = LabConfig::new(&[source], None, None).unwrap();
+            let _copies = Copies::of(&mut lab).unwrap();
+            let copy = match &lab.devices[0] {
+                DeviceConfig::Mtd(flash) => &flash.keys["file"],
+                DeviceConfig::Gpu(card) => &card.flash[0].keys["file"],
+                _ => panic!("no flash"),
+            };
+            fs::write(copy, [8; 64 << 10]).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), [7; 64 << 10]);
+        }
     }
 
     #[test]

@@ -6,5 +6,7 @@
 pub mod clock;
 pub mod dma;
 pub mod i2c;
+mod keys;
+pub mod mtd;
 pub mod uio;
 pub mod value;

@@ -9,6 +9,13 @@ pub struct ValueError {
     expected: &'static str,
 }
 
+impl ValueError {
+    /// `text` is not what is `expected`: "a duration; write it as …".
+    pub(crate) fn new(text: &str, expected: &'static str) -> Self {
+        ValueError { text: text.to_owned(), expected }
+    }
+}
+
 impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} is not {}", self.text, self.expected)
@@ -28,7 +35,7 @@ const THOUSANDTHS: &str = "a number with up to three decimals, such as 21.5 or -
 /// # Errors
 /// [`ValueError`] for anything else, and for what does not fit into 64 bits.
 pub fn parse_integer(text: &str) -> Result<u64, ValueError> {
-    integer(text).ok_or_else(|| error(text, INTEGER))
+    integer(text).ok_or_else(|| ValueError::new(text, INTEGER))
 }
 
 /// A number of bytes: `4096`, `0x1000`, `64KiB`, `8MiB`, `1GiB`.
@@ -40,7 +47,7 @@ pub fn parse_size(text: &str) -> Result<u64, ValueError> {
     let unit = UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
     // A hexadecimal number may end in B by itself.
     let (number, factor) = unit.filter(|_| integer(text).is_none()).unwrap_or((text, 1));
-    integer(number).and_then(|number| number.checked_mul(factor)).ok_or_else(|| error(text, SIZE))
+    integer(number).and_then(|number| number.checked_mul(factor)).ok_or_else(|| ValueError::new(text, SIZE))
 }
 
 /// A length of time: `100us`, `5ms`, `1.5s`, `2min`; `0` needs no unit.
@@ -62,7 +69,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, ValueError> {
     let unit = UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
     unit.and_then(|(number, factor)| decimal(number, factor))
         .map(Duration::from_nanos)
-        .ok_or_else(|| error(text, DURATION))
+        .ok_or_else(|| ValueError::new(text, DURATION))
 }
 
 /// A switch: `true` or `false`, `yes` or `no`, `on` or `off`, `1` or `0`.
@@ -73,7 +80,7 @@ pub fn parse_flag(text: &str) -> Result<bool, ValueError> {
     match text {
         "true" | "yes" | "on" | "1" => Ok(true),
         "false" | "no" | "off" | "0" => Ok(false),
-        _ => Err(error(text, FLAG)),
+        _ => Err(ValueError::new(text, FLAG)),
     }
 }
 
@@ -87,11 +94,7 @@ pub fn parse_thousandths(text: &str) -> Result<i32, ValueError> {
         None => (false, text),
     };
     let value = decimal(digits, 1000).and_then(|value| i32::try_from(value).ok());
-    value.map(|value| if negative { -value } else { value }).ok_or_else(|| error(text, THOUSANDTHS))
-}
-
-fn error(text: &str, expected: &'static str) -> ValueError {
-    ValueError { text: text.to_owned(), expected }
+    value.map(|value| if negative { -value } else { value }).ok_or_else(|| ValueError::new(text, THOUSANDTHS))
 }
 
 fn integer(text: &str) -> Option<u64> {

@@ -56,8 +56,11 @@ fn what_is_wrong_with_a_spec_is_said() {
     let cases = [
         ("", "--device : not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7"),
         ("i2c", "--device i2c: not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7"),
-        ("i2s:24c02@0x50", "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio"),
-        ("mtd:nor", "--device mtd:nor: unknown class `mtd`; known here: i2c, uio"),
+        (
+            "i2s:24c02@0x50",
+            "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio, mtd",
+        ),
+        ("mtb:nor", "--device mtb:nor: unknown class `mtb`; did you mean `mtd`? known here: i2c, uio, mtd"),
         ("uio:", "--device uio:: which model? write CLASS:MODEL, such as uio:timer"),
         ("uio:timr", "--device uio:timr: there is no board \"timr\"; known boards: timer"),
         ("uio:timer@0x50", "--device uio:timer@0x50: a board has no address; leave out `@0x50`"),
@@ -203,7 +206,7 @@ fn a_bus_can_be_limited() {
     let spec = specs(&["i2c:lm75@0x48,bus=3", "i2c:lm75@0x49,bus=3,functionality=1", "i2c:lm75@0x4a,bus=4"]);
     let limits = config(&[one_chip, many, spec].concat()).devices.into_iter().map(|device| match device {
         DeviceConfig::I2c(bus) => bus.functionality,
-        DeviceConfig::Uio(_) => None,
+        _ => None,
     });
     assert_eq!(limits.collect::<Vec<_>>(), [Some(0x7f_0000), Some(0x1_0000), Some(1), None]);
 }
@@ -218,7 +221,7 @@ fn boards_are_understood() {
         .iter()
         .filter_map(|device| match device {
             DeviceConfig::Uio(board) => Some((board.number, board.policy, board.model.as_str(), board.keys.clone())),
-            DeviceConfig::I2c(_) => None,
+            _ => None,
         })
         .collect();
     let key = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
@@ -234,6 +237,83 @@ fn boards_are_understood() {
     assert_eq!(lab.plug_spec("uio:timer,num=3").unwrap_err().to_string().split(';').next(), Some("uio3 is plugged in"));
     lab.unplug("uio3", outlive::Reason::Pulled, Policy::Detach, std::time::Duration::from_secs(1)).unwrap();
     assert_eq!(lab.plug_name("uio3").unwrap(), "uio3");
+}
+
+#[test]
+fn flashes_are_understood() {
+    let text = b"[[device]]\nclass = 'mtd'\nmodel = 'nor'\nnum = 3\nfile = 'nor.bin'\nerase = '64KiB'\n\
+        partitions = [ { name = 'boot', size = '256KiB', ro = true }, { name = 'rest', offset = '1MiB' } ]\n\
+        [[device]]\nclass = 'gpu'\nname = 'gpu0'\npolicy = 'kill'\n\
+        flash = [ { model = 'nand', num = 7, parts = '128KiB(vbios)' } ]\n";
+    let (folder, sources) = lab_file(text);
+    let config = config(&[sources, specs(&["mtd:ram,size=1MiB,parts=128KiB@0x20000(a)ro+-"])].concat());
+    let [DeviceConfig::Mtd(nor), DeviceConfig::Gpu(card), DeviceConfig::Mtd(ram)] = &config.devices[..] else {
+        panic!("{config:?}")
+    };
+    assert_eq!(nor.keys["file"], folder.path().join("nor.bin").to_str().unwrap(), "relative to the lab file");
+    let parts = |flash: &outlive_host::lab::FlashEntry| -> Vec<_> {
+        flash.partitions.iter().map(|it| (it.name.clone(), it.offset, it.size, it.read_only)).collect()
+    };
+    let wanted = [("boot".to_owned(), None, Some(256 << 10), true), ("rest".to_owned(), Some(1 << 20), None, false)];
+    assert_eq!(parts(nor), wanted);
+    let wanted =
+        [("a".to_owned(), Some(0x2_0000), Some(128 << 10), true), ("Partition_001".to_owned(), None, None, false)];
+    assert_eq!(parts(ram), wanted);
+    assert_eq!((card.name.as_str(), card.policy, card.flash[0].number), ("gpu0", Some(Policy::Kill), Some(7)));
+    let json = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<LabConfig>(&json).unwrap(), config, "as it is handed to another process");
+    // What has a number of its own choice comes first, whatever takes the lowest.
+    let lab = Lab::start(&config).unwrap();
+    let tree: Vec<_> = lab.list().into_iter().map(|line| (line.name, line.parent)).collect();
+    let line = |name: &str, parent: Option<&str>| (name.to_owned(), parent.map(str::to_owned));
+    let wanted = [
+        line("gpu0", None),
+        line("mtd7", Some("gpu0")),
+        line("mtd2", Some("mtd7")),
+        line("mtd3", None),
+        line("mtd0", Some("mtd3")),
+        line("mtd1", Some("mtd3")),
+        line("mtd4", None),
+        line("mtd5", Some("mtd4")),
+        line("mtd6", Some("mtd4")),
+    ];
+    assert_eq!(tree, wanted);
+    assert_eq!(lab.policy_of("mtd2"), Policy::Kill, "of what hangs on a card, the card's");
+}
+
+#[test]
+fn what_is_wrong_with_a_flash_is_said() {
+    for (spec, wanted) in [
+        ("mtd:nor,parts=9MiB(boot)", "partition `boot`: 0x900000 bytes at 0x0: it ends beyond the flash"),
+        ("mtd:nor,parts=100(boot)", "it does not begin and end at erase blocks, which have 0x10000 bytes"),
+        ("mtd:nor,parts=64KiB(boot", "partition `64KiB(boot`: a name ends with `)`"),
+        ("mtd:nor,part=64KiB(boot)", "did you mean `parts`?"),
+        ("mtd:nor,size=100KiB", "whole number of erase blocks"),
+        ("mtd:nur", "flash chip \"nur\""),
+        ("mtd:nor@0x50", "a flash has no address; leave out `@0x50`"),
+        ("mtd:nor,num=524288", "there is no flash 524288; the highest is 524287"),
+        ("gpu:nor", "a gpu is described in a lab file"),
+    ] {
+        let told = error(&specs(&[spec]), None, None);
+        assert!(told.contains(wanted), "{spec}: {told}");
+    }
+    for (text, wanted) in [
+        ("class = 'mtd'\n", "which model? add model = \"nor\""),
+        ("class = 'mtd'\nmodel = 'nor'\npartitions = 5\n", "4:14: `partitions` is a list"),
+        ("class = 'mtd'\nmodel = 'nor'\npartitions = [ { size = 5 } ]\n", "which name? add name = \"boot\""),
+        ("class = 'mtd'\nmodel = 'nor'\npartitions = [ { name = 'a', of = 5 } ]\n", "unknown key `of`"),
+        ("class = 'mtd'\nmodel = 'nor'\npartitions = [ { name = 'a', size = 'x' } ]\n", "the size \"x\" is not a size"),
+        ("class = 'mtd'\nmodel = 'nor'\nparts = '-(a)'\npartitions = []\n", "the same as `parts`"),
+        ("class = 'mtd'\nmodel = 'nor'\npartitions = [ { name = 'a', size = '9MiB' } ]\n", ":4:16: partition `a`"),
+        ("class = 'gpu'\n", "which name? add name = \"gpu0\""),
+        ("class = 'gpu'\nname = 'gpu0'\n", "what is on it? add flash = [ { model = \"nor\" } ]"),
+        ("class = 'gpu'\nname = 'a b'\nflash = []\n", "cannot name"),
+        ("class = 'gpu'\nname = 'gpu0'\nflash = [ { } ]\n", "which model? add model = \"nor\""),
+    ] {
+        let (_folder, sources) = lab_file(format!("[[device]]\n{text}").as_bytes());
+        let told = error(&sources, None, None);
+        assert!(told.contains(wanted), "{text}: {told}");
+    }
 }
 
 #[test]
@@ -291,7 +371,7 @@ fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
         ("contract = 7\n", "1:12: `contract` is a text; write it in quotes"),
         ("name = 'é!'\n", "1:8: `é!` cannot name a lab; use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a -"),
         ("[[device]]\nnum = 7\n", "1:1: which class? add class = \"i2c\""),
-        ("[[device]]\nclass = 'i2d'\n", "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c, uio"),
+        ("[[device]]\nclass = 'i2d'\n", "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c, uio, mtd, gpu"),
         ("[[device]]\nclass = 'i2c'\n", "1:1: which model? add model = \"24c02\""),
         ("[[device]]\nclass = 'i2c'\nmodel = '24c02'\n", "1:1: which address? add addr = 0x50"),
         (

@@ -82,7 +82,14 @@ pub(super) fn decode(call: Call, access: Access, client: Client, memory: &dyn Me
         Call::Read { size } => read(size, access, client),
         Call::Write { data } => write(data, access, client),
         Call::Ioctl { command, argument } => ioctl(command, argument, client, memory),
+        // Its files have no position.
+        Call::ReadAt { size, .. } => refused(read(size, access, client)),
+        Call::WriteAt { data, .. } => refused(write(data, access, client)),
     }
+}
+
+fn refused(decoded: Decoded) -> Decoded {
+    Decoded { operation: Err(Errno::SPIPE), needs_plain: false, ..decoded }
 }
 
 fn read(size: usize, access: Access, client: Client) -> Decoded {

@@ -30,7 +30,8 @@ mod tests {
 
     #[test]
     fn a_bus_is_where_linux_would_have_it() {
-        let node = Node { name: "i2c-7".into(), major: 89, minor: 7, positioned: false, mapped: false };
+        let node =
+            Node { name: "i2c-7".into(), major: 89, minor: 7, positioned: false, mapped: false, read_only: false };
         let claims = [Claim { address: 0x50, chip: "24c02".into(), driver: "at24" }];
         let kobjects = kobjects(&node, &claims);
         let seen: Vec<_> = kobjects.iter().map(|it| (it.devpath.as_str(), it.sysname(), it.udev_id())).collect();

@@ -35,6 +35,7 @@ fn decode(call: &Call) -> Result<Operation, Errno> {
             Err(_) => Err(Errno::INVAL),
         },
         Call::Read { .. } => Err(Errno::INVAL),
+        Call::ReadAt { .. } | Call::WriteAt { .. } => Err(Errno::SPIPE),
         Call::Ioctl { .. } => Err(Errno::NOTTY),
     }
 }
@@ -47,8 +48,8 @@ impl fmt::Display for Named<'_> {
         match self {
             Named(_, Ok(Operation::Read)) => f.write_str("interrupt count"),
             Named(_, Ok(Operation::Control(on))) => write!(f, "irqcontrol {on}"),
-            Named(Call::Read { size }, _) => write!(f, "{size} bytes"),
-            Named(Call::Write { data }, _) => write!(f, "{} bytes", data.len()),
+            Named(Call::Read { size } | Call::ReadAt { size, .. }, _) => write!(f, "{size} bytes"),
+            Named(Call::Write { data } | Call::WriteAt { data, .. }, _) => write!(f, "{} bytes", data.len()),
             Named(Call::Ioctl { command, argument }, _) => write!(f, "{command:#x} {argument:#x}"),
         }
     }

@@ -21,7 +21,14 @@ mod tests {
 
     #[test]
     fn a_board_is_where_linux_would_have_it() {
-        let node = Node { name: "uio3".into(), major: uapi::MAJOR, minor: 3, positioned: false, mapped: true };
+        let node = Node {
+            name: "uio3".into(),
+            major: uapi::MAJOR,
+            minor: 3,
+            positioned: false,
+            mapped: true,
+            read_only: false,
+        };
         let [board] = &kobjects(&node)[..] else { panic!("one") };
         assert_eq!((&*board.devpath, board.sysname()), ("/devices/platform/outlive.0/uio/uio3", "uio3"));
         assert_eq!(board.udev_id(), format!("c{}:3", uapi::MAJOR));

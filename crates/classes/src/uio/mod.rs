@@ -75,6 +75,7 @@ impl Board {
             minor: number.value(),
             positioned: false,
             mapped: true,
+            read_only: false,
         };
         let builder = Builder::new().number(number.clone()).teardown(|inside: &mut Inside| inside.driver.teardown());
         let (noticer, line) = (Noticer::new(), Line::default());

@@ -1,4 +1,4 @@
-//! `ls`, `events`, `plug`, `unplug`, `set`: talking to a lab that runs.
+//! `ls`, `events`, `plug`, `unplug`, `set`: talking to a lab that runs (`reset` as well, in `reset.rs`).
 
 use crate::terminal::{self, Stream, Style};
 use outlive_host::{
@@ -9,20 +9,20 @@ use std::{process::ExitCode, time::Duration};
 
 /// Which lab is meant.
 #[derive(clap::Args)]
-struct In {
+pub(super) struct In {
     /// Talk to this lab; not needed if only one runs
     #[arg(long = "in", value_name = "LAB", env = "OUTLIVE_LAB", hide_env_values = true)]
     lab: Option<String>,
 }
 
 impl In {
-    fn connect(&self) -> anyhow::Result<Client> {
+    pub(super) fn connect(&self) -> anyhow::Result<Client> {
         // OUTLIVE_LAB= is how a shell takes a variable back for one command.
         Ok(control::connect(self.lab.as_deref().filter(|lab| !lab.is_empty()))?)
     }
 }
 
-fn finish(result: anyhow::Result<ExitCode>) -> ExitCode {
+pub(super) fn finish(result: anyhow::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
         let code = terminal::fail(&error);
         // What was typed is wrong, whoever noticed.
@@ -73,7 +73,7 @@ impl Ls {
     fn print(&self, devices: &[DeviceReport]) {
         let mut rows =
             vec![["NAME", "CLASS", "GENERATION", "HANDLES", "INSIDE", "NUMBER", "STATE"].map(str::to_owned).to_vec()];
-        rows.extend(devices.iter().map(row));
+        rows.extend(devices.iter().map(|device| row(device, depth(device, devices))));
         let mut lines = terminal::columns(&rows).into_iter();
         if let Some(heading) = lines.next() {
             terminal::line(terminal::paint(Stream::Out, Style::Heading, &heading));
@@ -87,10 +87,25 @@ impl Ls {
     }
 }
 
-fn row(device: &DeviceReport) -> Vec<String> {
-    let number = if device.holds_number { format!("{} held", device.number) } else { device.number.to_string() };
+/// How many devices it hangs on, one on the other.
+fn depth(device: &DeviceReport, devices: &[DeviceReport]) -> usize {
+    let above = |it: &&DeviceReport| {
+        let parent = it.parent.as_ref()?;
+        devices.iter().find(|other| other.name == *parent)
+    };
+    std::iter::successors(Some(device), above).take(devices.len()).count() - 1
+}
+
+/// What hangs on another is set in below it.
+fn row(device: &DeviceReport, depth: usize) -> Vec<String> {
+    let number = match device.class.as_str() {
+        // A card has none.
+        "gpu" => "-".to_owned(),
+        _ if device.holds_number => format!("{} held", device.number),
+        _ => device.number.to_string(),
+    };
     vec![
-        device.name.clone(),
+        format!("{:indent$}{}", "", device.name, indent = 2 * depth),
         device.class.clone(),
         device.generation.to_string(),
         device.handles.to_string(),

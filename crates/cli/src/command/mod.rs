@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod explore;
 mod lab;
+mod reset;
 mod run;
 mod serve;
 mod shell;
@@ -70,6 +71,7 @@ enum Command {
     Unplug(control::Unplug),
     Plug(control::Plug),
     Set(control::Set),
+    Reset(reset::Reset),
     Events(control::Events),
     Doctor(doctor::Args),
     Completions(shell::Completions),
@@ -90,6 +92,7 @@ impl Outlive {
             Command::Unplug(args) => args.run(),
             Command::Plug(args) => args.run(),
             Command::Set(args) => args.run(),
+            Command::Reset(args) => args.run(),
             Command::Events(args) => args.run(),
             Command::Doctor(args) => args.run(),
             Command::Completions(args) => args.run(),

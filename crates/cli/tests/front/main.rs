@@ -7,6 +7,7 @@ mod contracts;
 mod descriptors;
 mod killed;
 mod languages;
+mod mtd;
 mod policies;
 mod removal;
 mod roads;

@@ -63,3 +63,18 @@ fn without_fuse_auto_takes_the_plain_road() {
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("0xff") && text.contains("plain"), "{text}");
 }
+
+/// Trapped calls find their file by what /proc says of its descriptor: that it has no name any more. An ordinary user's
+/// mount once kept the names, and all went by FUSE.
+#[test]
+fn descriptors_have_no_name_whoever_runs_the_lab() {
+    for who in everybody() {
+        let script = "exec 5<> /dev/i2c-7; echo ready; read line || true";
+        let mut live = Run::with(&[EEPROM]).by(who).env("OUTLIVE_ROAD", "trap").start(["sh", "-c", script]);
+        live.line("ready");
+        let link = std::fs::read_link(format!("/proc/{}/fd/5", live.process("sh"))).unwrap();
+        assert!(link.to_str().unwrap().ends_with(" (deleted)"), "{who:?}: {}", link.display());
+        live.end_of_input();
+        assert_eq!(live.exit_code(), 0);
+    }
+}

@@ -152,6 +152,12 @@ impl Run {
         self
     }
 
+    /// With the devices of a lab file.
+    pub(crate) fn lab(mut self, file: &Path) -> Run {
+        self.command.arg("--lab").arg(file);
+        self
+    }
+
     pub(crate) fn contract(mut self, name: &str) -> Run {
         self.command.args(["--contract", name]);
         self

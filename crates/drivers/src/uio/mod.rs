@@ -17,5 +17,6 @@
 mod config;
 mod timer;
 
-pub use config::{BoardConfig, ConfigError, known_models};
+pub use crate::keys::ConfigError;
+pub use config::{BoardConfig, known_models};
 pub use timer::{Timer, register};

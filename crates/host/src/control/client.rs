@@ -193,6 +193,19 @@ impl Client {
         }
     }
 
+    /// Resets a device: what hangs on it goes, and comes back in next generations. Gives what has come back, and why the
+    /// rest has not.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn reset(&mut self, name: &str, deadline: Duration) -> Result<(Vec<String>, Vec<String>), RequestError> {
+        let request = Request::Reset { name: name.to_owned(), deadline: Some(deadline.as_secs_f64()) };
+        match self.ask(&request, deadline.checked_add(PATIENCE))? {
+            Reply::Reset { back, failed, .. } => Ok((back, failed)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Plugs in a new device and gives its name.
     ///
     /// # Errors

@@ -54,6 +54,15 @@ pub enum Request {
         /// `running`, `quiesced`, `blocked` or `offline`.
         state: String,
     },
+    /// What hangs on a device goes, and comes back in next generations: `{"do":"reset","name":"gpu0"}`. Answered by
+    /// [`Reply::Reset`].
+    Reset {
+        /// Which.
+        name: String,
+        /// How long to wait for operations that are inside, in seconds; one second if it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<f64>,
+    },
     /// What comes and goes from now on: `{"do":"events"}`. Answered by [`Reply::Watching`], and by [`Reply::Event`]
     /// and [`Reply::Lost`] until the client hangs up.
     Events {
@@ -82,6 +91,15 @@ pub enum Reply {
         name: String,
         /// What it is doing now.
         state: String,
+    },
+    /// A device was reset.
+    Reset {
+        /// Its name.
+        name: String,
+        /// What hangs on it now, in next generations.
+        back: Vec<String>,
+        /// What did not come back, and why: somebody is still inside, for instance.
+        failed: Vec<String>,
     },
     /// Every event from here on will be told.
     Watching,

@@ -5,7 +5,7 @@ use super::{
     protocol::{LONGEST_REQUEST, Removal, Reply, Request},
     server::{Shared, Turn},
 };
-use crate::lab::{Killed, Lab, Lookup, OperationReport, PlugError, UnplugError, Unplugged};
+use crate::lab::{Killed, Lab, OperationReport, PlugError, UnplugError, Unplugged};
 use outlive::{Policy, REMOVAL_BUDGET, Reason, State, UnknownPolicy};
 use rustix::net::{RecvFlags, recv};
 use std::{
@@ -63,6 +63,7 @@ fn answer(shared: &Shared, stream: &UnixStream, request: Request) -> io::Result<
             }
         }
         Request::Set { name, state } => set(lab, &name, &state),
+        Request::Reset { name, deadline } => reset(lab, &name, deadline),
         Request::Plug { device } => plugged(lab.plug(&device)),
         Request::Replug { name } => plugged(lab.plug_name(&name)),
         Request::Events { names } => return events(shared, stream, &names),
@@ -73,7 +74,7 @@ fn answer(shared: &Shared, stream: &UnixStream, request: Request) -> io::Result<
 fn list(lab: &Lab, names: &[String]) -> Reply {
     let wanted = bare(names);
     for name in &wanted {
-        if matches!(lab.find(&format!("/dev/{name}")), Lookup::NotOurs) {
+        if !lab.is_known(name) {
             return Reply::Error(UnplugError::Unknown { name: (*name).to_owned(), known: lab.names() }.to_string());
         }
     }
@@ -103,6 +104,26 @@ fn set(lab: &Lab, name: &str, wanted: &str) -> Reply {
     }
 }
 
+/// Seconds as a client sends them.
+fn time(what: &str, seconds: f64) -> Result<Duration, String> {
+    Duration::try_from_secs_f64(seconds).map_err(|error| format!("the {what} is not a time in seconds: {error}"))
+}
+
+fn reset(lab: &Lab, name: &str, deadline: Option<f64>) -> Reply {
+    let limit = match deadline.map_or(Ok(REMOVAL_BUDGET), |seconds| time("deadline", seconds)) {
+        Ok(limit) => limit,
+        Err(why) => return Reply::Error(why),
+    };
+    match lab.reset(name, limit) {
+        Ok(reset) => {
+            let stuck = reset.stuck.iter().map(ToString::to_string);
+            let failed = stuck.chain(reset.failed.iter().map(ToString::to_string)).collect();
+            Reply::Reset { name: reset.name, back: reset.back, failed }
+        }
+        Err(error) => Reply::Error(error.to_string()),
+    }
+}
+
 /// How devices are to be removed.
 #[derive(Clone, Copy)]
 struct Plan {
@@ -114,10 +135,6 @@ struct Plan {
 
 impl Plan {
     fn new(orderly: bool, prepare: Option<f64>, policy: Option<&str>, deadline: Option<f64>) -> Result<Plan, String> {
-        let time = |what: &str, seconds| {
-            Duration::try_from_secs_f64(seconds)
-                .map_err(|error| format!("the {what} is not a time in seconds: {error}"))
-        };
         let prepare = prepare.map(|seconds| time("time to prepare", seconds)).transpose()?;
         let limit = deadline.map_or(Ok(REMOVAL_BUDGET), |seconds| time("deadline", seconds))?;
         let policy = policy.map(str::parse).transpose().map_err(|error: UnknownPolicy| error.to_string())?;

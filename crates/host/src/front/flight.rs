@@ -97,7 +97,7 @@ impl<O: Owed> Flights<O> {
             id,
             pid,
             name: call.name(),
-            room: if let Call::Read { size } = call { size } else { 0 },
+            room: call.room(),
             caller: thread::current().id(),
             copies: owed.copies_reads(),
             device,

@@ -8,7 +8,7 @@ use crate::{
     lab::{Detail, Lab},
     trial::Answered,
 };
-use outlive_classes::{Access, Call, Errno, File, OpenFlags, Plugged, PollBits};
+use outlive_classes::{Access, Call, Errno, File, Node, OpenFlags, Plugged, PollBits};
 use std::sync::{Arc, Mutex, PoisonError};
 use zerocopy::IntoBytes;
 
@@ -20,25 +20,31 @@ pub(super) struct OpenFile {
     pub(super) file: Arc<dyn File>,
     /// Its device's name.
     pub(super) device: String,
+    /// Whether its reads and writes are at a position.
+    pub(super) positioned: bool,
     /// How it was opened.
     pub(super) access: Access,
     /// Wakes its pollers when there is news.
     pub(super) watch: Mutex<Option<Box<dyn Send + Sync>>>,
 }
 
-/// Opens `device`, called `name`, for thread `pid`: an operation on it, that may find it gone. `flags` are those of open(2).
+/// Opens `device`, called `name`, by one of its nodes, or its first, for thread `pid`: an operation on it, that may find it
+/// gone. `flags` are those of open(2).
 ///
 /// # Errors
 /// What the device says; ENODEV if it is not there any more.
 pub(super) fn open_device(
     lab: &Lab,
     device: Option<Arc<dyn Plugged>>,
-    name: &str,
+    (name, by): (&str, Option<&Node>),
     pid: u32,
     flags: i32,
 ) -> Result<Arc<dyn File>, Errno> {
     let number = lab.arrived(name, pid, "open", &"");
-    let opened = device.as_ref().ok_or(Errno::NODEV).and_then(|device| device.open(open_flags(flags)));
+    let opened = device.as_ref().ok_or(Errno::NODEV).and_then(|device| match by {
+        Some(node) => device.open_by(node, open_flags(flags)),
+        None => device.open(open_flags(flags)),
+    });
     if let Ok(file) = &opened {
         lab.detail(|| Some(Detail::Opened { number, handle: file.id() }));
     }
@@ -65,6 +71,8 @@ pub(super) struct Asked {
     /// The number of the open file.
     pub(super) fh: u64,
     call: Call,
+    /// Where in a file with a position, in bytes.
+    at: u64,
     /// The flags of the open file now, as in open(2); an ioctl comes without them.
     flags: Option<i32>,
     /// It is a read for the page cache.
@@ -83,19 +91,19 @@ impl Asked {
         let (caches, compat) = (false, false);
         match request.opcode() {
             Some(wire::Opcode::Read) => {
-                let (ReadIn { fh, size, read_flags, flags, .. }, _) = request.parse()?;
+                let (ReadIn { fh, offset: at, size, read_flags, flags, .. }, _) = request.parse()?;
                 let (call, caches) = (Call::Read { size: size as usize }, read_flags & wire::READ_LOCKOWNER == 0);
-                Ok(Asked { fh, call, flags: Some(flags.cast_signed()), caches, compat })
+                Ok(Asked { fh, call, at, flags: Some(flags.cast_signed()), caches, compat })
             }
             Some(wire::Opcode::Write) => {
-                let (WriteIn { fh, size, flags, .. }, data) = request.parse()?;
+                let (WriteIn { fh, offset: at, size, flags, .. }, data) = request.parse()?;
                 let data = data.get(..size as usize).ok_or(Errno::IO)?.to_vec();
-                Ok(Asked { fh, call: Call::Write { data }, flags: Some(flags.cast_signed()), caches, compat })
+                Ok(Asked { fh, call: Call::Write { data }, at, flags: Some(flags.cast_signed()), caches, compat })
             }
             _ => {
                 let (IoctlIn { fh, flags, command, argument, .. }, _) = request.parse()?;
                 let compat = flags & wire::IOCTL_COMPAT != 0;
-                Ok(Asked { fh, call: Call::Ioctl { command, argument }, flags: None, caches, compat })
+                Ok(Asked { fh, call: Call::Ioctl { command, argument }, at: 0, flags: None, caches, compat })
             }
         }
     }
@@ -119,7 +127,7 @@ impl OpenFile {
         if let Some(flags) = asked.flags {
             self.file.set_nonblock(flags & libc::O_NONBLOCK != 0);
         }
-        Ok(asked.call)
+        Ok(if self.positioned { asked.call.at(asked.at) } else { asked.call })
     }
 
     /// Answers for thread `pid` what poll(2) asks, and has the kernel told of news by `channel` if it wants to know.

@@ -11,8 +11,13 @@ pub(crate) const VERSION: (u32, u32) = (7, 31);
 /// The node that is always there.
 pub(crate) const ROOT: u64 = 1;
 
-/// The most that one write carries, in bytes.
-pub(crate) const MAX_WRITE: u32 = 128 * 1024;
+/// The most that one write carries, in bytes. A longer one comes in several: pieces of a power of two, so that each is made
+/// of whole pages of a flash. They are of just this size, wherever the client's memory begins, since it is less than
+/// [`MAX_PAGES`] hold (`fuse_direct_io` in fs/fuse/file.c).
+pub(crate) const MAX_WRITE: u32 = 512 * 1024;
+
+/// How many pages of the client's one request takes: as many as the kernel lets it.
+pub(crate) const MAX_PAGES: u16 = 256;
 
 /// Room for any request: the largest write with its headers, and never below the kernel's minimum (8 KiB).
 pub(crate) const REQUEST_ROOM: usize = MAX_WRITE as usize + 4096;
@@ -51,6 +56,8 @@ pub(crate) const FOPEN_PARALLEL_DIRECT_WRITES: u32 = 1 << 6;
 pub(crate) const INIT_BIG_WRITES: u32 = 1 << 5;
 /// Locks of flock(2) are ours to give.
 pub(crate) const INIT_FLOCK_LOCKS: u32 = 1 << 10;
+/// `max_pages` says something; if not, a request takes 32 pages.
+pub(crate) const INIT_MAX_PAGES: u32 = 1 << 22;
 /// Lookups in one directory may run side by side.
 pub(crate) const INIT_PARALLEL_DIROPS: u32 = 1 << 18;
 

@@ -1,6 +1,12 @@
 //! What a lab is made of. Plain data: it can be handed to another process as JSON.
 
-use super::{class::Class, lab_file, permissions::Permissions, spec, suggest};
+use super::{
+    class::Class,
+    flash::{CardEntry, FlashEntry},
+    lab_file,
+    permissions::Permissions,
+    spec, suggest,
+};
 use outlive::Policy;
 use outlive_classes::Contract;
 use serde::{Deserialize, Serialize};
@@ -30,21 +36,37 @@ pub enum DeviceConfig {
     I2c(BusConfig),
     /// A board that a program drives from user space.
     Uio(BoardEntry),
+    /// A flash.
+    Mtd(FlashEntry),
+    /// A card with flashes.
+    Gpu(CardEntry),
 }
 
 impl DeviceConfig {
-    pub(super) fn class(&self) -> Class {
+    /// The class of its nodes. Those of a card are its flashes'.
+    fn class(&self) -> Class {
         match self {
             DeviceConfig::I2c(_) => Class::I2c,
             DeviceConfig::Uio(_) => Class::Uio,
+            DeviceConfig::Mtd(_) | DeviceConfig::Gpu(_) => Class::Mtd,
         }
     }
 
-    /// The 7 of `/dev/i2c-7`; `None` for the lowest that is free.
+    /// The 7 of `/dev/i2c-7`; `None` for the lowest that is free, and of a card, which has none.
     pub fn number(&self) -> Option<u32> {
         match self {
             DeviceConfig::I2c(bus) => bus.number,
             DeviceConfig::Uio(board) => board.number,
+            DeviceConfig::Mtd(flash) => flash.number,
+            DeviceConfig::Gpu(_) => None,
+        }
+    }
+
+    /// Whether it, or something on it, has a number of its own choice.
+    pub(super) fn has_numbers(&self) -> bool {
+        match self {
+            DeviceConfig::Gpu(card) => card.flash.iter().any(|flash| flash.number.is_some()),
+            device => device.number().is_some(),
         }
     }
 
@@ -53,6 +75,8 @@ impl DeviceConfig {
         match self {
             DeviceConfig::I2c(bus) => bus.policy,
             DeviceConfig::Uio(board) => board.policy,
+            DeviceConfig::Mtd(flash) => flash.policy,
+            DeviceConfig::Gpu(card) => card.policy,
         }
     }
 
@@ -61,6 +85,8 @@ impl DeviceConfig {
         match self {
             DeviceConfig::I2c(bus) => &bus.permissions,
             DeviceConfig::Uio(board) => &board.permissions,
+            DeviceConfig::Mtd(flash) => &flash.permissions,
+            DeviceConfig::Gpu(card) => &card.permissions,
         }
     }
 }
@@ -301,19 +327,19 @@ pub(super) fn parse_name(text: &str, place: &str) -> Result<String, ConfigError>
     Err(ConfigError::new(place, message))
 }
 
-mod policy_name {
+pub(super) mod policy_name {
     use super::Policy;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     #[expect(clippy::ref_option, reason = "serde hands over the field")]
-    pub(super) fn serialize<S: Serializer>(policy: &Option<Policy>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::lab) fn serialize<S: Serializer>(policy: &Option<Policy>, serializer: S) -> Result<S::Ok, S::Error> {
         match policy {
             Some(policy) => serializer.serialize_some(policy.name()),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Policy>, D::Error> {
+    pub(in crate::lab) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Policy>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
         text.map(|text| super::parse_policy(&text).map_err(D::Error::custom)).transpose()
     }

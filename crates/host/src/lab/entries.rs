@@ -1,5 +1,6 @@
 //! The entries that the devices of a lab have in /dev, /sys and /proc: one tree, apart from any front.
 
+use super::lines::Lines;
 use outlive_classes::{
     Plugged,
     surroundings::{Content, Show},
@@ -35,8 +36,8 @@ pub(crate) enum Kind {
     Link(String),
     /// The node of a device.
     Node(Weak<dyn Plugged>),
-    /// There was something of ours. The machine's own entry of that name is not meant (I26).
-    Gone,
+    /// There was something of ours, of the device of this name. The machine's own entry of that name is not meant (I26).
+    Gone(String),
 }
 
 impl Entry {
@@ -48,7 +49,7 @@ impl Entry {
     /// Whether it has gone with its device.
     pub(crate) fn is_gone(&self) -> bool {
         let gone = |device: &Weak<dyn Plugged>| device.upgrade().is_none_or(|device| device.gone().is_some());
-        matches!(self.kind, Kind::Gone) || self.device.as_ref().is_some_and(gone)
+        matches!(self.kind, Kind::Gone(_)) || self.device.as_ref().is_some_and(gone)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -86,6 +87,8 @@ struct Tree {
     gates: HashSet<String>,
     /// The names of all entries that there ever were.
     names: HashSet<String>,
+    /// The files that have a line for each of several devices.
+    lines: Lines,
 }
 
 impl Entries {
@@ -101,11 +104,19 @@ impl Entries {
     pub(super) fn add(&self, device: &Arc<dyn Plugged>) {
         let (weak, life) = (Arc::downgrade(device), device.generation().0);
         let mut tree = self.write();
-        let node = device.node().path();
-        tree.insert(&node, Kind::Node(weak.clone()), life, Some(&weak));
+        for node in device.nodes() {
+            tree.insert(&node.path(), Kind::Node(weak.clone()), life, Some(&weak));
+        }
         let surroundings = device.surroundings();
         for entry in surroundings.entries() {
             let kind = match &entry.content {
+                Content::Line { header, line } => {
+                    if let Some(show) = tree.lines.add(&entry.path, header, line, device) {
+                        // Nobody's: it shows the lines of those that are there.
+                        tree.insert(&entry.path, Kind::Attribute(show), 0, None);
+                    }
+                    continue;
+                }
                 Content::Directory => Kind::Directory,
                 Content::Attribute(show) => Kind::Attribute(show.clone()),
                 Content::Link(target) => Kind::Link(target.clone()),
@@ -127,7 +138,8 @@ impl Entries {
             if its.contains(split(path).0) {
                 tree.forget(path);
             } else {
-                tree.put(Entry { path: path.clone(), kind: Kind::Gone, inode: 0, place: 0, device: None });
+                let kind = Kind::Gone(device.node().name.clone());
+                tree.put(Entry { path: path.clone(), kind, inode: 0, place: 0, device: None });
             }
         }
     }
@@ -268,7 +280,7 @@ impl fmt::Debug for Entry {
             Kind::Attribute(_) => "attribute",
             Kind::Link(_) => "link",
             Kind::Node(_) => "node",
-            Kind::Gone => "gone",
+            Kind::Gone(_) => "gone",
         };
         write!(f, "{} ({kind})", self.path)
     }
@@ -312,7 +324,7 @@ mod tests {
         lab.unplug("i2c-7", Reason::Pulled, Policy::Detach, Duration::from_secs(20)).unwrap();
         assert!(attribute.is_gone() && old.is_gone());
         for gone in ["/dev/i2c-7", path, "/sys/devices/platform/outlive.0/i2c-7", "/sys/dev/char/89:7"] {
-            assert!(matches!(lab.entries().find(gone).unwrap().kind, Kind::Gone), "{gone}");
+            assert!(matches!(lab.entries().find(gone).unwrap().kind, Kind::Gone(_)), "{gone}");
         }
         assert!(lab.entries().find(name).is_none());
         assert!(lab.entries().find("/sys/class/i2c-dev").unwrap().is_directory(), "the class stays");
@@ -322,7 +334,7 @@ mod tests {
         assert!(attribute.is_gone(), "the old one stays dead");
     }
 
-    /// What no class asks for yet: a file of /proc.
+    /// A file of /proc in a directory of its own, which no class asks for yet.
     #[test]
     fn files_of_proc_are_entries_like_others() {
         let entries = Entries::default();

@@ -1,29 +1,58 @@
 //! Makes the hardware that a configuration asks for.
 
-use super::config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig};
-use outlive_classes::{Hardware, i2c::Adapter, uio};
+use super::{
+    config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig},
+    flash::FlashEntry,
+    partitions, suggest,
+};
+use outlive_classes::{i2c::Adapter, mtd, uio};
 use outlive_drivers::{
     clock::Clock,
     i2c::{Bus, ChipConfig, ConfigError as Refused},
+    mtd::{self as mtd_models, FlashConfig},
     uio::BoardConfig,
 };
 use std::sync::Arc;
 
-/// The hardware of a device.
-pub(super) fn make(device: &DeviceConfig, clock: Arc<dyn Clock>) -> Result<Hardware, ConfigError> {
+/// Whether there can be such a device: makes it and drops it.
+pub(super) fn check(device: &DeviceConfig, clock: &Arc<dyn Clock>) -> Result<(), ConfigError> {
     match device {
-        DeviceConfig::I2c(bus) => adapter(bus, clock).map(Hardware::I2c),
-        DeviceConfig::Uio(entry) => board(entry, clock).map(Hardware::Uio),
+        DeviceConfig::I2c(bus) => adapter(bus, clock.clone()).map(drop),
+        DeviceConfig::Uio(entry) => board(entry, clock.clone()).map(drop),
+        DeviceConfig::Mtd(entry) => flash(entry, clock.clone()).map(drop),
+        DeviceConfig::Gpu(card) => card.flash.iter().try_for_each(|entry| flash(entry, clock.clone()).map(drop)),
     }
 }
 
-fn board(entry: &BoardEntry, clock: Arc<dyn Clock>) -> Result<Box<dyn uio::Driver>, ConfigError> {
+/// A uio board.
+pub(super) fn board(entry: &BoardEntry, clock: Arc<dyn Clock>) -> Result<Box<dyn uio::Driver>, ConfigError> {
     let config = BoardConfig { model: entry.model.clone(), keys: entry.keys.clone() };
     config.build(clock).map_err(|refused| ConfigError::new(entry.place_of(refused.key()), refused.to_string()))
 }
 
+/// A flash, and which parts of it are devices of their own.
+pub(super) fn flash(
+    entry: &FlashEntry,
+    clock: Arc<dyn Clock>,
+) -> Result<(Box<dyn mtd::Flash>, Vec<mtd::PartitionSpec>), ConfigError> {
+    let config = FlashConfig { model: entry.model.clone(), keys: entry.keys.clone() };
+    let refused = |refused: mtd_models::ConfigError| {
+        let (place, why) = (entry.place_of(refused.key()), refused.to_string());
+        match refused {
+            mtd_models::ConfigError::UnknownKey { key, .. } => {
+                let ours = suggest::known(&key, &["num", "parts", "policy", "mode", "group"]);
+                ConfigError::new(place, format!("{why}; of every flash: {ours}"))
+            }
+            _ => ConfigError::new(place, why),
+        }
+    };
+    let flash = config.build(clock).map_err(refused)?;
+    let parts = partitions::parts(&entry.partitions, &flash.geometry())?;
+    Ok((flash, parts))
+}
+
 /// The adapter of an i2c bus, with its chips.
-fn adapter(config: &BusConfig, clock: Arc<dyn Clock>) -> Result<Box<dyn Adapter>, ConfigError> {
+pub(super) fn adapter(config: &BusConfig, clock: Arc<dyn Clock>) -> Result<Box<dyn Adapter>, ConfigError> {
     let chips: Vec<_> = config.chips.iter().map(chip).collect();
     match Bus::new(&chips, clock) {
         Ok(bus) => Ok(Box::new(bus.limited_to(config.functionality.unwrap_or(u32::MAX)))),

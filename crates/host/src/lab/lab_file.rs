@@ -5,11 +5,14 @@
 use super::{
     class::Class,
     config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_contract, parse_name, parse_policy},
+    flash::{CardEntry, FlashEntry},
+    partitions::{self, PartitionEntry},
     permissions::{Permissions, parse_group, parse_mode},
     spec, suggest,
 };
 use outlive::Policy;
 use outlive_classes::Contract;
+use outlive_drivers::value;
 use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
 use toml::{
     Spanned,
@@ -60,6 +63,9 @@ struct Reader<'a> {
 
 type Table<'a> = DeTable<'a>;
 type Value<'a> = Spanned<DeValue<'a>>;
+
+/// The class of cards that carry flashes.
+const CARD: &str = "gpu";
 
 /// The keys of a bus, besides its chips.
 const KEYS_OF_BUS: [&str; 7] = ["class", "num", "bus", "policy", "functionality", "mode", "group"];
@@ -118,10 +124,14 @@ impl Reader<'_> {
         let at = value.span().start;
         let table = self.table("device", value)?;
         let class = table.get("class").ok_or_else(|| self.error(at, "which class? add class = \"i2c\""))?;
-        let named = spec::check_class(&self.string("class", class)?);
-        match named.map_err(|why| self.error(class.span().start, why))? {
+        let name = self.string("class", class)?;
+        if name == CARD {
+            return self.card(at, table).map(DeviceConfig::Gpu);
+        }
+        match spec::check_class(&name, &[CARD]).map_err(|why| self.error(class.span().start, why))? {
             Class::I2c => self.bus(at, table).map(DeviceConfig::I2c),
             Class::Uio => self.board(at, table).map(DeviceConfig::Uio),
+            Class::Mtd => self.flash(at, table).map(DeviceConfig::Mtd),
         }
     }
 
@@ -177,6 +187,82 @@ impl Reader<'_> {
         let (model, place) = (self.string("model", model)?, self.place(at));
         let permissions = self.permissions(table)?;
         Ok(BoardEntry { number, policy, permissions, model, keys, place, places })
+    }
+
+    /// A flash. Keys that are not the lab's are its driver's.
+    fn flash(&self, at: usize, table: &Table<'_>) -> Result<FlashEntry, ConfigError> {
+        let model = table.get("model").ok_or_else(|| self.error(at, "which model? add model = \"nor\""))?;
+        let number = table.get("num").map(|value| self.number(Class::Mtd, value)).transpose()?;
+        let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
+        let (mut keys, mut places) = (BTreeMap::new(), BTreeMap::new());
+        for (key, value) in table {
+            let key = key.get_ref().as_ref();
+            places.insert(key.to_owned(), self.place(value.span().start));
+            if !["class", "num", "policy", "mode", "group", "model", "parts", "partitions"].contains(&key) {
+                keys.insert(key.to_owned(), self.scalar(key, value)?);
+            }
+        }
+        spec::absolute_paths(&mut keys, self.folder).map_err(|why| self.error(at, why))?;
+        let partitions = self.partitions(table)?;
+        let (model, place, permissions) = (self.string("model", model)?, self.place(at), self.permissions(table)?);
+        Ok(FlashEntry { number, policy, permissions, model, keys, partitions, place, places })
+    }
+
+    /// The parts of a flash: in one word, as in a SPEC, or a list of tables.
+    fn partitions(&self, table: &Table<'_>) -> Result<Vec<PartitionEntry>, ConfigError> {
+        match (table.get("parts"), table.get("partitions")) {
+            (None, None) => Ok(Vec::new()),
+            (Some(_), Some(second)) => {
+                Err(self.error(second.span().start, "`partitions` says the same as `parts`; leave one out"))
+            }
+            (Some(parts), None) => {
+                let (at, text) = (parts.span().start, self.string("parts", parts)?);
+                partitions::parse(&text, &self.place(at)).map_err(|why| self.error(at, why))
+            }
+            (None, Some(list)) => {
+                let wrong = || self.error(list.span().start, "`partitions` is a list: [ { name = \"boot\", … }, … ]");
+                list.get_ref().as_array().ok_or_else(wrong)?.iter().map(|value| self.partition(value)).collect()
+            }
+        }
+    }
+
+    fn partition(&self, value: &Value<'_>) -> Result<PartitionEntry, ConfigError> {
+        let (at, table) = (value.span().start, self.table("partition", value)?);
+        self.check_keys(table, &["name", "size", "offset", "ro"])?;
+        let name = table.get("name").ok_or_else(|| self.error(at, "which name? add name = \"boot\""))?;
+        let text = self.string("name", name)?;
+        partitions::check_name(&text).map_err(|why| self.error(name.span().start, why))?;
+        let size = |key| {
+            let value = table.get(key)?;
+            let parsed = self.scalar(key, value).map(|text| value::parse_size(&text));
+            Some(parsed.and_then(|it| it.map_err(|why| self.error(value.span().start, format!("the {key} {why}")))))
+        };
+        let read_only = table.get("ro").map(|value| {
+            let parsed = value::parse_flag(&self.scalar("ro", value)?);
+            parsed.map_err(|why| self.error(value.span().start, format!("`ro`: {why}")))
+        });
+        Ok(PartitionEntry {
+            name: text,
+            offset: size("offset").transpose()?,
+            size: size("size").transpose()?,
+            read_only: read_only.transpose()?.unwrap_or_default(),
+            place: self.place(at),
+        })
+    }
+
+    /// A card with flashes.
+    fn card(&self, at: usize, table: &Table<'_>) -> Result<CardEntry, ConfigError> {
+        self.check_keys(table, &["class", "name", "policy", "flash"])?;
+        let name = table.get("name").ok_or_else(|| self.error(at, "which name? add name = \"gpu0\""))?;
+        let name = parse_name(&self.string("name", name)?, &self.place(name.span().start))?;
+        let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
+        let list =
+            table.get("flash").ok_or_else(|| self.error(at, "what is on it? add flash = [ { model = \"nor\" } ]"))?;
+        let wrong = || self.error(list.span().start, "`flash` is a list: [ { model = \"nor\", … }, … ]");
+        let flashes = list.get_ref().as_array().ok_or_else(wrong)?.iter();
+        let flash = flashes.map(|value| self.flash(value.span().start, self.table("flash", value)?));
+        let (flash, place) = (flash.collect::<Result<_, _>>()?, self.place(at));
+        Ok(CardEntry { name, policy, permissions: Permissions::default(), flash, place })
     }
 
     /// Who may open the node of a device.

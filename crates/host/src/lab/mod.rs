@@ -1,18 +1,26 @@
 //! A lab: the set of devices that a command line or a file describes, while it runs.
 
 mod announcer;
+mod cards;
 mod class;
+mod client_partitions;
 mod clock;
 mod config;
 pub(crate) mod entries;
+mod family;
+mod flash;
 mod hardware;
 mod holders;
 mod hotplug;
+mod kin;
 mod lab_file;
+mod lines;
 mod observe;
+mod partitions;
 mod permissions;
 mod places;
 mod plugging;
+mod removal;
 mod report;
 mod spec;
 mod suggest;
@@ -22,20 +30,27 @@ pub(crate) mod tests;
 pub(crate) use announcer::Announcer;
 pub use clock::WallClock;
 pub use config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, Source};
+pub use family::Reset;
+pub use flash::{CardEntry, FlashEntry};
 pub use holders::{Holders, Killed};
 pub(crate) use hotplug::Hotplug;
 pub use observe::{Arrival, Detail, DeviceChange, Observer};
 pub use outlive::{Policy, State as DeviceState};
 pub use outlive_drivers::value;
+pub use partitions::PartitionEntry;
 pub use permissions::Permissions;
-pub use report::{DeviceReport, LabError, OperationReport, PlugError, SetError, State, UnplugError, Unplugged};
+pub use report::{
+    DeviceReport, LabError, OperationReport, PlugError, ResetError, SetError, State, UnplugError, Unplugged,
+};
 pub use spec::parse as parse_spec;
 
 use crate::trial::Answered;
+use cards::Cards;
 use class::ClassNumbers;
+use client_partitions::ClientPartitions;
 use entries::Entries;
 use observe::Operations;
-use outlive::{Events, Reason};
+use outlive::Events;
 use outlive_classes::{Contract, Plugged};
 use outlive_drivers::clock::Clock;
 use places::Places;
@@ -43,7 +58,7 @@ use std::{
     collections::BTreeMap,
     fmt::{self, Display},
     sync::{Arc, Mutex, OnceLock, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// A running lab.
@@ -53,6 +68,8 @@ pub struct Lab {
     name: String,
     clock: Arc<dyn Clock>,
     places: Arc<Places>,
+    cards: Cards,
+    client_partitions: Arc<ClientPartitions>,
     numbers: ClassNumbers,
     operations: Arc<Operations>,
     /// What becomes of the users of each device, unless an unplug says otherwise.
@@ -83,7 +100,7 @@ impl LabConfig {
     /// What [`Lab::start`] would say.
     pub fn check(&self) -> Result<(), ConfigError> {
         let clock: Arc<dyn Clock> = Arc::new(WallClock::new());
-        self.devices.iter().try_for_each(|device| hardware::make(device, clock.clone()).map(drop))
+        self.devices.iter().try_for_each(|device| hardware::check(device, &clock))
     }
 }
 
@@ -98,6 +115,8 @@ impl Lab {
             name: config.name.clone().unwrap_or_else(|| format!("lab-{}", std::process::id())),
             clock: Arc::new(WallClock::new()),
             places: Arc::new(Places::new(operations.clone())),
+            cards: Cards::default(),
+            client_partitions: Arc::default(),
             numbers: ClassNumbers::new(),
             operations,
             policies: Mutex::default(),
@@ -107,15 +126,17 @@ impl Lab {
             contract: config.contract.unwrap_or_default(),
             holders: OnceLock::new(),
         };
-        let numbered = |device: &&DeviceConfig| device.number().is_some();
-        let (first, second): (Vec<_>, Vec<_>) = config.devices.iter().partition(numbered);
-        for device in first.into_iter().chain(second) {
+        let mut devices: Vec<_> = config.devices.iter().collect();
+        devices.sort_by_key(|device| !device.has_numbers());
+        for device in devices {
             lab.plug(device).map_err(|error| match error {
                 PlugError::Config(error) => LabError::Config(error),
                 error => LabError::Plug(error),
             })?;
         }
-        Ok(Arc::new(lab))
+        let lab = Arc::new(lab);
+        lab.client_partitions.are_of(&lab);
+        Ok(lab)
     }
 
     /// Its name.
@@ -155,63 +176,19 @@ impl Lab {
         }
     }
 
-    /// Removes the device of that name: `i2c-7`, or `/dev/i2c-7`. Returns behind the fence, or after `limit`. For a
-    /// device that is gone already it waits for the fence, too (I13). With [`Policy::Drain`] nothing inside is
-    /// cancelled; with [`Policy::Kill`] the processes that hold it are killed, before the fence is waited for.
-    ///
-    /// # Errors
-    /// [`UnplugError::Busy`] if the limit passed: the device is dead, and unplugging it again waits on.
-    pub fn unplug(
-        &self,
-        name: &str,
-        reason: Reason,
-        policy: Policy,
-        limit: Duration,
-    ) -> Result<Unplugged, UnplugError> {
-        let begin = Instant::now();
-        let name = bare(name);
-        let (device, generation) = {
-            let table = self.places.lock();
-            let Some(place) = table.get(name) else {
-                drop(table);
-                return Err(UnplugError::Unknown { name: name.to_owned(), known: self.places.names() });
-            };
-            (place.live.clone().or_else(|| place.leaving()), place.generation)
-        };
-        let Some(device) = device else {
-            let handles = self.places.lock().get(name).map_or(0, |place| place.zombies());
-            let (name, took) = (name.to_owned(), begin.elapsed());
-            return Ok(Unplugged { name, generation, took, handles, already: true, acted: false, killed: Vec::new() });
-        };
-        let mut killed = Vec::new();
-        let mut removal = device.unplug(reason, policy, if policy == Policy::Kill { Duration::ZERO } else { limit });
-        if policy == Policy::Kill {
-            killed = self.holders.get().map(|holders| holders.kill(&device)).unwrap_or_default();
-            if removal.is_err() {
-                removal = device.unplug(reason, policy, limit.saturating_sub(begin.elapsed()));
-            }
-        }
-        let removed = match removal {
-            Ok(removed) => removed,
-            Err(busy) => {
-                let (name, waited) = (name.to_owned(), begin.elapsed());
-                return Err(UnplugError::Busy { name, generation, waited, busy, killed });
-            }
-        };
-        let acted = removed.is_some();
-        match removed {
-            Some(hardware) => self.places.keep(&*device, hardware),
-            // Another unplug got the hardware; it is about to bring it.
-            None => drop(self.places.wait_until_kept(name, generation, limit.saturating_sub(begin.elapsed()))),
-        }
-        let (name, took, handles) = (name.to_owned(), begin.elapsed(), device.handles());
-        Ok(Unplugged { name, generation, took, handles, already: false, acted, killed })
-    }
-
     /// What becomes of the users of a device when it is unplugged, unless the unplug says otherwise.
     pub fn policy_of(&self, name: &str) -> Policy {
         let policies = self.policies.lock().unwrap_or_else(PoisonError::into_inner);
         policies.get(bare(name)).copied().unwrap_or(self.policy)
+    }
+
+    /// What was said of that device itself.
+    fn own_policy_of(&self, name: &str) -> Option<Policy> {
+        self.policies.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+    }
+
+    fn set_policy(&self, name: &str, policy: Policy) {
+        self.policies.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), policy);
     }
 
     /// Who may open the node of the device of that name.
@@ -279,10 +256,32 @@ impl Lab {
         self.places.names()
     }
 
-    /// One line for each life of a device that is there or still has handles.
+    /// The names of all devices and cards that are or were here.
+    fn known(&self) -> Vec<String> {
+        self.cards.names().into_iter().chain(self.names()).collect()
+    }
+
+    /// Whether a device or card of that name is or was here.
+    pub(crate) fn is_known(&self, name: &str) -> bool {
+        self.cards.knows(name) || self.places.lock().contains_key(name)
+    }
+
+    /// One line for each life of a device that is there or still has handles; each before what hangs on it.
     pub fn list(&self) -> Vec<DeviceReport> {
         self.places.prune();
-        self.places.report(|class, number| self.numbers.is_held(class, number))
+        let mut lines = self.cards.report();
+        lines.extend(self.places.report(|class, number| self.numbers.is_held(class, number)));
+        let own = |line: &DeviceReport| (line.class.clone(), line.number, line.name.clone());
+        let keys: BTreeMap<_, _> = lines.iter().map(|line| (line.name.clone(), own(line))).collect();
+        for line in &mut lines {
+            line.parent = self.places.kin.parent(&line.name);
+        }
+        lines.sort_by_cached_key(|line| {
+            let above = self.places.kin.above(&line.name);
+            let key = |name: &String| keys.get(name).cloned().unwrap_or_else(|| (String::new(), 0, name.clone()));
+            (above.iter().map(key).collect::<Vec<_>>(), line.generation)
+        });
+        lines
     }
 
     /// Lets `observer` watch all operations. Once, and before the first.

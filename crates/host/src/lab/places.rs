@@ -3,6 +3,7 @@
 use super::{
     entries::Entries,
     hotplug::Told,
+    kin::Kinship,
     observe::{Detail, DeviceChange, Operations},
     report::DeviceReport,
 };
@@ -24,6 +25,7 @@ pub(super) struct Places {
     /// Notified when hardware comes back.
     settled: Condvar,
     pub(super) events: Events,
+    pub(super) kin: Kinship,
     pub(super) told: Told,
     /// Changed under the table's lock, so that the last one to come is the one that is shown.
     pub(super) entries: Entries,
@@ -43,7 +45,15 @@ pub(super) struct Place {
     /// Those that had it, while they have handles or their hardware has not come back. They hold the number.
     former: Vec<Former>,
     /// What the last of them gave back.
-    pub(super) hardware: Option<Hardware>,
+    pub(super) kept: Option<Kept>,
+}
+
+/// What a device is plugged in with again.
+pub(super) enum Kept {
+    /// What came back from behind its fence.
+    Hardware(Hardware),
+    /// It is a part of another, and is made anew: what came back would hold on to the life that the other was in.
+    Part,
 }
 
 struct Former {
@@ -71,6 +81,7 @@ impl Places {
             table: Mutex::default(),
             settled: Condvar::new(),
             events: Events::new(),
+            kin: Kinship::default(),
             told: Told::default(),
             entries: Entries::default(),
             at_mark: RwLock::default(),
@@ -109,7 +120,7 @@ impl Places {
                 generation,
                 live: None,
                 former: Vec::new(),
-                hardware: None,
+                kept: None,
             });
             place.live = Some(device.clone());
             place.generation = generation;
@@ -117,15 +128,27 @@ impl Places {
             self.events.tell(&name, generation, Change::Plugged);
             self.told.tell(&device, DeviceChange::Plugged);
             self.tell_observer(&name, generation, DeviceChange::Plugged);
-            place.hardware.take()
+            place.kept.take()
         };
         drop(replaced);
         let places = Arc::downgrade(self);
         device.on_names(Box::new(move |gone| {
             if let Some(places) = places.upgrade() {
                 places.retire(&name, generation, gone);
+                places.follow(&name, gone);
             }
         }));
+    }
+
+    /// What hangs on a device that has gone by itself goes with it. In an unplug it has gone before.
+    fn follow(&self, name: &str, gone: Gone) {
+        for child in self.kin.below(name) {
+            let live = self.lock().get(&child).and_then(|place| place.live.clone());
+            let Some(device) = live else { continue };
+            if let Ok(Some(hardware)) = device.unplug(gone.reason, Policy::Detach, Duration::ZERO) {
+                self.keep(&*device, hardware);
+            }
+        }
     }
 
     pub(super) fn on_mark(&self, hook: Box<dyn Fn() + Send + Sync>) {
@@ -134,6 +157,7 @@ impl Places {
 
     /// The mark: the name is taken away, and watchers hear of it (I21).
     fn retire(&self, name: &str, generation: Generation, gone: Gone) {
+        let mut flash = None;
         let mut table = self.lock();
         let Some(place) = table.get_mut(name) else { return };
         if let Some(device) = place.live.take_if(|live| live.generation() == generation) {
@@ -142,8 +166,11 @@ impl Places {
             place.former.push(Former { device, fenced: false });
             self.events.tell(name, generation, Change::Unplugged(gone.reason));
             self.tell_observer(name, generation, DeviceChange::Unplugged(gone.reason));
+            flash = self.kin.end_flash(name);
         }
         drop(table);
+        // With no lock held: it may be the last of its device.
+        drop(flash);
         self.at_mark.read().unwrap_or_else(PoisonError::into_inner).iter().for_each(|hook| hook());
     }
 
@@ -154,19 +181,25 @@ impl Places {
             // It may have been unplugged before `settle` had registered for its mark.
             self.retire(name, generation, gone);
         }
+        let (kept, rest) = match self.kin.part(name) {
+            Some(_) => (Kept::Part, Some(hardware)),
+            None => (Kept::Hardware(hardware), None),
+        };
+        // With no lock held.
+        drop(rest);
         let mut table = self.lock();
         if let Some(place) = table.get_mut(name) {
             place.fence(generation);
-            place.hardware = Some(hardware);
+            place.kept = Some(kept);
         }
         drop(table);
         self.settled.notify_all();
     }
 
-    /// Takes hardware back that could not be plugged in.
-    pub(super) fn put_back(&self, name: &str, hardware: Hardware) {
+    /// Takes back what could not be plugged in.
+    pub(super) fn put_back(&self, name: &str, kept: Kept) {
         if let Some(place) = self.lock().get_mut(name) {
-            place.hardware = Some(hardware);
+            place.kept = Some(kept);
         }
     }
 

@@ -3,10 +3,12 @@
 use super::{
     DeviceConfig, Lab, Permissions, PlugError, bare,
     class::{self, Class, Means},
-    hardware, spec,
+    hardware,
+    places::Kept,
+    spec,
 };
-use outlive::{Policy, Reason};
-use outlive_classes::{Hardware, Plugged};
+use outlive::{Change, Number, Policy, Reason};
+use outlive_classes::{Hardware, Plugged, mtd::Slice};
 use std::{
     sync::{Arc, PoisonError},
     time::Duration,
@@ -27,19 +29,30 @@ impl Lab {
     /// # Errors
     /// As [`plug_spec`](Lab::plug_spec).
     pub fn plug(&self, device: &DeviceConfig) -> Result<String, PlugError> {
-        self.places.prune();
-        // Asked before anything is made, since making a chip may open its file; claimed after, since a claim begins a
-        // generation.
-        let class = device.class();
-        if let Some(number) = device.number().filter(|number| self.numbers.of(class).is_held(*number)) {
-            return Err(self.held(&class.node_name(number)));
-        }
-        let hardware = hardware::make(device, self.clock.clone()).map_err(PlugError::Config)?;
+        let clock = self.clock.clone();
+        let (class, hardware): (_, &dyn Fn() -> _) = match device {
+            DeviceConfig::I2c(bus) => (Class::I2c, &|| hardware::adapter(bus, clock.clone()).map(Hardware::I2c)),
+            DeviceConfig::Uio(board) => (Class::Uio, &|| hardware::board(board, clock.clone()).map(Hardware::Uio)),
+            DeviceConfig::Mtd(flash) => return self.plug_flash(flash, None),
+            DeviceConfig::Gpu(card) => return self.plug_card(card),
+        };
+        self.refuse_held(class, device.number())?;
+        let hardware = hardware().map_err(PlugError::Config)?;
         let name = self.plug_as(device.number(), hardware, Some(device.permissions()))?;
         if let Some(policy) = device.policy() {
-            self.policies.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), policy);
+            self.set_policy(&name, policy);
         }
         Ok(name)
+    }
+
+    /// Asked before anything is made, since making a chip may open its file; claimed after, since a claim begins a
+    /// generation.
+    pub(super) fn refuse_held(&self, class: Class, number: Option<u32>) -> Result<(), PlugError> {
+        self.places.prune();
+        match number {
+            Some(number) if self.numbers.of(class).is_held(number) => Err(self.held(&class.node_name(number))),
+            _ => Ok(()),
+        }
     }
 
     /// Plugs in hardware with a driver of the caller's own, under `number` or the lowest one that is free, and gives the
@@ -52,7 +65,7 @@ impl Lab {
         self.plug_as(number, hardware, None)
     }
 
-    fn plug_as(
+    pub(super) fn plug_as(
         &self,
         number: Option<u32>,
         hardware: Hardware,
@@ -71,18 +84,30 @@ impl Lab {
         let mut all = self.permissions.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(name.clone(), permissions.cloned().unwrap_or_default());
         drop(all);
-        let device = class::plug(self.contract, number, hardware, means);
+        let device = self.make(number, hardware, means);
         // The hardware is dropped with what could not be plugged in.
         self.announce(&device)?;
         self.places.settle(value, device);
         Ok(name)
     }
 
+    fn make(&self, number: Number, hardware: Hardware, means: Means) -> Arc<dyn Plugged> {
+        let (device, flash) = class::plug(self.contract, number, hardware, means, self.client_partitions.clone());
+        if let Some(flash) = flash {
+            self.places.kin.set_flash(&device.node().name, flash);
+        }
+        device
+    }
+
     /// Has the front make the node of a device that is about to be plugged in. If it cannot be, the device is gone.
     fn announce(&self, device: &Arc<dyn Plugged>) -> Result<(), PlugError> {
         let Some(announcer) = self.announcer.get() else { return Ok(()) };
         let name = device.node().name.clone();
-        announcer.announce(device, &self.permissions_of(&name)).map_err(|why| PlugError::NoNode { name, why })
+        let announced = announcer.announce(device, &self.permissions_of(&name));
+        announced.map_err(|why| {
+            drop(self.places.kin.end_flash(&name));
+            PlugError::NoNode { name, why }
+        })
     }
 
     fn means(&self, hardware: &Hardware, name: &str) -> Result<Means, PlugError> {
@@ -93,7 +118,10 @@ impl Lab {
     /// again by its name then. `None` if there is none, or it is plugged in.
     pub fn take_hardware(&self, name: &str) -> Option<Hardware> {
         self.places.prune();
-        self.places.lock().get_mut(bare(name))?.hardware.take()
+        match self.places.lock().get_mut(bare(name))?.kept.take()? {
+            Kept::Hardware(hardware) => Some(hardware),
+            Kept::Part => None,
+        }
     }
 
     /// Plugs the hardware that an unplug gave back in again, in the same place: the next generation of that device.
@@ -105,41 +133,79 @@ impl Lab {
     pub fn plug_name(&self, name: &str) -> Result<String, PlugError> {
         self.places.prune();
         let name = bare(name).to_owned();
+        if let Some(parent) = self.places.kin.parent(&name).filter(|parent| !self.is_live(parent)) {
+            return Err(PlugError::Parent { name, parent });
+        }
+        if self.cards.knows(&name) {
+            let Some(generation) = self.cards.begin(&name) else { return Err(PlugError::Plugged { name }) };
+            self.places.events.tell(&name, generation, Change::Plugged);
+            return self.with_children(name);
+        }
         let mut table = self.places.lock();
         let Some(place) = table.get_mut(&name) else {
             drop(table);
-            return Err(PlugError::Unknown { name, known: self.places.names() });
+            return Err(PlugError::Unknown { name, known: self.known() });
         };
         if place.live.is_some() {
             return Err(PlugError::Plugged { name });
         }
         let (number, leaving) = (place.number, place.leaving());
-        let hardware = if leaving.is_none() { place.hardware.take() } else { None };
+        let kept = if leaving.is_none() { place.kept.take() } else { None };
         drop(table);
-        match (hardware, leaving) {
-            (Some(hardware), _) => {
-                let means = match self.means(&hardware, &name) {
-                    Ok(means) => means,
-                    Err(error) => {
-                        self.places.put_back(&name, hardware);
-                        return Err(error);
-                    }
-                };
-                let again = self.numbers.of(Class::of(&hardware)).claim_again(number);
-                let device = class::plug(self.contract, again, hardware, means);
-                if let Err(error) = self.announce(&device) {
-                    // Nobody has opened it; so nobody is inside, and the hardware comes back at once.
-                    if let Ok(Some(hardware)) = device.unplug(Reason::Orderly, Policy::Detach, Duration::MAX) {
-                        self.places.put_back(&name, hardware);
-                    }
-                    return Err(error);
-                }
-                self.places.settle(number, device);
-                Ok(name)
-            }
+        match (kept, leaving) {
+            (Some(kept), _) => self.plug_kept(name, number, kept),
             (_, Some(device)) => self.plug_leaving(name, &*device),
             _ => Err(PlugError::BeingPlugged { name }),
         }
+    }
+
+    fn plug_kept(&self, name: String, number: u32, kept: Kept) -> Result<String, PlugError> {
+        let is_part = matches!(kept, Kept::Part);
+        let put_back = |hardware| {
+            self.places.put_back(&name, if is_part { Kept::Part } else { Kept::Hardware(hardware) });
+        };
+        let hardware = match self.renewed(&name, kept) {
+            Ok(hardware) => hardware,
+            Err(error) => {
+                self.places.put_back(&name, Kept::Part);
+                return Err(error);
+            }
+        };
+        let means = match self.means(&hardware, &name) {
+            Ok(means) => means,
+            Err(error) => {
+                put_back(hardware);
+                return Err(error);
+            }
+        };
+        let again = self.numbers.of(Class::of(&hardware)).claim_again(number);
+        let device = self.make(again, hardware, means);
+        if let Err(error) = self.announce(&device) {
+            // Nobody has opened it; so nobody is inside, and the hardware comes back at once.
+            if let Ok(Some(hardware)) = device.unplug(Reason::Orderly, Policy::Detach, Duration::MAX) {
+                put_back(hardware);
+            }
+            return Err(error);
+        }
+        self.places.settle(number, device);
+        self.with_children(name)
+    }
+
+    /// What is to be plugged in as `name` again: a part is made anew, of the life that its flash is in.
+    fn renewed(&self, name: &str, kept: Kept) -> Result<Hardware, PlugError> {
+        if let Kept::Hardware(hardware) = kept {
+            return Ok(hardware);
+        }
+        let kin = &self.places.kin;
+        let parent = kin.parent(name).unwrap_or_default();
+        let slice = kin.flash(&parent).zip(kin.part(name)).and_then(|(whole, part)| Slice::of(&whole, part).ok());
+        let gone = || PlugError::Parent { name: name.to_owned(), parent };
+        slice.map(|slice| Hardware::Mtd(Box::new(slice))).ok_or_else(gone)
+    }
+
+    /// Brings back what hung on a device that has come back.
+    fn with_children(&self, name: String) -> Result<String, PlugError> {
+        self.plug_children(&name).into_iter().find_map(Result::err).map_or(Ok(name), Err)
     }
 
     /// For a device whose removal had not finished when somebody wanted it back.

@@ -34,6 +34,9 @@ pub struct DeviceReport {
     /// Whether a later generation has its number by now.
     #[serde(default)]
     pub lives_elsewhere: bool,
+    /// The device that it hangs on: of a partition its flash, of a flash its card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
 }
 
 /// Whether a device is there.
@@ -99,6 +102,7 @@ impl DeviceReport {
             operations: inside.iter().take(LISTED).map(OperationReport::from).collect(),
             holds_number,
             lives_elsewhere: device.status().lives_elsewhere,
+            parent: None,
         }
     }
 }
@@ -179,6 +183,23 @@ pub enum SetError {
     Illegal(IllegalTransition),
 }
 
+/// Why a device was not reset.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ResetError {
+    /// There is no such device.
+    #[error("{0}")]
+    Unknown(UnplugError),
+    /// It was removed.
+    #[error("{0} was removed; `outlive plug {0}` brings it back")]
+    Gone(String),
+    /// Nothing hangs on it.
+    #[error(
+        "{0}: nothing hangs on it that a reset would pull; a card (class = \"gpu\") or a flash with partitions can be reset"
+    )]
+    Childless(String),
+}
+
 /// Why a device was not plugged in.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -215,6 +236,14 @@ pub enum PlugError {
         name: String,
         /// Who is inside.
         busy: StillBusy,
+    },
+    /// It is a part of a device that is not there.
+    #[error("{name}: it is a part of {parent}, which is not there; plug {parent} in, which brings it along")]
+    Parent {
+        /// The device's name.
+        name: String,
+        /// What it is a part of.
+        parent: String,
     },
     /// There can be no node for it.
     #[error("{name}: {why}")]

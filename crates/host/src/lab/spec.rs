@@ -3,6 +3,8 @@
 use super::{
     class::Class,
     config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_policy},
+    flash::FlashEntry,
+    partitions,
     permissions::{Permissions, parse_group, parse_mode},
     suggest,
 };
@@ -21,7 +23,10 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
     let Some((class, rest)) = text.split_once(':') else {
         return Err(error("not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7".into()));
     };
-    let class = check_class(class).map_err(error)?;
+    if class == "gpu" {
+        return Err(error("a gpu is described in a lab file: class = \"gpu\", name = \"gpu0\", flash = [ … ]".into()));
+    }
+    let class = check_class(class, &[]).map_err(error)?;
     let mut parts = rest.split(',');
     let what = parts.next().unwrap_or_default();
     let (model, address) = what.split_once('@').map_or((what, None), |(model, address)| (model, Some(address)));
@@ -58,6 +63,17 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
             let (number, policy, permissions) = device(&mut keys).map_err(error)?;
             Ok(DeviceConfig::Uio(BoardEntry { number, policy, permissions, model, keys, place, places }))
         }
+        Class::Mtd => {
+            if let Some(address) = address {
+                return Err(error(format!("a flash has no address; leave out `@{address}`")));
+            }
+            let mut keys = parse_keys(class, parts).map_err(error)?;
+            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
+            let partitions = keys.remove("parts").map(|text| partitions::parse(&text, &place));
+            let partitions = partitions.transpose().map_err(error)?.unwrap_or_default();
+            let flash = FlashEntry { number, policy, permissions, model, keys, partitions, place, places };
+            Ok(DeviceConfig::Mtd(flash))
+        }
     }
 }
 
@@ -66,11 +82,13 @@ const fn example(class: Class) -> &'static str {
     match class {
         Class::I2c => "i2c:24c02@0x50",
         Class::Uio => "uio:timer",
+        Class::Mtd => "mtd:nor",
     }
 }
 
-pub(super) fn check_class(class: &str) -> Result<Class, String> {
-    let known = Class::ALL.map(Class::name);
+/// The class of that name; `others` are known there as well.
+pub(super) fn check_class(class: &str, others: &[&str]) -> Result<Class, String> {
+    let known: Vec<_> = Class::ALL.iter().map(|class| class.name()).chain(others.iter().copied()).collect();
     Class::named(class).ok_or_else(|| format!("unknown class `{class}`; {}", suggest::known(class, &known)))
 }
 

@@ -1,5 +1,7 @@
+mod flash;
+
 use super::{class::Class, plugging::is_the_machines, *};
-use outlive::{Change, Generation};
+use outlive::{Change, Generation, Reason};
 use outlive_classes::{
     Access, Answer, Call, Completion, Errno, File, NoMemory, OpenFlags,
     i2c::{Adapter, Message, Transfer},

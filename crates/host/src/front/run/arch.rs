@@ -98,6 +98,9 @@ pub(super) const TRANSFERS: [u32; 11] = [
     libc::SYS_pwritev2 as u32,
 ];
 
+/// Trapped where positions are ours.
+pub(super) const LSEEK: u32 = libc::SYS_lseek as u32;
+
 pub(super) const SOCKET: u32 = libc::SYS_socket as u32;
 /// The calls on sockets, socket(2) among them, but for those that came later.
 pub(super) const SOCKET_CALLS: std::ops::Range<u32> = SOCKET..libc::SYS_getsockopt as u32 + 1;
@@ -228,7 +231,7 @@ mod tests {
         let table =
             page.split("| system calls |").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("the table");
         let words: Vec<_> = table.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
-        let others = [MMAP, IOCTL, RECVMMSG, SENDMMSG, libc::SYS_io_uring_setup as u32];
+        let others = [MMAP, IOCTL, LSEEK, RECVMMSG, SENDMMSG, libc::SYS_io_uring_setup as u32];
         for number in WATCHED.into_iter().chain(TRANSFERS).chain(SOCKET_CALLS).chain(others) {
             let name = name_of(number);
             assert!(words.contains(&name), "docs/roads.md does not say what becomes of {name}");

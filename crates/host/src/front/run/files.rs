@@ -5,6 +5,7 @@
 //! descriptors for us (dup, passing, inheriting), and tells of the last close by RELEASE.
 
 use super::{
+    attributes::{FOREVER, Sort, statfs},
     clients::Clients,
     locks::{Key, Kind, Locks},
     mapping::Mappings,
@@ -24,7 +25,7 @@ use crate::{
     },
     lab::{Detail, Lab, entries::ENTRY_BIT},
 };
-use outlive_classes::{Errno, Plugged};
+use outlive_classes::{Errno, Node, Plugged};
 use rustix::{
     fs::readlink,
     rand::{GetRandomFlags, getrandom},
@@ -34,18 +35,11 @@ use std::{
     fmt,
     mem::take,
     ops::Deref,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicU64},
     thread,
     time::{Duration, Instant},
 };
 use zerocopy::IntoBytes;
-
-/// How long the kernel may keep attributes, in seconds: they never change.
-const FOREVER: u64 = 1 << 30;
-/// What the kernel believes to be the size of our files, in bytes. Clients never see it. Beyond the end of a file an
-/// asynchronous read (io_uring, io_submit) is the end of file and not asked of us (`fuse_direct_IO` in fs/fuse/file.c),
-/// and writes wait for each other (`fuse_dio_wr_exclusive_lock`); so no transfer reaches the end.
-const SIZE: u64 = 1 << 20;
 
 /// The files of one run.
 pub(super) struct Files {
@@ -73,16 +67,18 @@ pub(super) struct Table {
     /// What a link of /proc to a descriptor says, by which calls that are trapped find their file: inode and file, as
     /// long as there is one.
     links: HashMap<Vec<u8>, u64>,
-    nodes: HashMap<u64, Node>,
+    nodes: HashMap<u64, Inode>,
     pub(super) open: HashMap<u64, Arc<OpenFile>>,
 }
 
 /// An inode. It stands for a device, not for an open file: opening it again by /proc/self/fd/N makes another file.
-struct Node {
+struct Inode {
     /// Weak: what a device's users share holds its number, and an inode that the kernel still caches is no user.
     device: Weak<dyn Plugged>,
+    /// The device's name.
     name: String,
-    positioned: bool,
+    /// Which of its nodes was opened.
+    node: Node,
     /// How often the kernel looked it up, less what it forgot.
     lookups: u64,
     /// The thread on whose behalf the supervisor is opening it.
@@ -100,6 +96,8 @@ struct Node {
 /// An open file of a device, on an inode.
 pub(super) struct OpenFile {
     pub(super) open: open_file::OpenFile,
+    /// Where the next read or write of it goes, in bytes, where we and not the kernel keep that; of a file with a position.
+    pub(super) position: AtomicU64,
     /// Its inode, which others may be open on, too.
     pub(super) node: u64,
     pub(super) generation: u64,
@@ -141,19 +139,19 @@ impl Files {
         })
     }
 
-    /// A name on the mount by which `device` can be opened, for thread `opener`; `inert`: not itself, but so that something
+    /// A name on the mount by which the node `by` of `device` can be opened, for thread `opener`; `inert`: not itself, but so that something
     /// stands for it.
-    pub(super) fn announce(&self, device: &Arc<dyn Plugged>, opener: u32, inert: bool) -> String {
+    pub(super) fn announce(&self, device: &Arc<dyn Plugged>, by: &Node, opener: u32, inert: bool) -> String {
         let mut table = self.table();
         table.last = table.last.max(wire::ROOT) + 1;
         let id = table.last;
         // Nobody shall be able to make a file of that name, and have it taken for ours.
-        let name = format!("{}.{id}.{:016x}", device.node().name, random());
+        let name = format!("{}.{id}.{:016x}", by.name, random());
         let link = format!("/{name} (deleted)").into_bytes();
-        let node = Node {
+        let node = Inode {
             device: Arc::downgrade(device),
             name: device.node().name.clone(),
-            positioned: device.node().positioned,
+            node: by.clone(),
             lookups: 0,
             opener: Some(opener),
             link: link.clone(),
@@ -193,9 +191,9 @@ impl Files {
         self.table().nodes.get(&file.node).is_some_and(|node| node.open.len() == 1)
     }
 
-    /// The device that inode `id` stands for: its name, and the device itself while the lab knows it.
+    /// The device that inode `id` stands for: the name of its node, and the device itself while the lab knows it.
     pub(super) fn device_of(&self, id: u64) -> Option<(String, Option<Arc<dyn Plugged>>)> {
-        self.table().nodes.get(&id).map(|node| (node.name.clone(), node.device.upgrade()))
+        self.table().nodes.get(&id).map(|inode| (inode.node.name.clone(), inode.device.upgrade()))
     }
 
     /// An open file on inode `id`: whichever, they are of one device.
@@ -206,7 +204,7 @@ impl Files {
 
     /// The inodes that stand for `device`.
     pub(super) fn inodes_of(&self, device: &Arc<dyn Plugged>) -> HashSet<u64> {
-        let is_it = |node: &Node| node.device.upgrade().is_some_and(|other| Arc::ptr_eq(&other, device));
+        let is_it = |node: &Inode| node.device.upgrade().is_some_and(|other| Arc::ptr_eq(&other, device));
         self.table().nodes.iter().filter(|(_, node)| is_it(node)).map(|(id, _)| *id).collect()
     }
 
@@ -248,12 +246,12 @@ impl Files {
             }
             Some(Opcode::Init) => init(request),
             Some(Opcode::Lookup) => self.lookup(request),
-            Some(Opcode::Getattr) => self.getattr(request),
+            Some(Opcode::Getattr) => Ok(self.sort(request.header.nodeid).reply(request.header.nodeid)),
             Some(Opcode::Unlink) => self.unlink(request),
             Some(Opcode::Open) => self.open(request),
             Some(Opcode::Poll) => self.poll(request),
             Some(Opcode::Release) => self.release(request),
-            Some(Opcode::Setattr) => setattr(request),
+            Some(Opcode::Setattr) => self.sort(request.header.nodeid).set(request),
             Some(Opcode::Statfs) => Ok(statfs()),
             // What Linux says of devices that have no such operation (fsync(2), fallocate(2)).
             Some(Opcode::Fsync) => Err(Errno::INVAL),
@@ -295,9 +293,9 @@ impl Files {
         let id = *table.names.get(name).ok_or(Errno::NOENT)?;
         let node = table.nodes.get_mut(&id).ok_or(Errno::NOENT)?;
         node.lookups += 1;
+        let (attr, attr_valid) = table.sort(id).attributes(id);
         // A name is never given to another inode, so the kernel may keep what it has learnt.
-        let (entry_valid, attr_valid) = (FOREVER, FOREVER);
-        let entry = wire::EntryOut { nodeid: id, entry_valid, attr_valid, attr: attributes(id), ..Default::default() };
+        let entry = wire::EntryOut { nodeid: id, entry_valid: FOREVER, attr_valid, attr, ..Default::default() };
         Ok(entry.as_bytes().to_vec())
     }
 
@@ -323,9 +321,8 @@ impl Files {
         }
     }
 
-    fn getattr(&self, request: &Received<'_>) -> Answer {
-        let attr = attributes(request.header.nodeid);
-        Ok(wire::AttrOut { attr_valid: FOREVER, attr, ..Default::default() }.as_bytes().to_vec())
+    fn sort(&self, id: u64) -> Sort {
+        self.table().sort(id)
     }
 
     fn unlink(&self, request: &Received<'_>) -> Answer {
@@ -342,10 +339,10 @@ impl Files {
     /// By the supervisor on a client's behalf, or by a client through /proc/self/fd/N.
     fn open(&self, request: &Received<'_>) -> Answer {
         let (wire::OpenIn { flags, .. }, _) = request.parse()?;
-        let (device, name, positioned, opener, inert) = {
+        let (device, name, by, opener, inert) = {
             let mut table = self.table();
             let node = table.nodes.get_mut(&request.header.nodeid).ok_or(Errno::NOENT)?;
-            (node.device.upgrade(), node.name.clone(), node.positioned, node.opener.take(), take(&mut node.inert))
+            (node.device.upgrade(), node.name.clone(), node.node.clone(), node.opener.take(), take(&mut node.inert))
         };
         if inert {
             // No file has this number: whatever is done with it is EBADF.
@@ -354,12 +351,13 @@ impl Files {
         }
         let generation = device.as_ref().map_or(0, |device| device.generation().0);
         let flags = flags.cast_signed();
-        let file = open_device(&self.lab, device, &name, opener.unwrap_or(request.header.pid), flags)?;
+        let file = open_device(&self.lab, device, (&name, Some(&by)), opener.unwrap_or(request.header.pid), flags)?;
         let node = request.header.nodeid;
         let (access, watch) = (open_file::access(flags), Mutex::new(None));
-        let (fh, open) = (self.next(), open_file::OpenFile { file, device: name, access, watch });
-        self.add(fh, OpenFile { open, generation, node, line: None });
-        let stream = if positioned { 0 } else { wire::FOPEN_STREAM };
+        let open = open_file::OpenFile { file, device: name, positioned: by.positioned, access, watch };
+        let fh = self.next();
+        self.add(fh, OpenFile { open, position: AtomicU64::default(), generation, node, line: None });
+        let stream = if by.positioned { 0 } else { wire::FOPEN_STREAM };
         let parallel = wire::FOPEN_PARALLEL_DIRECT_WRITES;
         let flush = if self.hears_of_closes { 0 } else { wire::FOPEN_NOFLUSH };
         let open_flags = wire::FOPEN_DIRECT_IO | flush | parallel | stream;
@@ -381,13 +379,13 @@ impl Files {
         table.nodes.get_mut(&node).into_iter().for_each(|node| node.open.push(fh));
     }
 
-    /// Keeps a file that has been opened as number `fh`, and is a socket.
-    pub(super) fn adopt(&self, device: &Arc<dyn Plugged>, fh: u64, file: OpenFile) {
+    /// Keeps a file of `device` that has been opened by its node `by` as number `fh`, and is a socket.
+    pub(super) fn adopt(&self, device: &Arc<dyn Plugged>, by: &Node, fh: u64, file: OpenFile) {
         let (inode, link) = (file.node, format!("socket:[{}]", file.node).into_bytes());
-        let node = Node {
+        let node = Inode {
             device: Arc::downgrade(device),
             name: device.node().name.clone(),
-            positioned: device.node().positioned,
+            node: by.clone(),
             lookups: 0,
             opener: None,
             link: link.clone(),
@@ -486,7 +484,18 @@ impl Table {
         }
     }
 
-    fn remove_node(&mut self, id: u64) -> Option<Node> {
+    fn sort(&self, id: u64) -> Sort {
+        match self.nodes.get(&id) {
+            _ if id == wire::ROOT => Sort::Root,
+            Some(inode) if inode.node.positioned => {
+                let open = inode.open.first().and_then(|fh| self.open.get(fh));
+                Sort::Positioned(open.map(|file| file.file.size()))
+            }
+            _ => Sort::Stream,
+        }
+    }
+
+    fn remove_node(&mut self, id: u64) -> Option<Inode> {
         let node = self.nodes.remove(&id)?;
         self.links.remove(&node.link);
         Some(node)
@@ -501,7 +510,9 @@ fn init(request: &Received<'_>) -> Answer {
     let answer = wire::InitOut {
         major: wire::VERSION.0,
         minor: wire::VERSION.1,
-        flags: asked.flags & (wire::INIT_BIG_WRITES | wire::INIT_FLOCK_LOCKS | wire::INIT_PARALLEL_DIROPS),
+        flags: asked.flags
+            & (wire::INIT_BIG_WRITES | wire::INIT_FLOCK_LOCKS | wire::INIT_PARALLEL_DIROPS | wire::INIT_MAX_PAGES),
+        max_pages: wire::MAX_PAGES,
         max_background: 64,
         congestion_threshold: 48,
         max_write: wire::MAX_WRITE,
@@ -509,46 +520,6 @@ fn init(request: &Received<'_>) -> Answer {
         ..Default::default()
     };
     Ok(answer.as_bytes().to_vec())
-}
-
-/// ftruncate, fchmod, fchown, futimens on an open file.
-fn setattr(request: &Received<'_>) -> Answer {
-    let (wire::SetattrIn { valid, .. }, _) = request.parse()?;
-    match valid & (wire::SETATTR_SIZE | wire::SETATTR_FH) {
-        // An open with O_TRUNC, by way of /proc: of a device it changes nothing, and the size stays what it is.
-        wire::SETATTR_SIZE => {
-            let attr = attributes(request.header.nodeid);
-            Ok(wire::AttrOut { attr_valid: FOREVER, attr, ..Default::default() }.as_bytes().to_vec())
-        }
-        // Its owner and mode are those of whoever runs the lab.
-        0 | wire::SETATTR_FH => Err(Errno::PERM),
-        // A character device has no size to be changed.
-        _ => Err(Errno::INVAL),
-    }
-}
-
-/// fstatfs(2): a file system without blocks.
-fn statfs() -> Vec<u8> {
-    wire::StatfsOut { block_size: 4096, name_length: 255, fragment_size: 4096, ..Default::default() }
-        .as_bytes()
-        .to_vec()
-}
-
-/// What the kernel believes of an inode. It cannot be made to believe in a character device here, so the stat family
-/// is answered by the supervisor.
-fn attributes(id: u64) -> wire::Attributes {
-    let (kind, nlink, size) =
-        if id == wire::ROOT { (libc::S_IFDIR | 0o700, 2, 0) } else { (libc::S_IFREG | 0o600, 1, SIZE) };
-    wire::Attributes {
-        ino: id,
-        size,
-        mode: kind,
-        nlink,
-        uid: rustix::process::geteuid().as_raw(),
-        gid: rustix::process::getegid().as_raw(),
-        blksize: 4096,
-        ..Default::default()
-    }
 }
 
 /// A number that nobody can guess.

@@ -2,8 +2,8 @@
 //! (`linux/seccomp.h`): number at 0, architecture at 4, arguments from 16 on, 8 bytes each.
 
 use super::{
-    arch::{ARCH, ARCH_32, IOCTL, IOCTLS, MAPPED_BY_US, MMAP, OPENS_32, TRANSFERS, WATCHED, X32_BIT},
-    road::Traps,
+    arch::{ARCH, ARCH_32, IOCTL, IOCTLS, LSEEK, MAPPED_BY_US, MMAP, OPENS_32, TRANSFERS, WATCHED, X32_BIT},
+    road::{Traps, streams},
     uevents,
 };
 use crate::sys::seccomp::Instruction;
@@ -52,16 +52,23 @@ fn cases(traps: &Traps) -> BTreeMap<u32, Vec<Instruction>> {
     match traps {
         Traps::All => {
             cases.extend(TRANSFERS.map(|number| (number, vec![NOTIFY])));
+            cases.insert(LSEEK, vec![NOTIFY]);
             // It would do by itself what is trapped here.
             cases.insert(libc::SYS_io_uring_setup as u32, vec![NOT_THERE]);
         }
         Traps::Nothing | Traps::Range(_) => {
-            let range = if let Traps::Range(range) = traps { notify_of_descriptors(range) } else { vec![ALLOW] };
+            let (all, streams) = match traps {
+                Traps::Range(range) => (notify_of_descriptors(range), notify_of_descriptors(&streams(range))),
+                _ => (vec![ALLOW], vec![ALLOW]),
+            };
             for number in [libc::SYS_read, libc::SYS_write] {
-                cases.insert(number as u32, [&notify_of_nothing_to_move()[..], &range].concat());
+                cases.insert(number as u32, [&notify_of_nothing_to_move()[..], &streams].concat());
+            }
+            for number in [libc::SYS_pread64, libc::SYS_pwrite64] {
+                cases.insert(number as u32, [&notify_of_nothing_to_move()[..], &[ALLOW]].concat());
             }
             let ioctls = IOCTLS.iter().flat_map(|command| [skip_unless_equal(*command, 1), NOTIFY]);
-            cases.insert(IOCTL, [load(argument(1))].into_iter().chain(ioctls).chain(range).collect());
+            cases.insert(IOCTL, [load(argument(1))].into_iter().chain(ioctls).chain(all).collect());
         }
     }
     cases
@@ -193,13 +200,19 @@ mod tests {
         let on = |number: libc::c_long, fd: u64| {
             verdict_of(program(&Traps::Range(512..1024)), ARCH, number as u32, [fd, 0x0720, 7, 0, 0, 0])
         };
-        for number in [libc::SYS_ioctl, libc::SYS_read, libc::SYS_write] {
-            for (fd, wanted) in
-                [(0, ALLOW), (511, ALLOW), (512, NOTIFY), (1023, NOTIFY), (1024, ALLOW), (u64::MAX, ALLOW)]
-            {
+        // The reads and writes of files with a position go by FUSE.
+        for (number, positioned) in [(libc::SYS_ioctl, NOTIFY), (libc::SYS_read, ALLOW), (libc::SYS_write, ALLOW)] {
+            for (fd, wanted) in [(0, ALLOW), (511, ALLOW), (512, NOTIFY), (959, NOTIFY), (960, positioned)] {
+                assert_eq!(on(number, fd), wanted, "{number} on {fd}");
+            }
+            for (fd, wanted) in [(1023, positioned), (1024, ALLOW), (u64::MAX, ALLOW)] {
                 assert_eq!(on(number, fd), wanted, "{number} on {fd}");
             }
         }
+        assert_eq!(on(libc::SYS_pread64, 960), ALLOW);
+        let of_nothing =
+            |number: libc::c_long| verdict_of(program(&Traps::Nothing), ARCH, number as u32, [3, 1, 0, 5, 0, 0]);
+        assert_eq!([of_nothing(libc::SYS_pread64), of_nothing(libc::SYS_pwrite64)], [NOTIFY; 2]);
         for number in [libc::SYS_readv, libc::SYS_close, libc::SYS_dup2, libc::SYS_poll] {
             assert_eq!(on(number, 512), ALLOW);
         }

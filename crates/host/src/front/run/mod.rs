@@ -5,6 +5,7 @@
 //! sees, so the kernel keeps all its rules for them: dup, passing, inheriting, closing, poll, signals.
 
 mod arch;
+mod attributes;
 mod call;
 mod clients;
 mod descriptor;
@@ -19,6 +20,7 @@ mod open_how;
 mod opener;
 mod owed;
 mod plain;
+mod position;
 mod refusals;
 mod road;
 mod second;

@@ -22,7 +22,7 @@ use crate::{
     },
     sys::memory::ClientMemory,
 };
-use outlive_classes::{Errno, Plugged};
+use outlive_classes::{Errno, Node, Plugged};
 use rustix::fs::{AtFlags, CWD, StatxFlags, readlinkat, statx};
 use std::{
     ffi::OsStr,
@@ -41,9 +41,9 @@ pub(super) const MAX_LINKS: usize = 40;
 
 /// What a path or a descriptor is.
 pub(super) enum Target {
-    /// The node of a device that is there.
-    Device(Arc<dyn Plugged>),
-    /// The name of a device of ours that is not there any more.
+    /// A node of a device that is there.
+    Device(Arc<dyn Plugged>, Node),
+    /// The node of a device of ours that is not there any more: the device's name.
     Gone(String),
     /// Something around a device.
     Entry(Arc<Entry>),
@@ -55,7 +55,7 @@ pub(super) enum Target {
     Status,
     /// Something that udev would have in /run/udev.
     Udev(Record),
-    /// A descriptor of ours, by way of /proc: its device's name, and the device while the lab knows it.
+    /// A descriptor of ours, by way of /proc: the name of its node, and the device while the lab knows it.
     Descriptor(String, Option<Arc<dyn Plugged>>),
     /// A descriptor of something around a device, which may have gone.
     Held(Arc<Entry>),
@@ -212,7 +212,7 @@ impl Names {
         // What a `Path` forgets: a slash at the end asks for a directory, and follows a link.
         let slash = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
         match self.follow_path(Start { follow: start.follow || slash, ..start }, path) {
-            Target::Device(_) | Target::Descriptor(..) | Target::Status | Target::Udev(_) if slash => {
+            Target::Device(..) | Target::Descriptor(..) | Target::Status | Target::Udev(_) if slash => {
                 Target::Failed(Errno::NOTDIR)
             }
             Target::Entry(entry) | Target::Held(entry) if slash && !entry.is_directory() => {
@@ -296,10 +296,13 @@ fn found(entry: Arc<Entry>) -> Target {
     let node = entry.path.strip_prefix("/dev/").map(str::to_owned);
     match (&entry.kind, node) {
         (Kind::Node(device), Some(name)) => match device.upgrade() {
-            Some(device) if device.gone().is_none() => Target::Device(device),
-            _ => Target::Gone(name),
+            Some(device) if device.gone().is_none() => match device.node_named(&name) {
+                Some(node) => Target::Device(device, node),
+                None => Target::Gone(name),
+            },
+            device => Target::Gone(device.map_or(name, |device| device.node().name.clone())),
         },
-        (Kind::Gone, Some(name)) => Target::Gone(name),
+        (Kind::Gone(device), Some(_)) => Target::Gone(device.clone()),
         _ if entry.is_gone() => Target::Failed(Errno::NOENT),
         _ => Target::Entry(entry),
     }

@@ -11,7 +11,7 @@ use crate::sys::{
     table::{Descriptorless, start_apart},
 };
 use outlive_classes::Errno;
-use rustix::fs::{AtFlags, Mode, OFlags, openat, readlink, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, readlink, unlinkat};
 use std::{
     collections::HashSet,
     ops::Range,
@@ -78,6 +78,10 @@ impl Opener {
 
 fn work([root, listener]: [OwnedFd; 2], todo: mpsc::Receiver<Errand>) {
     let listener = Listener::new(listener);
+    // Until it is asked the kernel takes user 0 for the owner of the root, whom an ordinary user's mount does not know;
+    // then nothing could be unlinked there (`inode_permission` in fs/namei.c), and the links of /proc that tell us our
+    // descriptors (`Files::file_at`) would say something else.
+    let _ = fstat(&root);
     for Errand { job, done } in todo {
         let _ = done.send(carry_out(&root, &listener, &job));
     }

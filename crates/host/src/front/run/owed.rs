@@ -2,6 +2,7 @@
 
 use super::{
     plain::Settling,
+    position::Course,
     trap::{Buffer, Place},
 };
 use crate::{
@@ -38,6 +39,8 @@ pub(super) struct Trapped {
     pub(super) memory: TrappedMemory,
     /// Where a read puts its data.
     pub(super) buffers: Vec<Buffer>,
+    /// Where it goes, in a file with a position.
+    pub(super) course: Option<Course>,
     /// Of a read by a socket.
     pub(super) settling: Option<Settling>,
     pub(super) answered: bool,
@@ -107,6 +110,9 @@ impl flight::Owed for Owed {
                         Ok(data.len() as i64)
                     }
                 });
+                if let (Ok(moved), Some(course)) = (&result, &trapped.course) {
+                    course.end(moved.cast_unsigned());
+                }
                 // Before the answer: the next poll comes after.
                 trapped.settling.take().into_iter().for_each(|settling| settling.settle());
                 trapped.answer(result);

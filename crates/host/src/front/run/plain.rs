@@ -22,7 +22,7 @@ use crate::{
     lab::Detail,
     sys::process::borrow_descriptor,
 };
-use outlive_classes::{Access, Errno, File, Plugged, PollBits};
+use outlive_classes::{Access, Errno, File, Node, Plugged, PollBits};
 use rustix::{
     buffer::spare_capacity,
     event::{Timespec, epoll},
@@ -31,7 +31,7 @@ use rustix::{
 };
 use std::{
     os::fd::{AsFd, OwnedFd},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicU64},
     thread,
 };
 
@@ -169,11 +169,17 @@ impl Settling {
 }
 
 impl Files {
-    /// Opens `device` for thread `pid`: what is to become its descriptor.
+    /// Opens `device` by its node `by` for thread `pid`: what is to become its descriptor.
     ///
     /// # Errors
     /// What the device says, or that there are no descriptors left.
-    pub(super) fn open_plain(&self, device: &Arc<dyn Plugged>, pid: u32, flags: i32) -> Result<OwnedFd, Errno> {
+    pub(super) fn open_plain(
+        &self,
+        device: &Arc<dyn Plugged>,
+        by: &Node,
+        pid: u32,
+        flags: i32,
+    ) -> Result<OwnedFd, Errno> {
         let sockets = self.sockets.as_ref().ok_or(Errno::IO)?;
         let (ours, theirs) = pair()?;
         // Never read: see above.
@@ -183,7 +189,7 @@ impl Files {
             fcntl_setfl(&theirs, OFlags::NONBLOCK)?;
         }
         let name = device.node().name.clone();
-        let file = open_device(&self.lab, Some(device.clone()), &name, pid, flags)?;
+        let file = open_device(&self.lab, Some(device.clone()), (&name, Some(by)), pid, flags)?;
         if !file.poll().contains(PollBits::OUT) {
             fill(&theirs)?;
         }
@@ -201,11 +207,13 @@ impl Files {
         let open = open_file::OpenFile {
             file,
             device: name,
+            positioned: by.positioned,
             access: open_file::access(flags),
             watch: Mutex::new(Some(watch)),
         };
-        let file = OpenFile { open, generation: device.generation().0, node: inode, line: Some(line.clone()) };
-        self.adopt(device, line.fh, file);
+        let (position, generation) = (AtomicU64::default(), device.generation().0);
+        let file = OpenFile { open, position, generation, node: inode, line: Some(line.clone()) };
+        self.adopt(device, by, line.fh, file);
         // What came before it was watched.
         news();
         Ok(theirs)

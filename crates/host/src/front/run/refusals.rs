@@ -70,7 +70,7 @@ impl Supervisor {
         // futimens(3) is utimensat(2) without a path.
         let target = if path == 0 { Target::NotOurs } else { self.target(call, directory, path, flags, follow) };
         match target {
-            Target::Device(_) | Target::Status | Target::Udev(_) | Target::Entry(_) | Target::Machine(_) => {
+            Target::Device(..) | Target::Status | Target::Udev(_) | Target::Entry(_) | Target::Machine(_) => {
                 Verdict::Answer(Err(errno))
             }
             Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),

@@ -8,10 +8,20 @@ use std::{fmt, ops::Range, str::FromStr};
 pub(crate) enum Traps {
     /// None but those that FUSE would not tell us of.
     Nothing,
-    /// Ioctls, reads and writes on descriptors with these numbers as well.
+    /// Ioctls on descriptors with these numbers as well, and reads and writes on most of them: see [`streams`].
     Range(Range<u32>),
     /// All that move data, on any descriptor: there is no FUSE.
     All,
+}
+
+/// Of those numbers the ones whose reads and writes are trapped.
+pub(crate) fn streams(range: &Range<u32>) -> Range<u32> {
+    range.start..range.end - range.len() as u32 / 8
+}
+
+/// The others, for files with a position: that is the kernel's, so their reads and writes go by FUSE.
+pub(crate) fn positioned(range: &Range<u32>) -> Range<u32> {
+    streams(range).end..range.end
 }
 
 /// The way that a client's calls on its descriptors take to us. Names come by seccomp on each of them.

@@ -89,9 +89,9 @@ impl Supervisor {
 
     /// What a stat of the target shows that is its own, or the answer where it is nothing of ours.
     fn shown(&self, pid: u32, target: &Target, follow: bool) -> Result<Shown, Verdict> {
-        let (device, name) = match target {
-            Target::Device(device) => (Some(device), device.node().name.as_str()),
-            Target::Descriptor(name, device) => (device.as_ref(), name.as_str()),
+        let (node, name) = match target {
+            Target::Device(_, node) => (Some(node.clone()), node.name.as_str()),
+            Target::Descriptor(name, device) => (device.as_ref().and_then(|it| it.node_named(name)), name.as_str()),
             Target::Status => (None, status::NAME),
             Target::Udev(_) => (None, "udev"),
             Target::Entry(entry) | Target::Held(entry) => return Ok(self.shown_entry(entry)),
@@ -113,7 +113,7 @@ impl Supervisor {
             mode,
             size,
             blocks: 0,
-            number: device.map_or((0, 0), |device| (device.node().major, device.node().minor)),
+            number: node.map_or((0, 0), |node| (node.major, node.minor)),
             links: 1,
             owner,
             device: NODE_DEVICE,

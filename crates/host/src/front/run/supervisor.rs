@@ -6,7 +6,7 @@ use super::{
     names::{Names, Start, Target, read_path},
     open_how::{OpenHow, RESOLVE_IN_ROOT},
     opener::{Job, Opener},
-    road::Traps,
+    road::{Traps, positioned, streams},
     status,
     surroundings::calls::{access_entry, access_machine, link_machine},
     trap::Places,
@@ -21,7 +21,7 @@ use crate::{
     },
     trial::Answered,
 };
-use outlive_classes::{Contract, Errno, Memory, Plugged};
+use outlive_classes::{Contract, Errno, Memory, Node, Plugged};
 use rustix::fs::OFlags;
 use std::{
     os::fd::AsFd,
@@ -156,10 +156,11 @@ impl Supervisor {
             }
             libc::SYS_ioctl => self.trapped(call),
             // Of no bytes, or they would not be here.
-            libc::SYS_read | libc::SYS_write => match self.trapped(call) {
+            libc::SYS_read | libc::SYS_write | libc::SYS_pread64 | libc::SYS_pwrite64 => match self.trapped(call) {
                 Verdict::Proceed => self.nothing_of_a_zombie(call),
                 verdict => verdict,
             },
+            libc::SYS_lseek => self.lseek(call),
             libc::SYS_mmap => self.mmap(call),
             number if arch::is_of_sockets(number) => self.uevents.judge(call),
             libc::SYS_getdents64 | libc::SYS_getdents => self.list(call),
@@ -201,7 +202,7 @@ impl Supervisor {
         let in_root = how.resolve & RESOLVE_IN_ROOT != 0;
         let inside = path.iter().position(|byte| !in_root || *byte != b'/').map_or(&[][..], |first| &path[first..]);
         let target = self.names.resolve_bytes(start, inside);
-        if matches!(target, Target::Device(_) | Target::Gone(_) | Target::Status | Target::Udev(_) | Target::Entry(_))
+        if matches!(target, Target::Device(..) | Target::Gone(_) | Target::Status | Target::Udev(_) | Target::Entry(_))
             && how.forbids(inside)
         {
             return Verdict::Answer(Err(Errno::XDEV));
@@ -216,8 +217,8 @@ impl Supervisor {
 
     fn open_target(&self, call: &Notification, target: Target, flags: i32) -> Verdict {
         match target {
-            Target::Device(device) if self.listener.is_valid(call.id) => {
-                Verdict::of(self.open_device(call, &device, flags))
+            Target::Device(device, node) if self.listener.is_valid(call.id) => {
+                Verdict::of(self.open_device(call, &device, &node, flags))
             }
             Target::Gone(device) => {
                 // It reaches nobody, but it is an operation on that device all the same.
@@ -226,10 +227,13 @@ impl Supervisor {
                 Verdict::Answer(Err(Errno::NOENT))
             }
             Target::Status => Verdict::of(status::open(&self.lab, &self.listener, call.id, flags)),
-            Target::Descriptor(_, device) if self.opener.is_none() => match device {
-                Some(device) if device.gone().is_none() => Verdict::of(self.open_device(call, &device, flags)),
-                _ => Verdict::Answer(Err(Errno::NODEV)),
-            },
+            Target::Descriptor(name, device) if self.opener.is_none() => {
+                let there = device.filter(|device| device.gone().is_none());
+                Verdict::of(match there.and_then(|device| device.node_named(&name).map(|node| (device, node))) {
+                    Some((device, node)) => self.open_device(call, &device, &node, flags),
+                    None => Err(Errno::NODEV),
+                })
+            }
             Target::Held(entry) if self.opener.is_none() => self.open_entry(call, &entry, flags),
             Target::Udev(Record::Device(text)) => Verdict::of(status::open_text(&text, &self.listener, call.id, flags)),
             // A socket cannot be opened.
@@ -238,11 +242,17 @@ impl Supervisor {
             Target::Machine(path) => self.open_machine(call, &path, flags),
             Target::Failed(errno) => Verdict::Answer(Err(errno)),
             // By /proc/self/fd/N the kernel opens the inode again, and asks us there.
-            Target::Device(_) | Target::Descriptor(..) | Target::Held(_) | Target::NotOurs => Verdict::Proceed,
+            Target::Device(..) | Target::Descriptor(..) | Target::Held(_) | Target::NotOurs => Verdict::Proceed,
         }
     }
 
-    fn open_device(&self, call: &Notification, device: &Arc<dyn Plugged>, flags: i32) -> Result<(), Errno> {
+    fn open_device(
+        &self,
+        call: &Notification,
+        device: &Arc<dyn Plugged>,
+        node: &Node,
+        flags: i32,
+    ) -> Result<(), Errno> {
         if flags & libc::O_DIRECTORY != 0 {
             return Err(Errno::NOTDIR);
         }
@@ -257,19 +267,23 @@ impl Supervisor {
         let close_on_exec = flags & libc::O_CLOEXEC != 0;
         let Some(opener) = &self.opener else {
             let opened = if by_path {
-                let entry = self.lab.entries().find(&device.node().path()).ok_or(Errno::NOENT)?;
+                let entry = self.lab.entries().find(&node.path()).ok_or(Errno::NOENT)?;
                 self.files.inodes.stand_in(&entry, true)?
             } else {
-                self.files.open_plain(device, call.pid, flags)?
+                self.files.open_plain(device, node, call.pid, flags)?
             };
             return self.listener.answer_with_descriptor(call.id, opened.as_fd(), close_on_exec);
         };
         // Linux passes no descriptor on that was opened with O_PATH: one that can do nothing stands for it.
-        let kept = if by_path { 0 } else { libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_APPEND };
+        // A device with a position writes there, also to append (`vfs_write` in fs/read_write.c of a file without
+        // `write_iter`); FUSE would go to the end.
+        let append = if node.positioned { 0 } else { libc::O_APPEND };
+        let kept = if by_path { 0 } else { libc::O_ACCMODE | libc::O_NONBLOCK | append };
         let flags = OFlags::from_bits_retain((flags & kept) as u32);
-        let name = self.files.announce(device, call.pid, by_path);
+        let name = self.files.announce(device, node, call.pid, by_path);
         let range = match &self.traps {
-            Traps::Range(range) if !by_path => Some(range.clone()),
+            Traps::Range(range) if !by_path && node.positioned => Some(positioned(range)),
+            Traps::Range(range) if !by_path => Some(streams(range)),
             _ => None,
         };
         let opened = opener.open(Job { flags, close_on_exec, range, ..Job::of(call, name.clone()) });
@@ -297,7 +311,7 @@ impl Supervisor {
             _ => (call.arguments[0] as i32, call.arguments[1]),
         };
         match self.names.resolve(Start { pid: call.pid, directory, follow: true }, path) {
-            Target::Device(_) | Target::Gone(_) => {
+            Target::Device(..) | Target::Gone(_) => {
                 if !self.told_32.swap(true, Ordering::Relaxed) {
                     eprintln!(
                         "outlive: a 32-bit program (pid {}) opened a device: only 64-bit ones are carried",
@@ -327,7 +341,7 @@ impl Supervisor {
                 Ok(text) => self.give_link(call, buffer, size, &text),
                 Err(errno) => Verdict::Answer(Err(errno)),
             },
-            Target::Device(_) | Target::Status | Target::Udev(_) => Verdict::Answer(Err(Errno::INVAL)),
+            Target::Device(..) | Target::Status | Target::Udev(_) => Verdict::Answer(Err(Errno::INVAL)),
             Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
             Target::Failed(errno) => Verdict::Answer(Err(errno)),
             Target::NotOurs => Verdict::Proceed,
@@ -348,12 +362,12 @@ fn access(call: &Notification, target: &Target, mode: i32) -> Verdict {
     match target {
         // EINVAL, whatever the path.
         _ if mode & !(libc::R_OK | libc::W_OK | libc::X_OK) != 0 => Verdict::Proceed,
-        Target::Device(_) | Target::Descriptor(..) if mode & libc::X_OK != 0 => Verdict::Answer(Err(Errno::ACCESS)),
+        Target::Device(..) | Target::Descriptor(..) if mode & libc::X_OK != 0 => Verdict::Answer(Err(Errno::ACCESS)),
         Target::Udev(Record::Control) if mode & libc::X_OK == 0 => Verdict::Answer(Ok(0)),
         Target::Status | Target::Udev(_) if mode & (libc::W_OK | libc::X_OK) != 0 => {
             Verdict::Answer(Err(Errno::ACCESS))
         }
-        Target::Device(_) | Target::Descriptor(..) | Target::Status | Target::Udev(_) => Verdict::Answer(Ok(0)),
+        Target::Device(..) | Target::Descriptor(..) | Target::Status | Target::Udev(_) => Verdict::Answer(Ok(0)),
         Target::Entry(entry) | Target::Held(entry) => Verdict::Answer(access_entry(entry, mode)),
         Target::Machine(path) => Verdict::Answer(access_machine(call.pid, path, mode)),
         Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
@@ -365,7 +379,7 @@ fn access(call: &Notification, target: &Target, mode: i32) -> Verdict {
 /// Extended attributes, which `ls -l` asks for: our nodes have none (xattr(7)).
 fn attribute(target: &Target, none: Result<i64, Errno>) -> Verdict {
     match target {
-        Target::Device(_) | Target::Status | Target::Udev(_) | Target::Entry(_) | Target::Machine(_) => {
+        Target::Device(..) | Target::Status | Target::Udev(_) | Target::Entry(_) | Target::Machine(_) => {
             Verdict::Answer(none)
         }
         Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),

@@ -7,14 +7,15 @@
 
 use super::{
     descriptor::Descriptor,
+    files::OpenFile,
     owed::{FlightId, Owed, Trapped},
     plain::Settling,
+    position::{Course, Spot},
     road::Traps,
     supervisor::{Supervisor, Verdict},
 };
 use crate::{
     front::flight::Start,
-    fuse::wire,
     sys::seccomp::{Notification, TrappedMemory},
 };
 use outlive_classes::{Call, Errno, Memory};
@@ -75,16 +76,22 @@ impl Supervisor {
             let descriptor = Descriptor::of(notification.pid, number.cast_signed());
             file.file.set_nonblock(descriptor.is_some_and(|it| it.flags & libc::O_NONBLOCK != 0));
         }
+        // The position is the kernel's, where there is FUSE.
+        let moves_some = notification.arguments[2] != 0;
+        if file.positioned && file.line.is_none() && notification.number != libc::SYS_ioctl && moves_some {
+            return Verdict::Proceed;
+        }
         let memory = TrappedMemory::of(&self.listener, notification);
-        let (call, buffers) = match transfer(notification, &memory) {
+        let Transfer { call, buffers, course } = match transfer(notification, &memory, &file) {
             Ok(decoded) => decoded,
             Err(errno) => return Verdict::Answer(Err(errno)),
         };
         let (id, listener) = (notification.id, self.listener.clone());
-        let reads = file.line.is_some() && matches!(call, Call::Read { .. });
+        let reads = file.line.is_some() && matches!(call, Call::Read { .. } | Call::ReadAt { .. });
         let settling =
             reads.then(|| Settling { file: file.clone(), pid: notification.pid, number: number.cast_signed() });
-        let owed = Trapped { listener, id, memory: memory.clone(), buffers, settling, answered: false, _place: place };
+        let answered = false;
+        let owed = Trapped { listener, id, memory: memory.clone(), buffers, course, settling, answered, _place: place };
         let (id, owed, pid, memory) = (FlightId::Trap(id), Owed::Trap(owed), notification.pid, Arc::new(memory));
         let (file, device) = (file.file.clone(), file.device.clone());
         self.files.flights.begin(Start { id, owed, pid, file, device, call, memory });
@@ -92,27 +99,48 @@ impl Supervisor {
     }
 }
 
-/// What is asked for, and where a read puts its data.
-fn transfer(notification: &Notification, memory: &TrappedMemory) -> Result<(Call, Vec<Buffer>), Errno> {
-    let [_, second, third, position, ..] = notification.arguments;
-    // At no position (preadv2(2)); on 64-bit machines it is in one argument.
-    let onward = position as i64 == -1;
-    let one = Buffer { address: second, size: (third as usize).min(LARGEST) };
-    match notification.number {
-        libc::SYS_ioctl => Ok((Call::Ioctl { command: second as u32, argument: third }, Vec::new())),
-        libc::SYS_read => Ok((Call::Read { size: one.size }, vec![one])),
-        libc::SYS_write => Ok((Call::Write { data: gather(&[one], memory)? }, Vec::new())),
-        libc::SYS_readv | libc::SYS_preadv2 if notification.number == libc::SYS_readv || onward => {
-            let buffers = vector(second, third, memory)?;
-            let size = buffers.iter().map(|buffer| buffer.size).sum::<usize>().min(LARGEST);
-            Ok((Call::Read { size }, buffers))
-        }
-        libc::SYS_writev | libc::SYS_pwritev2 if notification.number == libc::SYS_writev || onward => {
-            Ok((Call::Write { data: gather(&vector(second, third, memory)?, memory)? }, Vec::new()))
-        }
-        // At a position: no class has one yet (pread(2)).
-        _ => Err(Errno::SPIPE),
+/// What is asked for.
+struct Transfer {
+    call: Call,
+    /// Where a read puts its data.
+    buffers: Vec<Buffer>,
+    /// Where it goes, in a file with a position.
+    course: Option<Course>,
+}
+
+fn transfer(notification: &Notification, memory: &TrappedMemory, file: &Arc<OpenFile>) -> Result<Transfer, Errno> {
+    let [_, second, third, ..] = notification.arguments;
+    if notification.number == libc::SYS_ioctl {
+        let call = Call::Ioctl { command: second as u32, argument: third };
+        return Ok(Transfer { call, buffers: Vec::new(), course: None });
     }
+    let course = match Spot::of(notification) {
+        spot if file.positioned => Some(spot.course(file, notification)?),
+        Spot::Onward => None,
+        // pread(2) of what has none.
+        Spot::At(_) => return Err(Errno::SPIPE),
+    };
+    let most = course.as_ref().map_or(LARGEST, |course| course.room);
+    let buffers = match notification.number {
+        libc::SYS_read | libc::SYS_write | libc::SYS_pread64 | libc::SYS_pwrite64 => {
+            vec![Buffer { address: second, size: third as usize }]
+        }
+        _ => vector(second, third, memory)?,
+    };
+    let reads = matches!(
+        notification.number,
+        libc::SYS_read | libc::SYS_readv | libc::SYS_pread64 | libc::SYS_preadv | libc::SYS_preadv2
+    );
+    let call = if reads {
+        Call::Read { size: buffers.iter().fold(0, |size: usize, buffer| size.saturating_add(buffer.size)).min(most) }
+    } else {
+        Call::Write { data: gather(&buffers, memory, most)? }
+    };
+    let call = match &course {
+        Some(course) => call.at(course.at),
+        None => call,
+    };
+    Ok(Transfer { call, buffers: if reads { buffers } else { Vec::new() }, course })
 }
 
 /// `struct iovec` of `linux/uio.h`, so many of them.
@@ -126,11 +154,12 @@ fn vector(address: u64, count: u64, memory: &TrappedMemory) -> Result<Vec<Buffer
     Ok(bytes.chunks_exact(16).map(|it| Buffer { address: word(&it[..8]), size: word(&it[8..]) as usize }).collect())
 }
 
-fn gather(buffers: &[Buffer], memory: &TrappedMemory) -> Result<Vec<u8>, Errno> {
+/// What is there, up to `most` bytes.
+fn gather(buffers: &[Buffer], memory: &TrappedMemory, most: usize) -> Result<Vec<u8>, Errno> {
     let mut data = Vec::new();
     for buffer in buffers {
         let start = data.len();
-        data.resize(start + buffer.size.min(LARGEST - start), 0);
+        data.resize(start + buffer.size.min(most - start), 0);
         memory.read(buffer.address, &mut data[start..])?;
     }
     Ok(data)
@@ -143,8 +172,8 @@ pub(super) struct Buffer {
     pub(super) size: usize,
 }
 
-/// No call moves more, in bytes; as on FUSE.
-const LARGEST: usize = wire::MAX_WRITE as usize;
+/// No call on a file without a position moves more, in bytes.
+const LARGEST: usize = 128 * 1024;
 /// `linux/uio.h`
 const UIO_MAXIOV: u64 = 1024;
 

@@ -279,7 +279,7 @@ impl Announcer for Broker {
 }
 
 /// Whether a device can be served at all.
-fn admit(node: &Node) -> Result<(), String> {
+pub(super) fn admit(node: &Node) -> Result<(), String> {
     let name = &node.name;
     if node.mapped {
         return Err(format!(
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn what_cuse_cannot_carry_is_refused() {
-        let node = Node { name: "x0".into(), major: 1, minor: 2, positioned: false, mapped: false };
+        let node = Node { name: "x0".into(), major: 1, minor: 2, positioned: false, mapped: false, read_only: false };
         assert_eq!(admit(&node), Ok(()));
         let mapped = admit(&Node { mapped: true, ..node.clone() }).unwrap_err();
         assert!(mapped.contains("mmap"), "{mapped}");

@@ -18,7 +18,7 @@ use crate::{
     lab::{Announcer, Lab, UnplugError},
     sys::process::{next_signal, signal_descriptor},
 };
-use broker::Broker;
+use broker::{Broker, admit};
 use holders::MachineHolders;
 use outlive::Reason;
 use rustix::{
@@ -113,6 +113,10 @@ pub struct Ended {
 pub fn start(lab: &Arc<Lab>) -> Result<Serving, StartError> {
     if !geteuid().is_root() {
         return Err(StartError::NotRoot);
+    }
+    // Nothing that this machine lacks would help.
+    for device in lab.devices() {
+        admit(device.node()).map_err(|why| StartError::Device { name: device.node().name.clone(), why })?;
     }
     drop(open_channel().map_err(StartError::NoCuse)?);
     let signals = signal_descriptor(&[libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT])

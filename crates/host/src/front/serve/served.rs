@@ -156,9 +156,9 @@ impl Served {
     fn open(&self, request: &Received<'_>) -> Answer {
         let (wire::OpenIn { flags, .. }, _) = request.parse()?;
         let flags = flags.cast_signed();
-        let file = open_device(&self.lab, self.device(), &self.name, request.header.pid, flags)?;
+        let file = open_device(&self.lab, self.device(), (&self.name, None), request.header.pid, flags)?;
         let (device, access, watch) = (self.name.clone(), open_file::access(flags), Mutex::new(None));
-        let file = Arc::new(OpenFile { file, device, access, watch });
+        let file = Arc::new(OpenFile { file, device, positioned: false, access, watch });
         let mut files = self.files();
         files.last += 1;
         let fh = files.last;

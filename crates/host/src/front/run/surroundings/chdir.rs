@@ -25,7 +25,7 @@ impl Supervisor {
             Target::Machine(path) => self.enter(call, || self.lend_machine(call, path)),
             Target::Gone(_) => Verdict::Answer(Err(Errno::NOENT)),
             Target::Failed(errno) => Verdict::Answer(Err(*errno)),
-            Target::Entry(_) | Target::Device(_) | Target::Status | Target::Udev(_) => {
+            Target::Entry(_) | Target::Device(..) | Target::Status | Target::Udev(_) => {
                 Verdict::Answer(Err(Errno::NOTDIR))
             }
             Target::Descriptor(..) | Target::Held(_) | Target::NotOurs => Verdict::Proceed,

@@ -24,7 +24,7 @@ fn mode(entry: &Entry) -> u32 {
         Kind::Directory => libc::S_IFDIR | 0o755,
         Kind::Attribute(_) => libc::S_IFREG | 0o444,
         Kind::Link(_) => libc::S_IFLNK | 0o777,
-        Kind::Node(_) | Kind::Gone => libc::S_IFCHR | 0o600,
+        Kind::Node(_) | Kind::Gone(_) => libc::S_IFCHR | 0o600,
     }
 }
 

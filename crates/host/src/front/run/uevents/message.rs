@@ -127,7 +127,8 @@ mod tests {
     use outlive_classes::Node;
 
     fn said(action: &'static str, state: Option<&'static str>) -> (String, Vec<u8>) {
-        let node = Node { name: "i2c-7".into(), major: 89, minor: 7, positioned: false, mapped: false };
+        let node =
+            Node { name: "i2c-7".into(), major: 89, minor: 7, positioned: false, mapped: false, read_only: false };
         let kobject = Kobject {
             devpath: "/devices/x/i2c-7".into(),
             subsystem: outlive_classes::kobject::Subsystem::Class("i2c-dev"),
