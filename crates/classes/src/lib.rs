@@ -8,6 +8,8 @@
 //! trait and its errors), `file` (what one open file does), `tests`. A class without a device node, [`dma`], has neither
 //! `uapi` nor `file`: its consumers call it.
 
+#[cfg(test)]
+mod client;
 pub mod contract;
 pub mod dma;
 pub mod file;
@@ -17,6 +19,7 @@ mod landing;
 pub mod mtd;
 pub mod payload;
 pub mod plugged;
+mod stand_in;
 pub mod surroundings;
 pub mod uio;
 

@@ -1,6 +1,6 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
-use crate::{Contract, Errno, File, Kobject, OpenFlags, Surroundings, i2c, uio};
+use crate::{Contract, Errno, File, Kobject, OpenFlags, Surroundings, i2c, mtd, uio};
 use outlive::{
     Device, Generation, Gone, Handle, IllegalTransition, Inside, Number, Part, Policy, Reason, Refused, State, Status,
 };
@@ -35,6 +35,8 @@ pub enum Hardware {
     I2c(Box<dyn i2c::Adapter>),
     /// A board that a program drives from user space.
     Uio(Box<dyn uio::Driver>),
+    /// A flash.
+    Mtd(Box<dyn mtd::Flash>),
 }
 
 /// What an open that was refused says to its client: see [`Plugged::open`].

@@ -35,6 +35,14 @@ pub enum Content {
     Directory,
     /// A file that can be read, and nothing else (mode 0444).
     Attribute(Show),
+    /// A line of such a file, which has one for each of several devices, in the order of their minor numbers: `/proc/mtd`.
+    /// The file stays when they go.
+    Line {
+        /// What comes before the lines; the same of each device.
+        header: &'static str,
+        /// The line, with its end.
+        line: String,
+    },
     /// A symbolic link to this absolute path. It is shown relative, as sysfs does.
     Link(String),
 }
@@ -133,6 +141,12 @@ impl Surroundings {
         self.with(path.into(), Content::Link(target.into()), false)
     }
 
+    /// A line of a file that other devices have lines in as well, after `header`.
+    #[must_use]
+    pub fn line(self, path: impl Into<String>, header: &'static str, line: impl Into<String>) -> Self {
+        self.with(path.into(), Content::Line { header, line: line.into() }, false)
+    }
+
     fn with(mut self, path: String, content: Content, lasting: bool) -> Self {
         debug_assert!(is_plain(&path), "{path}");
         self.entries.push(Entry { path, content, lasting });
@@ -156,6 +170,7 @@ impl fmt::Debug for Content {
         match self {
             Content::Directory => f.write_str("Directory"),
             Content::Attribute(_) => f.write_str("Attribute"),
+            Content::Line { line, .. } => f.debug_tuple("Line").field(line).finish(),
             Content::Link(target) => f.debug_tuple("Link").field(target).finish(),
         }
     }

@@ -25,6 +25,7 @@ pub use driver::{Adapter, Claim, Error, Message, Transfer};
 use crate::{
     Contract, Errno, File, Hardware, Node, OpenFlags,
     plugged::{OfClass, Shown},
+    stand_in::StandIn,
 };
 use outlive::{Builder, Device, Noticer, Number};
 use std::{
@@ -35,7 +36,6 @@ use std::{
     time::Duration,
 };
 use transfer::BusHandle;
-use zombie::StandIn;
 
 /// What handles of a bus see for ever.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub struct Shared {
     contract: Contract,
     /// What the adapter could do when it was plugged in.
     functionality: u32,
-    stand_in: StandIn,
+    stand_in: StandIn<Shared, Box<dyn Adapter>>,
 }
 
 impl Shared {

@@ -1,15 +1,7 @@
 //! What a bus says when it is gone, by contract.
 
-use super::{
-    Adapter, BusHandle, Shared,
-    decode::{Operation, Setting},
-};
+use super::decode::{Operation, Setting};
 use crate::{Contract, Errno, Fate, PollBits, Terms};
-use outlive::Device;
-use std::{
-    fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
 
 pub(super) const TRANSFERS: Terms = Terms {
     calls: "I2C_RDWR, I2C_SMBUS, read, write",
@@ -52,73 +44,5 @@ pub const fn poll(contract: Contract) -> PollBits {
         Contract::Strict | Contract::Quiet => PollBits::ZOMBIE,
         // i2c-dev has no poll operation.
         Contract::Linux => PollBits::ALWAYS_READY,
-    }
-}
-
-type Ready = Box<dyn FnOnce(Option<&BusHandle>) + Send>;
-
-/// A bus that answers for one that is gone, made of what that last was.
-#[derive(Default)]
-pub(super) struct StandIn(Mutex<Presence>);
-
-enum Presence {
-    /// The hardware has not been given back: who wants the stand-in waits for it, as for a bus that is in use.
-    Awaited(Vec<Ready>),
-    Here(Box<Bus>),
-    /// The adapter had none to give.
-    None,
-}
-
-struct Bus {
-    handle: BusHandle,
-    _device: Device<Shared, Box<dyn Adapter>>,
-}
-
-impl Default for Presence {
-    fn default() -> Self {
-        Presence::Awaited(Vec::new())
-    }
-}
-
-impl StandIn {
-    fn presence(&self) -> MutexGuard<'_, Presence> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Calls `ready` with it, now or when it comes; with `None` if there is none. Not called if neither happens before
-    /// the last handle is closed.
-    pub(super) fn when_here(&self, ready: impl FnOnce(Option<&BusHandle>) + Send + 'static) {
-        let mut presence = self.presence();
-        let handle = match &mut *presence {
-            Presence::Awaited(waiting) => return waiting.push(Box::new(ready)),
-            Presence::Here(here) => Some(here.handle.uncounted()),
-            Presence::None => None,
-        };
-        drop(presence);
-        ready(handle.as_ref());
-    }
-
-    /// It takes its place. `shared` is what its own handles share.
-    pub(super) fn arrive(&self, adapter: Option<Box<dyn Adapter>>, shared: Shared) {
-        let here = adapter.and_then(|adapter| {
-            let device = Device::new(shared, adapter);
-            let handle = device.open().ok()?;
-            Some(Box::new(Bus { handle, _device: device }))
-        });
-        let handle = here.as_ref().map(|here| here.handle.uncounted());
-        let before = std::mem::replace(&mut *self.presence(), here.map_or(Presence::None, Presence::Here));
-        if let Presence::Awaited(waiting) = before {
-            waiting.into_iter().for_each(|ready| ready(handle.as_ref()));
-        }
-    }
-}
-
-impl fmt::Debug for StandIn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &*self.presence() {
-            Presence::Awaited(_) => "StandIn(awaited)",
-            Presence::Here(_) => "StandIn(here)",
-            Presence::None => "StandIn(none)",
-        })
     }
 }

@@ -22,6 +22,12 @@ pub trait Flash: Send + Sync + fmt::Debug {
     /// What it is called: the name in `/proc/mtd`, and the attribute `name` of /sys.
     fn name(&self) -> String;
 
+    /// Where it begins in the flash that it is a part of, in bytes: the attribute `offset` of /sys. `None` of one that is
+    /// no part of another.
+    fn offset(&self) -> Option<u64> {
+        None
+    }
+
     /// Carries out one command. Commands that are carried out side by side have the effect of some order of them.
     fn begin(&self, command: Command, order: Order);
 
@@ -89,7 +95,7 @@ pub struct Geometry {
 }
 
 /// Some of the spare bytes of a page.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Region {
     /// The first of them.
     pub offset: u32,
@@ -171,8 +177,13 @@ pub enum Command {
         /// The beginning of a block.
         at: u64,
     },
-    /// How many blocks are bad. Answered by [`Done::Count`].
-    BadBlocks,
+    /// How many blocks of a range are bad. Answered by [`Done::Count`].
+    BadBlocks {
+        /// The beginning of a block.
+        at: u64,
+        /// A multiple of the erase size.
+        length: u64,
+    },
 }
 
 /// What a flash did.

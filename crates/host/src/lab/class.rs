@@ -2,7 +2,7 @@
 
 use crate::sys::shared_memory::Region;
 use outlive::{Number, Numbers};
-use outlive_classes::{Contract, Hardware, Plugged, SharedMemory, i2c, uio};
+use outlive_classes::{Contract, Hardware, Plugged, SharedMemory, i2c, mtd, uio};
 use rustix::io;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,16 +11,18 @@ use std::{collections::BTreeMap, sync::Arc};
 pub(super) enum Class {
     I2c,
     Uio,
+    Mtd,
 }
 
 impl Class {
-    pub(super) const ALL: [Class; 2] = [Class::I2c, Class::Uio];
+    pub(super) const ALL: [Class; 3] = [Class::I2c, Class::Uio, Class::Mtd];
 
     /// As in a SPEC.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Class::I2c => "i2c",
             Class::Uio => "uio",
+            Class::Mtd => "mtd",
         }
     }
 
@@ -33,6 +35,7 @@ impl Class {
         match hardware {
             Hardware::I2c(_) => Class::I2c,
             Hardware::Uio(_) => Class::Uio,
+            Hardware::Mtd(_) => Class::Mtd,
         }
     }
 
@@ -41,6 +44,7 @@ impl Class {
         match self {
             Class::I2c => "bus",
             Class::Uio => "board",
+            Class::Mtd => "flash",
         }
     }
 
@@ -49,14 +53,16 @@ impl Class {
         match self {
             Class::I2c => format!("i2c-{number}"),
             Class::Uio => uio::node_name(number),
+            Class::Mtd => mtd::node_name(number),
         }
     }
 
-    /// Its highest number: a minor each. i2c: `I2C_MINORS` of `drivers/i2c/i2c-dev.c`, 20 bits.
+    /// Its highest number: a minor each, of mtd two. i2c: `I2C_MINORS` of `drivers/i2c/i2c-dev.c`, 20 bits.
     pub(super) const fn highest(self) -> u32 {
         match self {
             Class::I2c => (1 << 20) - 1,
             Class::Uio => uio::uapi::MAX_DEVICES - 1,
+            Class::Mtd => mtd::uapi::MAX_DEVICES - 1,
         }
     }
 }
@@ -87,7 +93,7 @@ impl Means {
     /// Those of `hardware` as device `name`. It is asked for before a number is, since it can fail.
     pub(super) fn of(hardware: &Hardware, name: &str) -> io::Result<Self> {
         let sizes = match hardware {
-            Hardware::I2c(_) => Vec::new(),
+            Hardware::I2c(_) | Hardware::Mtd(_) => Vec::new(),
             Hardware::Uio(driver) => driver.regions(),
         };
         let region = |size: &u64| Ok(Arc::new(Region::new(name, *size)?) as Arc<dyn SharedMemory>);
@@ -100,5 +106,6 @@ pub(super) fn plug(contract: Contract, number: Number, hardware: Hardware, means
     match hardware {
         Hardware::I2c(adapter) => Arc::new(i2c::Bus::plug_under(contract, number, adapter)),
         Hardware::Uio(driver) => Arc::new(uio::Board::plug_under(contract, number, driver, means.0)),
+        Hardware::Mtd(flash) => Arc::new(mtd::Chip::plug_under(contract, number, flash, None)),
     }
 }

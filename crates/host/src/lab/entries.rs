@@ -1,5 +1,6 @@
 //! The entries that the devices of a lab have in /dev, /sys and /proc: one tree, apart from any front.
 
+use super::lines::Lines;
 use outlive_classes::{
     Plugged,
     surroundings::{Content, Show},
@@ -86,6 +87,8 @@ struct Tree {
     gates: HashSet<String>,
     /// The names of all entries that there ever were.
     names: HashSet<String>,
+    /// The files that have a line for each of several devices.
+    lines: Lines,
 }
 
 impl Entries {
@@ -106,6 +109,13 @@ impl Entries {
         let surroundings = device.surroundings();
         for entry in surroundings.entries() {
             let kind = match &entry.content {
+                Content::Line { header, line } => {
+                    if let Some(show) = tree.lines.add(&entry.path, header, line, device) {
+                        // Nobody's: it shows the lines of those that are there.
+                        tree.insert(&entry.path, Kind::Attribute(show), 0, None);
+                    }
+                    continue;
+                }
                 Content::Directory => Kind::Directory,
                 Content::Attribute(show) => Kind::Attribute(show.clone()),
                 Content::Link(target) => Kind::Link(target.clone()),
@@ -322,7 +332,7 @@ mod tests {
         assert!(attribute.is_gone(), "the old one stays dead");
     }
 
-    /// What no class asks for yet: a file of /proc.
+    /// A file of /proc in a directory of its own, which no class asks for yet.
     #[test]
     fn files_of_proc_are_entries_like_others() {
         let entries = Entries::default();

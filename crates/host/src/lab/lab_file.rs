@@ -122,6 +122,7 @@ impl Reader<'_> {
         match named.map_err(|why| self.error(class.span().start, why))? {
             Class::I2c => self.bus(at, table).map(DeviceConfig::I2c),
             Class::Uio => self.board(at, table).map(DeviceConfig::Uio),
+            Class::Mtd => Err(self.error(at, "there is no model of a flash")),
         }
     }
 

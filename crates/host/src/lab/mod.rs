@@ -9,6 +9,7 @@ mod hardware;
 mod holders;
 mod hotplug;
 mod lab_file;
+mod lines;
 mod observe;
 mod permissions;
 mod places;

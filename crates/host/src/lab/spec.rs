@@ -58,6 +58,7 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
             let (number, policy, permissions) = device(&mut keys).map_err(error)?;
             Ok(DeviceConfig::Uio(BoardEntry { number, policy, permissions, model, keys, place, places }))
         }
+        Class::Mtd => Err(error(format!("no flash is called `{model}`; there is no model of one"))),
     }
 }
 
@@ -66,6 +67,7 @@ const fn example(class: Class) -> &'static str {
     match class {
         Class::I2c => "i2c:24c02@0x50",
         Class::Uio => "uio:timer",
+        Class::Mtd => "mtd:nor",
     }
 }
 

@@ -1,0 +1,10 @@
+mod bench;
+mod calls;
+mod contracts;
+mod data;
+mod flash;
+mod life;
+mod pages;
+mod parts;
+mod random;
+mod shown;
