@@ -101,7 +101,7 @@ pub(super) fn is_sound(geometry: &Geometry, command: &Command) -> bool {
             blocks(*at, *length)
         }
         Command::IsBad { at } | Command::MarkBad { at } => blocks(*at, geometry.erase_size.into()),
-        Command::BadBlocks => true,
+        Command::BadBlocks { .. } => true,
     }
 }
 

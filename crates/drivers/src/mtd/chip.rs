@@ -328,7 +328,7 @@ impl Timing {
             Command::Erase { .. } => self.erase,
             // The block is erased, then the marker programmed.
             Command::MarkBad { .. } => self.erase + self.program,
-            Command::Lock { .. } | Command::IsLocked { .. } | Command::IsBad { .. } | Command::BadBlocks => {
+            Command::Lock { .. } | Command::IsLocked { .. } | Command::IsBad { .. } | Command::BadBlocks { .. } => {
                 Duration::ZERO
             }
         }

@@ -107,7 +107,7 @@ impl Array for Linear {
                 Ok(Done::Is(self.locks[self.blocks(*at, *length)].iter().all(|locked| *locked)))
             }
             Command::IsBad { .. } => Ok(Done::Is(false)),
-            Command::BadBlocks => Ok(Done::Count(0)),
+            Command::BadBlocks { .. } => Ok(Done::Count(0)),
             Command::Program { .. } | Command::Erase { .. } => Ok(Done::Nothing),
             Command::MarkBad { .. } | Command::Read { .. } => Err(Fault::Unsupported.into()),
         }

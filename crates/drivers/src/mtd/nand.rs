@@ -233,7 +233,7 @@ impl Array for Nand {
                 let skipped = (at % self.page() as u64) as usize;
                 Outlook::good(self.pages(skipped + length, *spare, *mode))
             }
-            Command::IsBad { .. } | Command::BadBlocks => Outlook::good(0),
+            Command::IsBad { .. } | Command::BadBlocks { .. } => Outlook::good(0),
         }
     }
 
@@ -282,7 +282,10 @@ impl Array for Nand {
                 Ok(Done::Nothing)
             }
             Command::IsBad { at } => Ok(Done::Is(self.bad[self.block(*at)])),
-            Command::BadBlocks => Ok(Done::Count(self.bad.iter().filter(|bad| **bad).count() as u32)),
+            Command::BadBlocks { at, length } => {
+                let (first, count) = (self.block(*at), (*length / u64::from(self.geometry().erase_size)) as usize);
+                Ok(Done::Count(self.bad[first..][..count].iter().filter(|bad| **bad).count() as u32))
+            }
             Command::Program { .. } | Command::Erase { .. } => Ok(Done::Nothing),
             Command::Read { .. } | Command::Lock { .. } | Command::IsLocked { .. } => Err(Fault::Unsupported.into()),
         }

@@ -143,6 +143,12 @@ impl Bench {
         self.begin(command).1.done()
     }
 
+    /// How many blocks of the whole flash are bad.
+    pub(crate) fn bad_blocks(&self) -> Result<Done, Error> {
+        let length = self.handle.shared().geometry().size;
+        self.run(Command::BadBlocks { at: 0, length })
+    }
+
     pub(crate) fn pass(&self, microseconds: u64) {
         self.time.pass(Duration::from_micros(microseconds));
     }

@@ -45,7 +45,7 @@ fn the_image_of_nand_is_page_and_spare_bytes_in_turn() {
     bench.run(Command::MarkBad { at: 0 }).unwrap();
     drop(bench);
     let bench = Bench::new(&with_file(NAND, &path));
-    assert_eq!(bench.run(Command::BadBlocks), Ok(Done::Count(2)), "markers are among the spare bytes, and stay");
+    assert_eq!(bench.bad_blocks(), Ok(Done::Count(2)), "markers are among the spare bytes, and stay");
 }
 
 #[test]

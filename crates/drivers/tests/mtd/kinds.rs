@@ -19,10 +19,7 @@ fn nor_clears_bits_and_sets_them_by_the_block() {
     assert_eq!(bench.run(erase(4 * K, 4 * K)), Ok(Done::Nothing));
     assert_eq!(bench.read(4094, 4), [0x30, 0x30, 0xff, 0xff], "the other block is as it was");
     assert_eq!(bench.run(program(100, &[])), Ok(Done::Nothing));
-    assert_eq!(
-        (bench.run(Command::BadBlocks), bench.run(Command::IsBad { at: 0 })),
-        (Ok(Done::Count(0)), Ok(Done::Is(false)))
-    );
+    assert_eq!((bench.bad_blocks(), bench.run(Command::IsBad { at: 0 })), (Ok(Done::Count(0)), Ok(Done::Is(false))));
     assert_eq!(bench.run(Command::MarkBad { at: 0 }), Err(Fault::Unsupported.into()));
     assert_eq!(
         bench.run(program_spare(0, &[], 0, &[1], Mode::Place)),
@@ -110,7 +107,7 @@ fn bad_blocks() {
     let bad = |bench: &Bench| {
         (0..8).filter(|n| bench.run(Command::IsBad { at: n * 128 * K }) == Ok(Done::Is(true))).collect::<Vec<_>>()
     };
-    assert_eq!((bad(&bench), bench.run(Command::BadBlocks)), (vec![1, 6], Ok(Done::Count(2))));
+    assert_eq!((bad(&bench), bench.bad_blocks()), (vec![1, 6], Ok(Done::Count(2))));
     assert_eq!(bench.spare(128 * K, 2), [0, 0xff]);
     bench.run(program(0, &[0; 2048])).unwrap();
     assert_eq!(bench.run(erase(0, 384 * K)), fails(Fault::Bad, 128 * K));
@@ -132,7 +129,7 @@ fn bad_blocks() {
 fn small_pages_have_their_marker_elsewhere() {
     let bench = Bench::new("nand,size=1MiB,page=512,bad=2");
     assert_eq!(
-        (bench.spare(32 * K, 8), bench.run(Command::BadBlocks)),
+        (bench.spare(32 * K, 8), bench.bad_blocks()),
         (vec![0xff, 0xff, 0xff, 0xff, 0xff, 0, 0xff, 0xff], Ok(Done::Count(1)))
     );
     bench.run(program(0, &noise(3, 512))).unwrap();

@@ -42,7 +42,7 @@ fn command(geometry: &Geometry, (kind, a, b, c): Step) -> Option<Command> {
         13 => Command::IsBad { at },
         // Seldom, or nothing good is left.
         14 if c.is_multiple_of(3) => Command::MarkBad { at },
-        14 => Command::BadBlocks,
+        14 => Command::BadBlocks { at, length },
         _ => return None,
     })
 }

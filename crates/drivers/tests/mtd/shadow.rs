@@ -122,7 +122,10 @@ impl Shadow {
             }
             Command::IsLocked { at, length } => Ok(Done::Is(!self.locked[self.blocks(*at, *length)].contains(&false))),
             Command::IsBad { at } => Ok(Done::Is(self.bad[self.blocks(*at, 1).start])),
-            Command::BadBlocks => Ok(Done::Count(self.bad.iter().map(|bad| u32::from(*bad)).sum())),
+            Command::BadBlocks { at, length } => {
+                let blocks = self.blocks(*at, *length);
+                Ok(Done::Count(self.bad[blocks].iter().map(|bad| u32::from(*bad)).sum()))
+            }
             Command::MarkBad { .. } if !self.geometry.bad_blocks => unsupported,
             Command::MarkBad { at } => {
                 let block = self.blocks(*at, 1).start;

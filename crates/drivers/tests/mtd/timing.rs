@@ -48,7 +48,7 @@ fn what_changes_nothing_takes_no_time() {
     for command in [
         Command::Lock { at: 0, length: 4 * K, lock: true },
         Command::IsLocked { at: 0, length: 4 * K },
-        Command::BadBlocks,
+        Command::BadBlocks { at: 0, length: 64 * K },
         read(0, 100),
         program(0, &[]),
     ] {
@@ -140,7 +140,7 @@ fn a_bad_mark_that_is_interrupted_is_made() {
 #[test]
 fn at_the_mark_everything_is_let_go() {
     let bench = Bench::new("nor,size=64KiB,erase=4KiB,tprog=10us,tbers=1ms");
-    bench.run(Command::BadBlocks).unwrap();
+    bench.bad_blocks().unwrap();
     let ends: Vec<_> = [program(0, &[0; 256]), program(1024, &[0; 64]), erase(0, 4 * K), read(0, 1)]
         .into_iter()
         .map(|command| bench.begin(command).1)
