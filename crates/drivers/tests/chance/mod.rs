@@ -25,12 +25,6 @@ impl Chance {
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.number() % limit
     }
-
-    /// Bytes, up to `most` of them.
-    pub(crate) fn bytes(&mut self, most: usize) -> Vec<u8> {
-        let length = self.below(most as u64 + 1) as usize;
-        (0..length).map(|_| self.number() as u8).collect()
-    }
 }
 
 /// What the environment says of a run: `OUTLIVE_SEED`, and how long it is. What is no number is not passed over.

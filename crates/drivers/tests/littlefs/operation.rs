@@ -16,6 +16,11 @@ const LONGEST: usize = 6000;
 const DIRECTORIES: [&str; 4] = ["", "/a", "/b", "/c"];
 const NAMES: [&str; 5] = ["v", "w", "x", "y", "z"];
 
+/// What is written at once.
+fn bytes(chance: &mut Chance) -> Vec<u8> {
+    (0..chance.below(MOST as u64 + 1)).map(|_| chance.number() as u8).collect()
+}
+
 /// One operation, which is possible on the tree that it was chosen for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Operation {
@@ -78,7 +83,7 @@ impl Operation {
         let (other, name) = (pick(&DIRECTORIES), pick(&NAMES));
         let exists = |path: &str| path.is_empty() || tree.contains_key(path);
         let there = tree.get(&path).and_then(Option::as_ref);
-        let mut pieces = || (0..=chance.below(3)).map(|_| chance.bytes(MOST)).collect::<Vec<_>>();
+        let mut pieces = || (0..=chance.below(3)).map(|_| bytes(chance)).collect::<Vec<_>>();
         Some(match (kind, there) {
             (0..=4, _) | (5..=13, None) => Operation::Write { path, pieces: pieces() },
             (5..=8, Some(content)) => match pieces() {
@@ -87,7 +92,7 @@ impl Operation {
             },
             (9..=11, Some(content)) => {
                 let at = chance.below(content.len() as u64 + 1) as usize;
-                Operation::Overwrite { path, at, data: chance.bytes(MOST) }
+                Operation::Overwrite { path, at, data: bytes(chance) }
             }
             (12..=13, Some(_)) => Operation::Truncate { path, length: chance.below(MOST as u64) as usize },
             (14..=15, Some(_)) if exists(other) => Operation::Rename { from: path, to: format!("{other}/{name}") },

@@ -1,6 +1,9 @@
 //! The flash models, as their class drives them.
 
 mod bench;
+#[path = "../chance/mod.rs"]
+mod chance;
+mod client;
 mod config;
 mod correction;
 mod files;
@@ -8,6 +11,7 @@ mod kinds;
 mod races;
 mod random;
 mod shadow;
+mod stress;
 #[path = "../time/mod.rs"]
 mod time;
 mod timing;

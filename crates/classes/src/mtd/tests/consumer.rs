@@ -93,7 +93,7 @@ fn bad_blocks_are_known_and_made() {
 fn bits_that_flip_are_told_of_from_the_threshold_on() {
     let (bench, consumer) = consumer(nand());
     bench.flash.put(0, b"four");
-    let mut read = |behaviour| {
+    let read = |behaviour| {
         let mut found = [0; 4];
         bench.flash.behave(behaviour);
         (consumer.read(0, &mut found), found)
