@@ -6,6 +6,7 @@ mod chance;
 mod client;
 mod config;
 mod correction;
+mod dma;
 mod files;
 mod kinds;
 mod races;
