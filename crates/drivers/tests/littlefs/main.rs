@@ -39,7 +39,7 @@ fn nor_keeps_what_was_synced() {
 
 #[test]
 fn ram_keeps_what_was_synced() {
-    survives::<Ram>(5_000);
+    survives::<Ram>(3_000);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn nand_of_small_pages_with_bad_blocks_keeps_what_was_synced() {
 #[test]
 fn nand_of_large_pages_with_weak_cells_keeps_what_was_synced() {
     // Its code takes its time.
-    survives::<LargeNand>(3_000);
+    survives::<LargeNand>(2_000);
 }
 
 #[test]
