@@ -1,6 +1,6 @@
 //! `check`: what a developer runs before each commit.
 
-use crate::{report::Report, step::Step};
+use crate::{packages, report::Report, step::Step};
 use std::process::ExitCode;
 
 /// Format, clippy and docs; warnings are errors.
@@ -19,6 +19,9 @@ pub(crate) fn lints() -> [Step; 4] {
 /// Lints and unit tests.
 pub(crate) fn run() -> ExitCode {
     let mut report = Report::new();
+    if !report.run_here("Debian packages", || packages::require(&packages::for_compiling())) {
+        return report.finish();
+    }
     for step in lints() {
         report.run(&step);
     }

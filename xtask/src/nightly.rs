@@ -12,7 +12,8 @@ use std::{
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Spend so many minutes: half at most on the models, half of the rest at most on each of random ones, the
-    /// sanitizer and properties, a third of the rest on the soak, what remains on the fuzz
+    /// sanitizer and properties, with a third of what is left before the last, and ten minutes at most, for flash; a third
+    /// of the rest on the soak, what remains on the fuzz
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..))]
     minutes: u64,
 }
@@ -24,6 +25,12 @@ const CASES: &str = "20000";
 const RANDOM_RUNS: u64 = 300_000;
 /// So many of them take a second.
 const RANDOM_RUNS_A_SECOND: u64 = 1000;
+
+/// Operations on each file system: some two minutes for all on two cores.
+const FILE_OPERATIONS: &str = "40000";
+
+/// Calls on flash take no longer than this.
+const LONGEST_OF_FLASH: Duration = Duration::from_secs(10 * 60);
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let end = Instant::now() + Duration::from_secs(60 * args.minutes);
@@ -37,12 +44,34 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     // Half of what they may take, since a step that does not come to its end has failed.
     let runs = ((left() / 4).as_secs() * RANDOM_RUNS_A_SECOND).clamp(RANDOM_RUNS_A_SECOND, RANDOM_RUNS).to_string();
     let random = test::random_models(&format!("random models, {runs} runs each by either scheduler, seed {seed}"));
-    report.run(&random.env("OUTLIVE_RANDOM_RUNS", &runs).env("SHUTTLE_RANDOM_SEED", seed).limit(left() / 2));
+    report.run(&random.env("OUTLIVE_RANDOM_RUNS", &runs).env("SHUTTLE_RANDOM_SEED", &seed).limit(left() / 2));
     report.run(&sanitized().limit(left() / 2));
+    let long = (left() / 3).min(LONGEST_OF_FLASH);
+    report.run(&file_systems(&seed).limit(left() / 2));
+    report.run(&flash_calls(&seed, long).limit(long + left() / 2));
     properties(&mut report, Instant::now() + left() / 2)?;
     report.run_here("soak of the run front", || soak::run(Instant::now() + left() / 3));
     report.run_here("fuzz of the run front", || fuzz::until(end));
     Ok(report.finish())
+}
+
+/// littlefs on flashes that are pulled under it.
+fn file_systems(seed: &str) -> Step {
+    let title = format!("littlefs on flash that is pulled, {FILE_OPERATIONS} operations each, seed {seed}");
+    Step::cargo(&title, "test --release -p outlive-drivers --test littlefs --no-fail-fast")
+        .env("OUTLIVE_SEED", seed)
+        .env("OUTLIVE_OPERATIONS", FILE_OPERATIONS)
+        .tests()
+}
+
+/// Calls of all kinds on flash beside a shadow.
+fn flash_calls(seed: &str, long: Duration) -> Step {
+    let seconds = long.as_secs().to_string();
+    let title = format!("calls of all kinds on flash beside a shadow, {seconds} s, seed {seed}");
+    Step::cargo(&title, "test --release -p outlive-drivers --test mtd stress --no-fail-fast")
+        .env("OUTLIVE_SEED", seed)
+        .env("OUTLIVE_SECONDS", seconds)
+        .tests()
 }
 
 /// The core's own tests under the address sanitizer: its unsafe code is all in the gate. Sanitizers are not stable, but

@@ -18,9 +18,10 @@ const fn package(name: &'static str, reason: &'static str, program: Option<&'sta
 }
 
 /// What the tests need.
-pub(crate) const FOR_TESTS: [Package; 21] = [
+pub(crate) const FOR_TESTS: [Package; 22] = [
     package("gcc", "compiles the client programs of tests/clients", Some("gcc")),
     package("libc6-dev", "headers and the static C library for them", None),
+    package("libclang-dev", "reads the headers of littlefs, the file system that the tests mount on flash", None),
     package("i2c-tools", "i2cdetect, i2cget, i2cset, i2cdump, i2ctransfer: clients", Some("i2cdetect")),
     package("mtd-utils", "mtdinfo, flashcp, flash_erase, nandwrite, nanddump, nandtest: clients", Some("flashcp")),
     package("python3-smbus2", "a Python client", None),
@@ -41,6 +42,11 @@ pub(crate) const FOR_TESTS: [Package; 21] = [
     package("libumockdev-dev", "the peer that the bench measures against", None),
     package("umockdev", "umockdev-wrapper, the same peer", Some("umockdev-wrapper")),
 ];
+
+/// What has to be there to compile the tests.
+pub(crate) fn for_compiling() -> Vec<Package> {
+    named(&["gcc", "libc6-dev", "libclang-dev"])
+}
 
 /// What the bench of the run front needs.
 pub(crate) fn for_run_front_bench() -> Vec<Package> {
@@ -162,7 +168,8 @@ mod tests {
     }
 
     #[test]
-    fn what_the_benches_need_is_among_them() {
-        assert_eq!((for_run_front_bench().len(), for_serve_bench().len(), for_explore_bench().len()), (5, 11, 1));
+    fn what_is_needed_for_parts_is_among_them() {
+        assert_eq!((for_compiling().len(), for_run_front_bench().len(), for_serve_bench().len()), (3, 5, 11));
+        assert_eq!(for_explore_bench().len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-use super::{Channel, Completions, Error, Kinds, Registry, Rejected, Transfer};
+use super::{Channel, Completion, Completions, Error, Kinds, Registry, Rejected, Transfer};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -11,8 +11,11 @@ use std::{
 #[derive(Debug)]
 pub struct Copier {
     registry: Registry,
-    channel: Mutex<Option<Arc<Channel>>>,
+    channel: Arc<Place>,
 }
+
+/// Where it keeps the channel that it has.
+type Place = Mutex<Option<Arc<Channel>>>;
 
 /// A copy that has been made.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ pub struct Copied {
 impl Copier {
     /// One that takes its channel from `registry`.
     pub fn new(registry: &Registry) -> Self {
-        Copier { registry: registry.clone(), channel: Mutex::new(None) }
+        Copier { registry: registry.clone(), channel: Arc::default() }
     }
 
     /// Copies. Sleeps while an engine does it; if that one goes, fails or gives up, copies all of it by itself, as soon
@@ -38,13 +41,44 @@ impl Copier {
     /// # Errors
     /// [`Error::Invalid`] only.
     pub fn copy(&self, transfer: Transfer) -> Result<Copied, Rejected> {
-        let mut transfer = match self.by_channel(transfer) {
+        let transfer = match self.by_channel(transfer) {
             Ok(transfer) => return Ok(Copied { transfer, by_channel: true }),
             Err(transfer) => transfer,
         };
-        match transfer.copy() {
-            Ok(()) => Ok(Copied { transfer, by_channel: false }),
-            Err(invalid) => Err(Rejected { error: Error::Invalid(invalid), transfer }),
+        by_hand(transfer)
+    }
+
+    /// As [`copy`](Copier::copy), and does not sleep: `done` is called once, with what `copy` would have given. On this
+    /// thread, before this returns, if there is no engine that does it; else on the one that ends the descriptor, which is
+    /// also the one that copies if the engine did not. As a callback of an engine it must not block.
+    pub fn copy_then(&self, transfer: Transfer, done: impl FnOnce(Result<Copied, Rejected>) + Send + 'static) {
+        let channel = if transfer.kind() == Kinds::CYCLIC { None } else { self.channel(transfer.kind()) };
+        let Some(channel) = channel else { return done(by_hand(transfer)) };
+        let done = Arc::new(Mutex::new(Some(done)));
+        let tell = move |end| {
+            let done = done.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(done) = done {
+                done(end);
+            }
+        };
+        let telling = tell.clone();
+        // It may have been dropped by then.
+        let place = Arc::downgrade(&self.channel);
+        let on_complete = move |Completion { result, transfer, .. }: Completion| {
+            if result.is_ok() {
+                return telling(Ok(Copied { transfer, by_channel: true }));
+            }
+            place.upgrade().iter().for_each(|place| forget_if_gone(place));
+            telling(by_hand(transfer));
+        };
+        let prepared = channel.prepare(transfer);
+        match prepared.and_then(|descriptor| descriptor.on_complete(on_complete).submit()) {
+            // If the engine went just now, the completion says so.
+            Ok(_) => _ = channel.issue_pending(),
+            Err(rejected) => {
+                forget_if_gone(&self.channel);
+                tell(by_hand(rejected.transfer));
+            }
         }
     }
 
@@ -60,7 +94,7 @@ impl Copier {
             .and_then(|descriptor| descriptor.gather(&completions).submit())
             .map_err(|rejected| rejected.transfer);
         if let Err(transfer) = submitted {
-            self.forget_if_gone(&channel);
+            forget_if_gone(&self.channel);
             return Err(transfer);
         }
         // If the engine went just now, the completion says so.
@@ -71,7 +105,7 @@ impl Copier {
         if completion.result.is_ok() {
             return Ok(completion.transfer);
         }
-        self.forget_if_gone(&channel);
+        forget_if_gone(&self.channel);
         Err(completion.transfer)
     }
 
@@ -85,14 +119,25 @@ impl Copier {
         channel.clone()
     }
 
-    fn forget_if_gone(&self, used: &Channel) {
-        if used.gone().is_some() {
-            let gone = self.lock().take_if(|channel| channel.gone().is_some());
-            drop(gone);
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, Option<Arc<Channel>>> {
-        self.channel.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.channel)
+    }
+}
+
+fn locked(place: &Place) -> MutexGuard<'_, Option<Arc<Channel>>> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn forget_if_gone(place: &Place) {
+    let gone = locked(place).take_if(|channel| channel.gone().is_some());
+    // Without the lock.
+    drop(gone);
+}
+
+/// Copies on this thread.
+fn by_hand(mut transfer: Transfer) -> Result<Copied, Rejected> {
+    match transfer.copy() {
+        Ok(()) => Ok(Copied { transfer, by_channel: false }),
+        Err(invalid) => Err(Rejected { error: Error::Invalid(invalid), transfer }),
     }
 }

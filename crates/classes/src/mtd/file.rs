@@ -42,15 +42,15 @@ impl OpenFile {
         mut completion: Box<dyn Completion>,
     ) -> Option<u64> {
         let contract = self.handle.shared().contract();
-        let gone = self.handle.gone().is_some();
-        if let (true, Fate::Fails(errno)) = (gone, zombie::terms(&operation).under(contract)) {
+        let gone = self.handle.gone();
+        if let Some(Fate::Fails(errno)) = gone.map(|gone| zombie::terms(&operation).under(contract, gone.reason)) {
             completion.complete(Err(errno));
             return None;
         }
         let answer = match operation {
             Ok(Operation::Order { command, reply }) => {
                 let transaction = Transaction { reply, memory, completion };
-                if gone {
+                if gone.is_some() {
                     transaction.leave_to_stand_in(&self.handle, command);
                     return None;
                 }
@@ -124,9 +124,9 @@ impl Transaction {
                 let errno = error.fault.into();
                 return completion.complete_with(Box::new(move || reply.fail(errno, &*memory)));
             }
-            Outcome::Cancelled(Cause::Gone(_)) => match zombie::ORDERS.under(contract) {
+            Outcome::Cancelled(Cause::Gone(gone)) => match zombie::ORDERS.under(contract, gone.reason) {
                 Fate::Fails(errno) => errno,
-                Fate::Kept | Fate::StandIn => Errno::NODEV,
+                Fate::Kept | Fate::Zero | Fate::StandIn => Errno::NODEV,
             },
             Outcome::Cancelled(Cause::Interrupted) => Errno::INTR,
             Outcome::Forgotten => Errno::IO,

@@ -4,11 +4,14 @@
 //! whoever calls keeps, and `BLKPG` where somebody plugs [partitions](Partitions). A flash has no one-time programmable
 //! memory and no erase blocks of several sizes.
 //!
+//! Programs in the process, a file system for instance, need no file of it: a [`Consumer`] reads, programs and erases.
+//!
 //! **After removal** (strict): ENODEV from every call, valid or not; HUP and ERR from poll, which says IN and OUT as long as
 //! the flash lives; close works, and calls nobody (in Linux it reaches the driver). What the other contracts have it say is
 //! in [`zombie`].
 
 mod bounds;
+mod consumer;
 mod decode;
 mod describe;
 mod driver;
@@ -28,6 +31,7 @@ mod tests;
 pub mod uapi;
 pub mod zombie;
 
+pub use consumer::{Condition, Consumer, Failure};
 pub use driver::{Command, Done, Error, Fault, Flash, Found, Geometry, Kind, Mode, Order, Region};
 pub use part::{NoPartition, Parent, Slice};
 pub use partitions::{PartitionSpec, Partitions};

@@ -10,21 +10,29 @@ pub(super) const ORDERS: Terms = Terms {
     quiet: Fate::Fails(Errno::IO),
     // del_mtd_device of drivers/mtd/mtdcore.c takes names away; an open file goes on to the driver.
     linux: Fate::StandIn,
+    linux_orderly: Fate::StandIn,
 };
 const QUESTIONS: Terms = Terms {
     calls: "MEMGETINFO, MEMGETREGIONCOUNT, MEMGETOOBSEL, ECCGETLAYOUT, ECCGETSTATS, MTDFILEMODE, OTPSELECT",
     strict: Fate::Fails(Errno::NODEV),
     quiet: Fate::Kept,
     linux: Fate::Kept,
+    linux_orderly: Fate::Kept,
 };
 const PARTITIONS: Terms = Terms {
     calls: "BLKPG",
     strict: Fate::Fails(Errno::NODEV),
     quiet: Fate::Fails(Errno::IO),
     linux: Fate::Fails(Errno::NODEV),
+    linux_orderly: Fate::Fails(Errno::NODEV),
 };
-const INVALID: Terms =
-    Terms { calls: "anything else", strict: Fate::Fails(Errno::NODEV), quiet: Fate::Kept, linux: Fate::Kept };
+const INVALID: Terms = Terms {
+    calls: "anything else",
+    strict: Fate::Fails(Errno::NODEV),
+    quiet: Fate::Kept,
+    linux: Fate::Kept,
+    linux_orderly: Fate::Kept,
+};
 
 /// The whole table.
 pub const ZOMBIE: [&Terms; 4] = [&ORDERS, &QUESTIONS, &PARTITIONS, &INVALID];

@@ -2,12 +2,13 @@
 
 use super::{
     array::{Array, Outlook, is_sound, lost},
+    bounce::Bounce,
     cells::Change,
     tear::Tear,
 };
 use crate::clock::Clock;
 use outlive::{Cause, Noticer};
-use outlive_classes::mtd::{Command, Done, Error, Fault, Flash, Geometry, Order};
+use outlive_classes::mtd::{Command, Done, Error, Fault, Flash, Found, Geometry, Order};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -44,11 +45,13 @@ pub(super) struct Chip {
 struct Works {
     clock: Arc<dyn Clock>,
     timing: Timing,
+    /// How large pieces of data come and go.
+    bounce: Option<Bounce>,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     array: Box<dyn Array>,
     tear: Tear,
     /// Until when it is in a unit whose client has given up.
@@ -88,8 +91,19 @@ enum Next {
 impl Chip {
     /// One with these insides, which lives in the time of `clock`.
     pub(super) fn new(name: String, array: Box<dyn Array>, timing: Timing, tear: Tear, clock: Arc<dyn Clock>) -> Self {
-        let geometry = array.geometry().clone();
-        let works = Arc::new(Works { clock, timing, state: Mutex::new(State::new(array, tear)) });
+        Chip::with(name, State::new(array, tear), timing, clock, None)
+    }
+
+    /// One whose large pieces of data come and go by `bounce`.
+    pub(super) fn with(
+        name: String,
+        state: State,
+        timing: Timing,
+        clock: Arc<dyn Clock>,
+        bounce: Option<Bounce>,
+    ) -> Self {
+        let geometry = state.array.geometry().clone();
+        let works = Arc::new(Works { clock, timing, bounce, state: Mutex::new(state) });
         Chip { name, geometry, works }
     }
 }
@@ -107,7 +121,15 @@ impl Flash for Chip {
         if !is_sound(&self.geometry, &command) {
             return order.answer(Err(Fault::Io.into()));
         }
-        Works::take(&self.works, command, order);
+        match (&self.works.bounce, command) {
+            (Some(bounce), Command::Program { at, data, spare_from, spare, mode }) => {
+                let works = self.works.clone();
+                bounce.send(order, data, move |data, order| {
+                    Works::take(&works, Command::Program { at, data, spare_from, spare, mode }, order);
+                });
+            }
+            (_, command) => Works::take(&self.works, command, order),
+        }
     }
 
     fn stand_in(&self) -> Option<Box<dyn Flash>> {
@@ -137,6 +159,16 @@ impl Works {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn answer(&self, order: Order, answer: Result<Done, Error>) {
+        match (&self.bounce, answer) {
+            (Some(bounce), Ok(Done::Read(mut found))) => {
+                let data = std::mem::take(&mut found.data);
+                bounce.send(order, data, move |data, order| order.answer(Ok(Done::Read(Found { data, ..found }))));
+            }
+            (_, answer) => order.answer(answer),
+        }
+    }
+
     fn take(works: &Arc<Self>, command: Command, order: Order) {
         let ticket = {
             let mut state = works.state();
@@ -144,7 +176,7 @@ impl Works {
             if state.is_free(works.clock.now()) && outlook.takes(works.timing.of_unit(&command)).is_zero() {
                 let answer = state.carry_out(&command, outlook);
                 drop(state);
-                return order.answer(answer);
+                return works.answer(order, answer);
             }
             state.next_ticket += 1;
             state.next_ticket
@@ -175,7 +207,7 @@ impl Works {
         loop {
             let next = works.state().next(works.clock.now(), &works.timing);
             match next {
-                Next::Answer(order, answer) => order.answer(answer),
+                Next::Answer(order, answer) => works.answer(order, answer),
                 Next::Park(ticket, delay) => {
                     let weak = Arc::downgrade(works);
                     let then = move || weak.upgrade().into_iter().for_each(|works| Works::finish(&works, ticket));
@@ -196,7 +228,7 @@ impl Works {
             })
         };
         if let Some((order, answer)) = finished {
-            order.answer(answer);
+            works.answer(order, answer);
             Works::go_on(works);
         }
     }
@@ -221,7 +253,7 @@ impl Works {
 }
 
 impl State {
-    fn new(array: Box<dyn Array>, tear: Tear) -> Self {
+    pub(super) fn new(array: Box<dyn Array>, tear: Tear) -> Self {
         let (parked, queue) = (None, VecDeque::new());
         State { array, tear, busy_until: Duration::ZERO, parked, queue, next_ticket: 1 }
     }

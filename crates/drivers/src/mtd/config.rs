@@ -2,8 +2,9 @@
 
 use super::{
     array::Array,
+    bounce::Bounce,
     cells::Cells,
-    chip::{Chip, Timing},
+    chip::{Chip, State, Timing},
     linear::Linear,
     nand_config,
     tear::Tear,
@@ -13,7 +14,10 @@ use crate::{
     keys::{ConfigError, Keys},
     value::{self, ValueError},
 };
-use outlive_classes::mtd::{Flash, Geometry, Kind};
+use outlive_classes::{
+    dma::Copier,
+    mtd::{Flash, Geometry, Kind},
+};
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 /// A flash: `nor,size=8MiB,erase=64KiB,file=nor.bin`.
@@ -68,6 +72,19 @@ impl FlashConfig {
     /// # Errors
     /// [`ConfigError`], which says what is wrong and what to do.
     pub fn build(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Flash>, ConfigError> {
+        self.build_with(clock, None)
+    }
+
+    /// As [`build`](FlashConfig::build); data of 4096 bytes and more comes and goes by `copier`: by DMA, as long as there is
+    /// an engine. Nobody but the clock notices if that goes, in the middle of a transfer even.
+    ///
+    /// # Errors
+    /// As of [`build`](FlashConfig::build).
+    pub fn build_with_copier(&self, clock: Arc<dyn Clock>, copier: Copier) -> Result<Box<dyn Flash>, ConfigError> {
+        self.build_with(clock, Some(Bounce::new(copier)))
+    }
+
+    fn build_with(&self, clock: Arc<dyn Clock>, bounce: Option<Bounce>) -> Result<Box<dyn Flash>, ConfigError> {
         let Some(model) = known_models().find(|model| self.model.eq_ignore_ascii_case(model)) else {
             let known = known_models().collect();
             return Err(ConfigError::UnknownModel { what: "flash chip", model: self.model.clone(), known });
@@ -87,7 +104,7 @@ impl FlashConfig {
             "nor" => Box::new(linear(&keys, Kind::Nor, 8 << 20, 64 << 10)?),
             _ => Box::new(linear(&keys, Kind::Ram, 4 << 20, 128 << 10)?),
         };
-        Ok(Box::new(Chip::new(name, array, timing, tear, clock)))
+        Ok(Box::new(Chip::with(name, State::new(array, tear), timing, clock, bounce)))
     }
 }
 

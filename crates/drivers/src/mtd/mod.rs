@@ -26,6 +26,7 @@
 
 mod array;
 mod bch;
+mod bounce;
 mod cells;
 mod chip;
 mod code;

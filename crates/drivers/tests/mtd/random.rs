@@ -11,7 +11,7 @@ use proptest::{
 };
 use std::sync::Arc;
 
-const FLASHES: [&str; 6] = [
+pub(crate) const FLASHES: [&str; 6] = [
     "nor,size=16KiB,erase=4KiB",
     "nor,size=16KiB,erase=2KiB,locked=true",
     "ram,size=12KiB,erase=3KiB",
@@ -21,14 +21,14 @@ const FLASHES: [&str; 6] = [
 ];
 
 /// One step, before it is known what it is a step on.
-type Step = (u8, u32, u32, u32);
+pub(crate) type Step = (u8, u32, u32, u32);
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec((0..16_u8, any::<u32>(), any::<u32>(), any::<u32>()), 1..60)
 }
 
 /// `None`: the flash is plugged in anew.
-fn command(geometry: &Geometry, (kind, a, b, c): Step) -> Option<Command> {
+pub(crate) fn command(geometry: &Geometry, (kind, a, b, c): Step) -> Option<Command> {
     let blocks = geometry.size / u64::from(geometry.erase_size);
     let first = u64::from(a) % blocks;
     let at = first * u64::from(geometry.erase_size);
@@ -145,9 +145,9 @@ fn one_with_a_file_is_as_its_shadow() {
 
 /// A flash that does something else than it is told.
 #[derive(Debug)]
-struct Planted {
-    flash: Box<dyn Flash>,
-    bug: fn(&mut Command),
+pub(crate) struct Planted {
+    pub(crate) flash: Box<dyn Flash>,
+    pub(crate) bug: fn(&mut Command),
 }
 
 impl Flash for Planted {

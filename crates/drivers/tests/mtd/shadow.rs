@@ -89,7 +89,8 @@ impl Shadow {
         })
     }
 
-    fn answer(&mut self, command: &Command) -> Result<Done, Error> {
+    /// What the answer is to anything but a read; it has happened then.
+    pub(crate) fn answer(&mut self, command: &Command) -> Result<Done, Error> {
         let unsupported = Err(Fault::Unsupported.into());
         match command {
             Command::Program { at, data, spare_from, spare, mode } => {

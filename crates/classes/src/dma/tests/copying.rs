@@ -4,10 +4,13 @@ use super::{
     engine::{Engine, Planted},
     manual::{Bench, SOON, memcpy, pattern},
 };
-use crate::dma::{Copied, Copier, Error, Invalid, Kinds, Progress, Registry, Transfer};
+use crate::dma::{Copied, Copier, Error, Invalid, Kinds, Progress, Registry, Rejected, Transfer};
 use outlive::{Policy, Reason};
 use std::{
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    sync::{
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -132,4 +135,41 @@ fn many_copy_across_pulls_and_replugs() {
     let counts = (by_channel.into_inner(), by_itself.into_inner());
     assert!(counts.0 > 300 && counts.1 > 300, "{counts:?}: both ways should have been gone");
     assert_eq!(registry.request(Kinds::MEMCPY).unwrap_err(), Error::NoChannel);
+}
+
+/// What [`Copier::copy_then`] came to.
+fn copy_then(copier: &Copier, transfer: Transfer) -> mpsc::Receiver<Result<Copied, Rejected>> {
+    let (tell, heard) = mpsc::channel();
+    copier.copy_then(transfer, move |end| tell.send(end).unwrap());
+    heard
+}
+
+#[test]
+fn without_waiting_it_copies_at_once_by_itself_or_later_by_a_channel() {
+    let (bench, registry) = (Bench::default(), Registry::new());
+    let copier = Copier::new(&registry);
+    assert_right(&copy_then(&copier, memcpy(1, 100)).try_recv().unwrap().unwrap(), 1, false);
+    let _engine = registry.plug(bench.provider());
+    let heard = copy_then(&copier, memcpy(2, 100));
+    assert!(heard.try_recv().is_err());
+    copy_until(&bench, 100);
+    assert_right(&heard.try_recv().unwrap().unwrap(), 2, true);
+    let rejected = copy_then(&copier, Transfer::memcpy([1; 4], [0; 5])).try_recv().unwrap().unwrap_err();
+    assert!(matches!(rejected.error, Error::Invalid(_)), "{rejected:?}");
+}
+
+#[test]
+fn without_waiting_too_a_pull_in_the_middle_changes_nothing_about_the_result() {
+    let (bench, registry, engine) = Bench::new();
+    let copier = Copier::new(&registry);
+    let (first, second) = (copy_then(&copier, memcpy(3, 100)), copy_then(&copier, memcpy(4, 100)));
+    let half_done = copy_until(&bench, 50).unwrap();
+    assert!(engine.unplug(Reason::Pulled, Policy::Detach, Duration::ZERO).is_err());
+    assert!(first.try_recv().is_err(), "the engine could still write there");
+    drop(half_done);
+    for (heard, seed) in [(first, 3), (second, 4)] {
+        assert_right(&heard.recv_timeout(SOON).unwrap().unwrap(), seed, false);
+        assert!(heard.try_recv().is_err(), "once");
+    }
+    assert_eq!(engine.handles(), 0, "it holds on to a channel that has gone");
 }

@@ -1,5 +1,6 @@
 mod bench;
 mod calls;
+mod consumer;
 mod contracts;
 mod data;
 mod flash;
