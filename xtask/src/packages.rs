@@ -53,6 +53,11 @@ pub(crate) fn for_serve_bench() -> Vec<Package> {
     [for_run_front_bench(), named(&guests)].concat()
 }
 
+/// What the bench of mtd needs.
+pub(crate) fn for_mtd_bench() -> Vec<Package> {
+    named(&["gcc", "libc6-dev", "qemu-system-x86", "linux-image-amd64", "busybox-static", "kmod"])
+}
+
 /// What the bench of the explorer needs.
 pub(crate) fn for_explore_bench() -> Vec<Package> {
     named(&["i2c-tools"])
@@ -163,6 +168,7 @@ mod tests {
 
     #[test]
     fn what_the_benches_need_is_among_them() {
+        assert_eq!(for_mtd_bench().len(), 6);
         assert_eq!((for_run_front_bench().len(), for_serve_bench().len(), for_explore_bench().len()), (5, 11, 1));
     }
 }
