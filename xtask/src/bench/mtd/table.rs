@@ -21,10 +21,10 @@ pub(super) const COPIES: &str = "
 copies of a call's bytes       read  write
 a plain file                      1      1   between the page cache and the client
 mtdram                            2      2   by a buffer of mtdchar's (drivers/mtd/mtdchar.c)
-trap and fuse                     2      4   flash to buffer, to the client; /dev/fuse to buffer, to the call, to a unit, to the flash
-plain                             2      3   flash to buffer, to the client; the client to the call, to a unit, to the flash
+trap and fuse                     2      4   flash to buffer, to the client; /dev/fuse to buffer, to the call, to new cells, to the flash
+plain                             2      3   flash to buffer, to the client; the client to the call, to new cells, to the flash
 On trap, too, what moves a position goes by FUSE: a read in pieces of up to 1 MiB, a write in pieces of up to 512 KiB.
-A flash also reads each unit before it programs it, since it may lose power in the middle: 64 bytes of nor and ram.
+A flash also reads what it programs over: cells are only cleared, and a unit that cannot be kept in its file stays as it was.
 ";
 
 /// A figure for each round, or why there is none.
