@@ -59,6 +59,11 @@ pub(crate) fn for_serve_bench() -> Vec<Package> {
     [for_run_front_bench(), named(&guests)].concat()
 }
 
+/// What the bench of mtd needs.
+pub(crate) fn for_mtd_bench() -> Vec<Package> {
+    named(&["gcc", "libc6-dev", "qemu-system-x86", "linux-image-amd64", "busybox-static", "kmod"])
+}
+
 /// What the bench of the explorer needs.
 pub(crate) fn for_explore_bench() -> Vec<Package> {
     named(&["i2c-tools"])
@@ -170,6 +175,6 @@ mod tests {
     #[test]
     fn what_is_needed_for_parts_is_among_them() {
         assert_eq!((for_compiling().len(), for_run_front_bench().len(), for_serve_bench().len()), (3, 5, 11));
-        assert_eq!(for_explore_bench().len(), 1);
+        assert_eq!((for_mtd_bench().len(), for_explore_bench().len()), (6, 1));
     }
 }

@@ -5,6 +5,7 @@ mod dma;
 mod explore;
 mod figure;
 mod machine;
+mod mtd;
 mod run_front;
 mod serve;
 mod table;
@@ -27,6 +28,8 @@ pub(crate) enum Bench {
     Serve(serve::Args),
     /// Measure copies by a dma engine with 32 descriptors in flight, beside plain copies
     Dma(dma::Args),
+    /// Measure large reads and writes of a flash under `outlive run`, beside a plain file, and in a guest beside mtdram
+    Mtd(mtd::Args),
     /// Measure `outlive explore` at all operations of i2cdump, beside as many unpulled runs under `outlive run`
     Explore(explore::Args),
 }
@@ -40,6 +43,7 @@ impl Bench {
             Bench::RunFront(args) => args.run(),
             Bench::Serve(args) => args.run(),
             Bench::Dma(args) => args.run(),
+            Bench::Mtd(args) => args.run(),
             Bench::Explore(args) => args.run(),
         }
     }
@@ -60,6 +64,14 @@ pub(crate) fn run_front_short() -> Result<()> {
 /// If it does not work.
 pub(crate) fn serve_short() -> Result<()> {
     serve::Args::short_form().run()
+}
+
+/// As [`run_front_short`].
+///
+/// # Errors
+/// If it does not work.
+pub(crate) fn mtd_short() -> Result<()> {
+    mtd::Args::short_form().run()
 }
 
 /// As [`run_front_short`], for the three of the core.

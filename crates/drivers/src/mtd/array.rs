@@ -2,7 +2,7 @@
 
 use super::cells::{Cells, Change};
 use outlive_classes::mtd::{Command, Done, Error, Fault, Found, Geometry, Mode, Region};
-use std::fmt;
+use std::{fmt, ops::Range};
 
 /// What a kind of flash does with its commands. Nothing here takes time; whoever calls it sees to that.
 pub(super) trait Array: Send + fmt::Debug {
@@ -18,6 +18,12 @@ pub(super) trait Array: Send + fmt::Debug {
 
     /// What unit `unit` of `command` makes of the cells.
     fn change(&self, command: &Command, unit: u64) -> Result<Change, Error>;
+
+    /// What these units of `command` make of the cells together; `None` where each goes by itself.
+    fn changes(&self, command: &Command, units: Range<u64>) -> Option<Change> {
+        let _ = (command, units);
+        None
+    }
 
     /// What a [`Command::Read`] finds.
     fn read(&self, at: u64, length: usize, spare: Region, mode: Mode) -> Result<Found, Error>;

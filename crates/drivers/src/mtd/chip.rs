@@ -15,6 +15,9 @@ use std::{
     time::Duration,
 };
 
+/// How many units are done together, where they can be: 64 KiB of a flash without pages.
+const AT_ONCE: usize = 1024;
+
 /// How long a unit of each takes.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Timing {
@@ -268,10 +271,24 @@ impl State {
                 self.array.read(*at, *length, *spare, *mode).map(Done::Read)
             }
             (_, fails) => {
-                (0..outlook.units).try_for_each(|unit| self.do_unit(command, unit))?;
+                self.do_units(command, outlook.units)?;
                 fails.map_or_else(|| self.array.settle(command), Err)
             }
         }
+    }
+
+    /// Does the first `count` units, as far as none fails.
+    fn do_units(&mut self, command: &Command, count: u64) -> Result<(), Error> {
+        for start in (0..count).step_by(AT_ONCE) {
+            let mut units = start..count.min(start + AT_ONCE as u64);
+            let together = self.array.changes(command, units.clone());
+            if together.is_some_and(|change| self.array.cells().change(&change).is_ok()) {
+                continue;
+            }
+            // It matters which one fails, and what comes before that one.
+            units.try_for_each(|unit| self.do_unit(command, unit))?;
+        }
+        Ok(())
     }
 
     fn do_unit(&mut self, command: &Command, unit: u64) -> Result<(), Error> {
@@ -294,7 +311,7 @@ impl State {
         if cause == Cause::Interrupted {
             self.busy_until = begins.saturating_add(times(each, whole));
         }
-        if matches!(command, Command::Read { .. }) || (0..whole).any(|unit| self.do_unit(&command, unit).is_err()) {
+        if matches!(command, Command::Read { .. }) || self.do_units(&command, whole).is_err() {
             return order;
         }
         if whole < outlook.units {

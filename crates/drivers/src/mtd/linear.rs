@@ -5,6 +5,7 @@ use super::{
     cells::{Cells, Change, ERASED},
 };
 use outlive_classes::mtd::{Command, Done, Error, Fault, Found, Geometry, Kind, Mode, Region};
+use std::ops::Range;
 
 /// A flash that is addressed byte by byte.
 ///
@@ -25,7 +26,7 @@ impl Linear {
         Linear { geometry, cells, locks }
     }
 
-    fn blocks(&self, at: u64, length: u64) -> std::ops::Range<usize> {
+    fn blocks(&self, at: u64, length: u64) -> Range<usize> {
         let size = u64::from(self.geometry.erase_size);
         (at / size) as usize..(at + length).div_ceil(size) as usize
     }
@@ -41,6 +42,19 @@ impl Linear {
 
     fn cells_at(&self, at: u64, end: u64) -> Result<Vec<u8>, Error> {
         self.cells.read(at, (end - at) as usize).map_err(|_| lost(at))
+    }
+
+    /// What these units of programming `data` from `at` on make of the cells; at least one.
+    fn programming(&self, at: u64, data: &[u8], units: Range<u64>) -> Result<Change, Error> {
+        let all = Units::new(at, data.len() as u64, self.geometry.buffer_size);
+        let (start, end) = (all.bounds(units.start).0, all.bounds(units.end - 1).1);
+        let data = &data[(start - at) as usize..(end - at) as usize];
+        let old = self.cells_at(start, end)?;
+        let new = match self.geometry.kind {
+            Kind::Ram => data.to_vec(),
+            Kind::Nor | Kind::Nand => old.iter().zip(data).map(|(old, data)| old & data).collect(),
+        };
+        Ok(Change { at: start, address: start, old, new })
     }
 }
 
@@ -71,16 +85,7 @@ impl Array for Linear {
 
     fn change(&self, command: &Command, unit: u64) -> Result<Change, Error> {
         match command {
-            Command::Program { at, data, .. } => {
-                let (start, end) = Units::new(*at, data.len() as u64, self.geometry.buffer_size).bounds(unit);
-                let data = &data[(start - at) as usize..(end - at) as usize];
-                let old = self.cells_at(start, end)?;
-                let new = match self.geometry.kind {
-                    Kind::Ram => data.to_vec(),
-                    Kind::Nor | Kind::Nand => old.iter().zip(data).map(|(old, data)| old & data).collect(),
-                };
-                Ok(Change { at: start, address: start, old, new })
-            }
+            Command::Program { at, data, .. } => self.programming(*at, data, unit..unit + 1),
             Command::Erase { at, length } => {
                 let (start, end) = Units::new(*at, *length, self.geometry.erase_size).bounds(unit);
                 let old = self.cells_at(start, end)?;
@@ -89,6 +94,11 @@ impl Array for Linear {
             }
             _ => Err(Fault::Unsupported.into()),
         }
+    }
+
+    fn changes(&self, command: &Command, units: Range<u64>) -> Option<Change> {
+        let Command::Program { at, data, .. } = command else { return None };
+        self.programming(*at, data, units).ok()
     }
 
     fn read(&self, at: u64, length: usize, _: Region, _: Mode) -> Result<Found, Error> {

@@ -155,6 +155,9 @@ fn what_cannot_be_read_fails() {
     assert_eq!(read(4096, 1), fails(Fault::Io, 4096));
     assert!(read(0, 100).is_ok());
     assert_eq!(bench.run(program(4096, &[0])), fails(Fault::Io, 4096));
+    // What comes before the unit that fails is done, although all are tried at once first.
+    assert_eq!(bench.run(program(0, &[0; 256])), fails(Fault::Io, 64));
+    assert_eq!(bench.read(0, 100), [&[0; 64][..], &[0xff; 36]].concat());
 }
 
 /// A disk that is full as the image is to be made: a limit on the size of files, under which this test runs itself again.

@@ -6,7 +6,7 @@
 //! a look at the clock among them (it has no vDSO worth the name): its figures are for comparison with each other. In qemu
 //! without KVM even that holds only roughly, so its part has no goals.
 
-mod said;
+pub(super) mod said;
 mod table;
 
 use super::{machine, run_front::last_core};
@@ -156,13 +156,13 @@ impl Args {
     }
 }
 
-fn text(path: &Path) -> Result<String> {
+pub(super) fn text(path: &Path) -> Result<String> {
     let path = path.canonicalize().with_context(|| format!("no {}", path.display()))?;
     path.to_str().map(str::to_owned).with_context(|| format!("{} is not UTF-8", path.display()))
 }
 
 /// Runs one of the scripts in a guest, with its progress on standard error, and reads what it says.
-fn measured(guest: Guest, line: &[&str]) -> Result<Rounds> {
+pub(super) fn measured(guest: Guest, line: &[&str]) -> Result<Rounds> {
     let mut said = Vec::new();
     let ended = guest.run(line, &mut |output| said.extend_from_slice(output))?;
     let said = String::from_utf8_lossy(&said);

@@ -5,18 +5,18 @@ use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
 
 /// What was measured, by side and kind of call: a figure for each round, or why there is none.
-pub(super) type Rounds = BTreeMap<(String, String), Vec<Result<Figure, String>>>;
+pub(in crate::bench) type Rounds = BTreeMap<(String, String), Vec<Result<Figure, String>>>;
 
 /// The kind under which a side's failure is kept.
-pub(super) const FAILED: &str = "failed";
+pub(in crate::bench) const FAILED: &str = "failed";
 /// The kind under which a count of calls is kept, as a median.
-pub(super) const COUNT: &str = "calls";
+pub(in crate::bench) const COUNT: &str = "calls";
 
 /// Reads what a script printed.
 ///
 /// # Errors
 /// If that is not what it prints.
-pub(super) fn parse(said: &str) -> Result<Rounds> {
+pub(in crate::bench) fn parse(said: &str) -> Result<Rounds> {
     let mut rounds = Rounds::new();
     let mut parts = said.split("side ").filter(|part| !part.trim().is_empty());
     // What servers say as they start.
