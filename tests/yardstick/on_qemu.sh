@@ -1,7 +1,8 @@
 #!/bin/sh
 # In qemu: the rows of an adapter of plain transfers (the DDC lines of qemu's ATI graphics, bit-banged by radeonfb) and of an
 # adapter that is unbound while a descriptor is open (the SMBus of the chipset), and of one on USB that is pulled. What the chip
-# of the first holds is for our own chip to hold, too. And what removal does in other subsystems.
+# of the first holds is for our own chip to hold, too. Flashes, and a partition that is deleted while it is open. And what removal
+# does in other subsystems.
 set -e
 cd "$(dirname "$0")"
 results=/run/results
@@ -33,6 +34,22 @@ python3 i2c_pulled.py "$usb" "kill $adapter; while [ -e $hub ]; do sleep 0.05; d
 kill "$(cat /tmp/next)"
 while number i2c-tiny-usb 2>/dev/null | grep -q .; do sleep 0.05; done
 
+# mtdram, which is the only flash until nandsim is loaded: that has no way back to its state, so it is loaded anew.
+python3 mtd.py /dev/mtd0 ram file told shown data blocks spare pages >$results/ram.linux
+python3 mtd_tools.py /dev/mtd0 ram >$results/ramtools.linux
+python3 mtd_zombie.py gone /dev/mtd0 ram >$results/gone.linux
+sed 's/^gone/taken/' $results/gone.linux >$results/taken.linux
+nandsim() {
+	rmmod nandsim 2>/dev/null || true
+	modprobe -d /run/modprobe nandsim id_bytes=0x20,0xa1,0x04,0x15 overridesize=5 badblocks=3,17
+}
+nandsim
+python3 mtd.py /dev/mtd1 nand file told shown data blocks >$results/nand.linux
+nandsim
+python3 mtd.py /dev/mtd1 nand spare pages codes >>$results/nand.linux
+nandsim
+python3 mtd_tools.py /dev/mtd1 nand >$results/nandtools.linux
+rmmod nandsim
 # i2c-dev comes last: its removal waits.
 for class in evdev mtd drm sg uio i2c-dev; do
 	python3 removal.py $class

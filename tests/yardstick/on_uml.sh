@@ -7,6 +7,7 @@ outlive=$1
 content=$2
 results=/run/results
 handles="python3 -c 'import json, sys; print(json.load(sys.stdin)[0][\"handles\"])'"
+. ./flashes.sh
 smbus_only=i2c:pcf8570@0x50,num=0,functionality=0x0e7f0000
 usb=i2c:pcf8570@0x50,num=0
 usb_late=i2c:pcf8570@0x52,num=0,slow=60s
@@ -29,6 +30,16 @@ for road in fuse trap plain; do
 		sh -c "$outlive unplug i2c-1 --in pulled >/dev/null && exec $pulled" >$results/pulled.$road
 	"$outlive" run --road $road --name board --contract linux --device uio:timer,num=0,period=200ms -- \
 		python3 uio_zombie.py /dev/uio0 "$outlive unplug uio0 --in board >/dev/null" >$results/board.$road
+	"$outlive" run --road $road --device "$ram" -- \
+		python3 mtd.py /dev/mtd0 ram file told shown data blocks spare pages >$results/ram.$road
+	"$outlive" run --road $road --device "$nand" -- \
+		python3 mtd.py /dev/mtd1 nand file told shown data blocks >$results/nand.$road
+	"$outlive" run --road $road --device "$nand" -- \
+		python3 mtd.py /dev/mtd1 nand spare pages codes >>$results/nand.$road
+	"$outlive" run --road $road --contract linux --device "$ram" -- \
+		python3 mtd_zombie.py gone /dev/mtd0 ram >$results/gone.$road
+	"$outlive" run --road $road --name taken --contract linux --device "$ram" -- \
+		python3 mtd_zombie.py taken /dev/mtd0 ram "$outlive unplug mtd0 --in taken >/dev/null" >$results/taken.$road
 	for removal in rmmod unbind; do
 		"$outlive" run --road $road --name holders --device $smbus_only -- python3 i2c_holders.py $removal /dev/i2c-0 \
 			"$outlive unplug i2c-0 --in holders >/dev/null" "$outlive ls --in holders --json | $handles" >$results/$removal.$road

@@ -36,7 +36,9 @@ def call(number, *arguments):
 
 
 def error_name(number):
-    """As the manual pages call it: two names are one number."""
+    """As the manual pages call it: two names are one number. 524 is the kernel's own, which it should not show."""
+    if number == 524:
+        return "ENOTSUPP"
     return {"ENOTSUP": "EOPNOTSUPP", "EWOULDBLOCK": "EAGAIN"}.get(errno.errorcode[number], errno.errorcode[number])
 
 
@@ -62,4 +64,4 @@ def closed(fd):
 
 def buffer(size=64, fill=0xEE):
     """Memory whose content shows what was written."""
-    return (ctypes.c_ubyte * size)(*[fill] * size)
+    return (ctypes.c_ubyte * size).from_buffer_copy(bytes([fill]) * size)

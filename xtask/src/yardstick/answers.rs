@@ -12,6 +12,12 @@ pub(super) struct Answers {
 }
 
 impl Answers {
+    /// One row of them, if they have it.
+    pub(super) fn only(&self, row: &str) -> Answers {
+        let rows = self.rows.get(row).map(|answer| (row.to_owned(), answer.clone()));
+        Answers { rows: rows.into_iter().collect(), notes: Vec::new() }
+    }
+
     /// Of a file that a guest left.
     pub(super) fn read(path: &Path) -> Result<Answers> {
         let text = fs::read_to_string(path).with_context(|| format!("the guest left no {}", path.display()))?;

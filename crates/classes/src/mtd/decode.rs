@@ -4,7 +4,7 @@
 //! error of the first. What a flash is made of does not change, so that all of them can be made here.
 
 use super::{
-    Command, Geometry, Mode, Shared,
+    Command, Geometry, Kind, Mode, Shared,
     describe::What,
     layout,
     partitions::{self, Change},
@@ -222,7 +222,9 @@ impl Client<'_> {
     fn of_blocks(&self, command: u32, at: u64, length: u64) -> Result<Operation, Errno> {
         let geometry = self.geometry();
         let erases = matches!(command, ioctl::MEMERASE | ioctl::MEMERASE64);
-        if !erases && !geometry.lockable {
+        // What drives NAND knows locks, and finds out later that its chip has none (`nand_lock` of nand_base.c).
+        let by_chip = geometry.kind == Kind::Nand && command != ioctl::MEMISLOCKED;
+        if !erases && !geometry.lockable && !by_chip {
             return Err(Errno::OPNOTSUPP);
         }
         geometry.check_range(at, length)?;
@@ -231,6 +233,9 @@ impl Client<'_> {
         }
         if length == 0 {
             return Ok(Operation::Nothing(Answer::Value(0)));
+        }
+        if !erases && !geometry.lockable {
+            return Err(Errno::OPNOTSUPP);
         }
         geometry.check_blocks(at, length)?;
         // Of a partition that begins within a block, no block is one of its flash.

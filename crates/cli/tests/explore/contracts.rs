@@ -96,3 +96,23 @@ fn a_board_is_explored_as_on_linux() {
         assert!(text.contains(&format!("under the contract {contract}\n")) && text.contains(said), "{text}");
     }
 }
+
+/// mtd's linux contract is measured, and lets every call go on: strict is the default, and what is said wins.
+#[test]
+fn a_flash_is_explored_under_strict() {
+    let script = "import os\n\
+                  fd = os.open('/dev/mtd0', os.O_RDWR)\n\
+                  os.read(fd, 4)\n\
+                  os.read(fd, 4)";
+    let flash = "mtd:ram,num=0,size=1MiB";
+    for (options, contract, said) in
+        [(&[][..], "strict", "No such device"), (&["--contract", "linux"][..], "linux", "unaffected")]
+    {
+        let mut explore = Command::new(OUTLIVE);
+        explore.args(["explore", "--at", "2", "--device", flash]).args(options).args(["--", "python3", "-c", script]);
+        let output = explore.stdin(Stdio::null()).output().expect("outlive starts");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        assert!(text.contains(&format!("under the contract {contract}\n")) && text.contains(said), "{text}");
+    }
+}

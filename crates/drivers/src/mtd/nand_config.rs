@@ -151,8 +151,13 @@ fn layout(page: u64, spare: u32, code: &Code) -> Layout {
         (_, 128, Code::Hamming) => (vec![region(2, 80), region(80 + total, spare)], vec![region(80, 80 + total)]),
         _ => (vec![region(2, spare - total)], vec![region(spare - total, spare)]),
     };
-    let some = |regions: Vec<Region>| regions.into_iter().filter(|region| region.length > 0).collect();
-    Layout { free: some(free), ecc: if total == 0 { Vec::new() } else { some(ecc) } }
+    let some =
+        |regions: Vec<Region>| -> Vec<Region> { regions.into_iter().filter(|region| region.length > 0).collect() };
+    // Of Hamming's code Linux tells what is behind it, too, even if that is nothing (`nand_ooblayout_lp_hamming`).
+    let ends = ecc.last().is_some_and(|last| last.offset + last.length == spare);
+    let behind = (page != SMALL_PAGE && ends && matches!(code, Code::Hamming)).then(|| region(spare, spare));
+    let free = some(free).into_iter().chain(behind).collect();
+    Layout { free, ecc: if total == 0 { Vec::new() } else { some(ecc) } }
 }
 
 fn parse_correction(text: &str) -> Result<Correction, ValueError> {

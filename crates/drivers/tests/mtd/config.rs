@@ -35,9 +35,9 @@ fn the_code_has_the_places_that_linux_gives_it() {
         (free, ecc)
     };
     let is = |free: &[(u32, u32)], ecc: &[(u32, u32)]| (regions(free), regions(ecc));
-    assert_eq!(layout("nand"), is(&[(2, 38)], &[(40, 24)]));
+    assert_eq!(layout("nand"), is(&[(2, 38), (64, 0)], &[(40, 24)]));
     assert_eq!(layout("nand,page=2048,oob=128"), is(&[(2, 78), (104, 24)], &[(80, 24)]));
-    assert_eq!(layout("nand,page=4096"), is(&[(2, 78)], &[(80, 48)]));
+    assert_eq!(layout("nand,page=4096"), is(&[(2, 78), (128, 0)], &[(80, 48)]));
     assert_eq!(layout("nand,page=512"), is(&[(8, 8)], &[(0, 4), (6, 2)]));
     assert_eq!(layout("nand,ecc=4"), is(&[(2, 34)], &[(36, 28)]));
     assert_eq!(layout("nand,ecc=8"), is(&[(2, 10)], &[(12, 52)]));

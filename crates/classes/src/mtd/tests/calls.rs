@@ -247,6 +247,20 @@ fn blocks_are_locked_and_unlocked() {
     }
 }
 
+/// What drives NAND knows locks until a chip is asked: a range is looked at first. It does not know how to ask for them.
+#[test]
+fn nand_has_no_locks_where_it_could_have_some() {
+    let bench = Bench::new(nand());
+    for command in [MEMLOCK, MEMUNLOCK] {
+        assert_eq!(bench.ioctl_with(command, &range(0, BLOCK)), Err(Errno::OPNOTSUPP));
+        assert_eq!(bench.ioctl_with(command, &range(1, 1)), Err(Errno::OPNOTSUPP));
+        assert_eq!(bench.ioctl_with(command, &range(1, 0)), Ok(0));
+        assert_eq!(bench.ioctl_with(command, &range(SIZE as u32, 0)), Err(Errno::INVAL));
+    }
+    assert_eq!(bench.ioctl_with(MEMISLOCKED, &range(SIZE as u32, 0)), Err(Errno::OPNOTSUPP));
+    assert_eq!(bench.flash.take_commands(), []);
+}
+
 /// `add_mtd_device`
 #[test]
 fn what_is_locked_at_power_up_is_unlocked_as_it_comes() {
