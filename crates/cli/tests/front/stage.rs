@@ -168,6 +168,11 @@ impl Run {
         self
     }
 
+    pub(crate) fn without(mut self, key: &str) -> Run {
+        self.command.env_remove(key);
+        self
+    }
+
     /// Runs a program to its end.
     pub(crate) fn output<A: AsRef<std::ffi::OsStr>>(mut self, words: impl IntoIterator<Item = A>) -> Output {
         self.command.arg("--").args(words).stdout(Stdio::piped()).stderr(Stdio::piped());

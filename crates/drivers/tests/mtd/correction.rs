@@ -72,7 +72,7 @@ fn a_code_written_by_hand_is_held_against_the_data() {
     bench.run(program(0, &data)).unwrap();
     let spare = bench.spare(0, 64);
     let mut wrong = spare.clone();
-    wrong[40..43].fill(0);
+    wrong[40..43].iter_mut().for_each(|byte| *byte ^= 0x3c);
     bench.run(program_spare(2048, &data, 0, &spare, Mode::Raw)).unwrap();
     bench.run(program_spare(4096, &data, 0, &wrong, Mode::Raw)).unwrap();
     assert_eq!(told(&bench, 2048, 2048, Mode::Place), (0, 0, 0), "the right code, as nandwrite --noecc --oob puts it");
