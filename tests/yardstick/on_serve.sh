@@ -3,11 +3,7 @@
 # the roads of `outlive run`. `on_serve.sh OUTLIVE CONTENT`.
 set -e
 cd "$(dirname "$0")"
-outlive=$1
-content=$2
-results=/run/results
-handles="python3 -c 'import json, sys; print(json.load(sys.stdin)[0][\"handles\"])'"
-smbus_only=i2c:pcf8570@0x50,num=0,functionality=0x0e7f0000
+. ./ours.sh
 
 # Runs a command, `serve SPEC [OPTION …] -- COMMAND`, with the device served under the name "yard".
 serve() {

@@ -3,12 +3,8 @@
 # chip holds what that of qemu's does. `on_uml.sh OUTLIVE CONTENT`.
 set -e
 cd "$(dirname "$0")"
-outlive=$1
-content=$2
-results=/run/results
-handles="python3 -c 'import json, sys; print(json.load(sys.stdin)[0][\"handles\"])'"
+. ./ours.sh
 . ./flashes.sh
-smbus_only=i2c:pcf8570@0x50,num=0,functionality=0x0e7f0000
 usb=i2c:pcf8570@0x50,num=0
 usb_late=i2c:pcf8570@0x52,num=0,slow=60s
 next=i2c:pcf8570@0x50,num=1

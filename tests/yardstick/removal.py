@@ -68,6 +68,17 @@ def appeared(path):
     raise SystemExit(f"{path} did not appear")
 
 
+def brought(pattern, begin):
+    """The node that comes when something is begun."""
+    before = set(glob.glob(pattern))
+    begin()
+    for _ in range(500):
+        if new := set(glob.glob(pattern)) - before:
+            return new.pop()
+        time.sleep(0.01)
+    raise SystemExit(f"no {pattern} appeared")
+
+
 def write_to(path, text):
     with open(path, "w") as file:
         file.write(text)
@@ -80,17 +91,11 @@ class Evdev:
     sleeps = True
 
     def __init__(self):
-        before = set(glob.glob("/dev/input/event*"))
         self.uinput = os.open("/dev/uinput", os.O_WRONLY)
         fcntl.ioctl(self.uinput, self.UI_SET_EVBIT, 1)
         fcntl.ioctl(self.uinput, self.UI_SET_KEYBIT, 30)
         os.write(self.uinput, b"outlive".ljust(80, b"\0") + bytes(4 * 3 + 4 * 4 * 64 - 4 + 8 - 4))
-        fcntl.ioctl(self.uinput, self.UI_DEV_CREATE)
-        for _ in range(500):
-            if new := set(glob.glob("/dev/input/event*")) - before:
-                break
-            time.sleep(0.01)
-        self.node = new.pop()
+        self.node = brought("/dev/input/event*", lambda: fcntl.ioctl(self.uinput, self.UI_DEV_CREATE))
 
     def receive(self):
         """Has it send an event, which stays unread."""
@@ -120,9 +125,7 @@ class Mtd:
     by_the_driver = "read"
 
     def __init__(self):
-        before = set(glob.glob("/dev/mtd[0-9]"))
-        self.partition(self.ADD)
-        self.node = (set(glob.glob("/dev/mtd[0-9]")) - before).pop()
+        self.node = brought("/dev/mtd[0-9]", lambda: self.partition(self.ADD))
         self.number = int(self.node.removeprefix("/dev/mtd"))
 
     def partition(self, operation, number=0):
@@ -146,13 +149,7 @@ class Sg:
     sleeps = False
 
     def __init__(self):
-        before = set(glob.glob("/dev/sg*"))
-        write_to("/sys/bus/pseudo/drivers/scsi_debug/add_host", "1")
-        for _ in range(500):
-            if new := set(glob.glob("/dev/sg*")) - before:
-                break
-            time.sleep(0.01)
-        self.node = new.pop()
+        self.node = brought("/dev/sg*", lambda: write_to("/sys/bus/pseudo/drivers/scsi_debug/add_host", "1"))
 
     def remove(self):
         write_to(f"/sys/class/scsi_generic/{os.path.basename(self.node)}/device/delete", "1")

@@ -28,13 +28,25 @@ pub(crate) fn build(source: &str, libraries: &[&str]) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Builds the binary `outlive` in release form. Returns it.
-pub(crate) fn build_outlive() -> Result<PathBuf> {
+/// The binary `outlive` that is to be tried: the one that was `given`, or one in release form, which is built.
+pub(crate) fn outlive(given: Option<&Path>) -> Result<PathBuf> {
+    match given {
+        Some(binary) => fs::canonicalize(binary).with_context(|| format!("no binary {}", binary.display())),
+        None => build_outlive(&["--release"], "release"),
+    }
+}
+
+/// The binary `outlive` as the tests have it, with all that it asserts; it is built.
+pub(crate) fn outlive_of_tests() -> Result<PathBuf> {
+    build_outlive(&[], "debug")
+}
+
+fn build_outlive(options: &[&str], folder: &str) -> Result<PathBuf> {
     let mut cargo = Command::new(workspace::cargo());
-    cargo.args(["build", "--release", "--quiet", "-p", "outlive-cli"]).current_dir(workspace::root());
+    cargo.args(["build", "--quiet", "-p", "outlive-cli"]).args(options).current_dir(workspace::root());
     let status = cargo.status().context("cannot run cargo")?;
     ensure!(status.success(), "outlive-cli does not build");
-    Ok(workspace::target().join("release/outlive"))
+    Ok(workspace::target().join(folder).join("outlive"))
 }
 
 fn pkg_config(libraries: &[&str]) -> Result<Vec<String>> {

@@ -21,7 +21,7 @@ const BOARD: &str = "uio:timer,num=0,size=8KiB,ram=4KiB,period=1ms";
 /// # Errors
 /// The first run that fails, or that leaves something behind.
 pub(crate) fn run(end: Instant) -> Result<()> {
-    let outlive = clients::build_outlive()?;
+    let outlive = clients::outlive(None)?;
     let hostile = clients::build("tests/clients/hostile.c", &[])?;
     let uio = clients::build("tests/clients/uio.c", &[])?;
     let first = seed::fresh();

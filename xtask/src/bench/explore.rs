@@ -9,7 +9,6 @@ use anyhow::{Context, Result, ensure};
 use std::{
     collections::BTreeMap,
     fmt::Write,
-    fs,
     path::PathBuf,
     process::{Command, Stdio},
     sync::atomic::{AtomicU64, Ordering},
@@ -68,10 +67,7 @@ impl Args {
 
     pub(crate) fn run(&self) -> Result<()> {
         packages::require(&packages::for_explore_bench())?;
-        let outlive = match &self.outlive {
-            Some(binary) => fs::canonicalize(binary).with_context(|| format!("no binary {}", binary.display()))?,
-            None => clients::build_outlive()?,
-        };
+        let outlive = clients::outlive(self.outlive.as_deref())?;
         let outlive = outlive.to_str().with_context(|| format!("{} is not UTF-8", outlive.display()))?;
         let dump = workspace::find_program(DUMP[0]).context("i2cdump is not in PATH (Debian's package i2c-tools)")?;
         let dump = [&[dump.to_str().context("the path of i2cdump is not UTF-8")?], &DUMP[1..]].concat();

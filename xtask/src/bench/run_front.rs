@@ -146,10 +146,7 @@ impl Args {
     }
 
     fn programs(&self) -> Result<Programs> {
-        let outlive = match &self.outlive {
-            Some(binary) => fs::canonicalize(binary).with_context(|| format!("no binary {}", binary.display()))?,
-            None => clients::build_outlive()?,
-        };
+        let outlive = clients::outlive(self.outlive.as_deref())?;
         Ok(Programs {
             ping_pong: clients::build("benches/run_front/pipe_ping_pong.c", &[])?,
             client: clients::build("tests/clients/bench_client.c", &[])?,

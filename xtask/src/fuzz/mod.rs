@@ -59,7 +59,7 @@ const STEPS: u64 = 4000;
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     packages::require(&packages::FOR_TESTS)?;
     fuse::prepare()?;
-    let ground = Ground::new(args.outlive.clone(), Duration::from_secs(args.limit))?;
+    let ground = Ground::new(args.outlive.as_deref(), Duration::from_secs(args.limit))?;
     let places = places(args.road, args.user)?;
     let end = match args.seed {
         Some(_) => End::After(places.len() as u64),
@@ -118,12 +118,9 @@ fn places(road: Option<Road>, user: Option<User>) -> Result<Vec<(Road, User)>> {
 
 impl Ground {
     /// Builds what is not there.
-    fn new(outlive: Option<PathBuf>, limit: Duration) -> Result<Ground> {
+    fn new(outlive: Option<&Path>, limit: Duration) -> Result<Ground> {
         let ground = Ground {
-            outlive: match outlive {
-                Some(outlive) => outlive.canonicalize().with_context(|| outlive.display().to_string())?,
-                None => clients::build_outlive()?,
-            },
+            outlive: clients::outlive(outlive)?,
             fuzz: clients::build("tests/clients/fuzz.c", &[])?,
             neighbour: clients::build("tests/clients/neighbour.c", &[])?,
             logs: leftovers::logs("fuzz")?,

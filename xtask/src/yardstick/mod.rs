@@ -7,11 +7,12 @@ mod linux;
 mod table;
 
 use crate::{
+    clients,
     guest::{Ended, Guest, Kind},
     workspace,
 };
 use answers::Answers;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use compare::{Judge, Verdict};
 use std::{
     fs,
@@ -110,7 +111,7 @@ pub(crate) fn run() -> Result<()> {
 
 /// Boots the guests, one after the other, and keeps what they left in `folder`. Returns the versions of their kernels.
 fn answers_of_guests(folder: &Path) -> Result<(String, String)> {
-    let outlive = build()?;
+    let outlive = clients::outlive_of_tests()?.canonicalize()?.display().to_string();
     let qemu = Guest::new(Kind::Qemu).modules(&IN_QEMU).options(HARDWARE);
     let qemu = in_guest(&qemu, &["sh", "tests/yardstick/on_qemu.sh"])?;
     match fs::remove_dir_all(folder) {
@@ -167,17 +168,6 @@ fn keep(guest: &Ended, folder: &Path) -> Result<()> {
         fs::copy(entry.path(), folder.join(entry.file_name()))?;
     }
     Ok(())
-}
-
-/// The binary of ours, as the tests have it.
-fn build() -> Result<String> {
-    let status = Command::new(workspace::cargo())
-        .args(["build", "--quiet", "-p", "outlive-cli"])
-        .current_dir(workspace::root())
-        .status()
-        .context("cannot run cargo")?;
-    ensure!(status.success(), "outlive-cli does not build");
-    Ok(workspace::target().join("debug/outlive").canonicalize()?.display().to_string())
 }
 
 /// A device of ours with another functionality than Linux'; and in each set on each road, answers of which one is changed.

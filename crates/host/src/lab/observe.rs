@@ -17,8 +17,9 @@ pub trait Observer: Send + Sync {
     /// the device may be unplugged in here.
     fn arrived(&self, arrival: &Arrival<'_>);
 
-    /// Operation `number` got its answer; `gone`: what it was for, that life of the device, had gone by then. May be called by several threads at a time, and from within
-    /// [`arrived`](Observer::arrived) if that unplugs a device: so `arrived` holds no lock then that this takes.
+    /// Operation `number` got its answer; `gone`: what it was for, that life of the device, had gone by then. May be called
+    /// by several threads at a time, and from within [`arrived`](Observer::arrived) if that unplugs a device: so `arrived`
+    /// holds no lock then that this takes.
     fn answered(&self, number: u64, answer: Answered, gone: bool);
 
     /// Operation `number` is about to be answered with a success that brings nothing, since its device has gone and its contract

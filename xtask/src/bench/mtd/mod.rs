@@ -58,10 +58,7 @@ impl Args {
 
     pub(crate) fn run(&self) -> Result<()> {
         packages::require(&packages::for_mtd_bench())?;
-        let outlive = match &self.outlive {
-            Some(binary) => text(binary)?,
-            None => text(&clients::build_outlive()?)?,
-        };
+        let outlive = text(&clients::outlive(self.outlive.as_deref())?)?;
         let client = text(&clients::build("benches/mtd/sequential.c", &[])?)?;
         let line = |rounds: u32| {
             let numbers = [rounds, self.mebibytes, self.passes].map(|number| number.to_string());

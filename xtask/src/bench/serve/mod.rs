@@ -111,10 +111,7 @@ impl Args {
     }
 
     fn programs(&self) -> Result<Programs> {
-        let outlive = match &self.outlive {
-            Some(binary) => binary.canonicalize().with_context(|| format!("no binary {}", binary.display()))?,
-            None => clients::build_outlive()?,
-        };
+        let outlive = clients::outlive(self.outlive.as_deref())?;
         Ok(Programs {
             outlive: text(&outlive)?,
             client: text(&clients::build("tests/clients/bench_client.c", &[])?)?,
