@@ -5,6 +5,9 @@
 //! io_uring): the kernel tells of each by FLUSH, and goes on when that is answered. What it does not tell of, a thread
 //! that ends while others keep its table, and whose number is given out again, would have to come round within
 //! [`KEPT`].
+//!
+//! A process that hides its memory from its user (`PR_SET_DUMPABLE` of prctl(2)) is unknown from then on: the kernel, which
+//! can read it, is to carry its calls to us by FUSE.
 
 use super::files::{Files, OpenFile};
 use std::{
@@ -66,5 +69,10 @@ impl Clients {
     pub(super) fn forget(&self, file: &Arc<OpenFile>) {
         let is_it = |known: &Weak<OpenFile>| std::ptr::eq(known.as_ptr(), Arc::as_ptr(file));
         self.known().values_mut().for_each(|client| client.files.retain(|(_, known)| !is_it(known)));
+    }
+
+    /// Some process may be about to hide its memory.
+    pub(super) fn forget_all(&self) {
+        self.known().clear();
     }
 }

@@ -68,6 +68,9 @@ fn cases(traps: &Traps) -> BTreeMap<u32, Vec<Instruction>> {
                 cases.insert(number as u32, [&notify_of_nothing_to_move()[..], &[ALLOW]].concat());
             }
             let ioctls = IOCTLS.iter().flat_map(|command| [skip_unless_equal(*command, 1), NOTIFY]);
+            if let Traps::Range(_) = traps {
+                cases.insert(libc::SYS_prctl as u32, notify_of_hiding().to_vec());
+            }
             cases.insert(IOCTL, [load(argument(1))].into_iter().chain(ioctls).chain(all).collect());
         }
     }
@@ -121,6 +124,11 @@ fn notify_of_mapped_files() -> Vec<Instruction> {
 fn notify_of_nothing_to_move() -> [Instruction; 5] {
     let count = argument(2);
     [load(count), skip_unless_equal(0, 3), load(count + 4), skip_unless_equal(0, 1), NOTIFY]
+}
+
+/// Notify of a process that makes its memory known to its user, or unknown.
+fn notify_of_hiding() -> [Instruction; 3] {
+    [load(argument(0)), skip_unless_equal(libc::PR_SET_DUMPABLE as u32, 1), NOTIFY]
 }
 
 fn foreign_calls() -> Vec<Instruction> {
@@ -222,6 +230,12 @@ mod tests {
         assert_eq!(fionread, NOTIFY);
         let of_nothing = verdict_of(program(&Traps::Range(512..1024)), ARCH, libc::SYS_read as u32, [3, 0, 0, 0, 0, 0]);
         assert_eq!(of_nothing, NOTIFY);
+        let set = |traps: Traps, what: i32| {
+            verdict_of(program(&traps), ARCH, libc::SYS_prctl as u32, [what as u64, 0, 0, 0, 0, 0])
+        };
+        assert_eq!(set(Traps::Range(512..1024), libc::PR_SET_DUMPABLE), NOTIFY);
+        assert_eq!(set(Traps::Range(512..1024), libc::PR_SET_NAME), ALLOW);
+        assert_eq!(set(Traps::Nothing, libc::PR_SET_DUMPABLE), ALLOW);
     }
 
     #[test]

@@ -161,6 +161,10 @@ impl Supervisor {
                 verdict => verdict,
             },
             libc::SYS_lseek => self.lseek(call),
+            libc::SYS_prctl => {
+                self.files.clients.forget_all();
+                Verdict::Proceed
+            }
             libc::SYS_mmap => self.mmap(call),
             number if arch::is_of_sockets(number) => self.uevents.judge(call),
             libc::SYS_getdents64 | libc::SYS_getdents => self.list(call),
