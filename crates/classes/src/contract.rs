@@ -79,6 +79,7 @@ impl fmt::Display for Fate {
             Fate::Fails(Errno::NXIO) => f.pad("ENXIO"),
             Fate::Fails(Errno::IO) => f.pad("EIO"),
             Fate::Fails(Errno::INVAL) => f.pad("EINVAL"),
+            Fate::Fails(Errno::NOTCONN) => f.pad("ENOTCONN"),
             Fate::Fails(errno) => errno.fmt(f),
             Fate::Kept => f.pad("as alive, from what the file keeps"),
             Fate::Zero => f.pad("succeeds, and brings 0"),
@@ -122,10 +123,31 @@ impl Terms {
     /// What becomes of these calls under `contract`, on a device that went for `reason`.
     pub fn under(&self, contract: Contract, reason: Reason) -> Fate {
         match contract {
+            // As of a FUSE file whose server has gone (`fuse_get_req` of fs/fuse/dev.c).
+            Contract::Strict if reason == Reason::DriverLost => Fate::Fails(Errno::NOTCONN),
             Contract::Strict => self.strict,
             Contract::Quiet => self.quiet,
             Contract::Linux if reason.leaves_hardware() => self.linux_orderly,
             Contract::Linux => self.linux,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_lost_the_driver_is_not_connected() {
+        let terms = Terms {
+            calls: "all",
+            strict: Fate::Fails(Errno::NODEV),
+            quiet: Fate::Kept,
+            linux: Fate::Zero,
+            linux_orderly: Fate::StandIn,
+        };
+        let says = |contract| terms.under(contract, Reason::DriverLost);
+        assert_eq!(Contract::ALL.map(says), [Fate::Fails(Errno::NOTCONN), Fate::Kept, Fate::Zero]);
+        assert_eq!(terms.under(Contract::Strict, Reason::Pulled), Fate::Fails(Errno::NODEV));
     }
 }

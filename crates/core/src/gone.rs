@@ -24,10 +24,13 @@ pub enum Reason {
     Abandoned,
     /// The device that it hangs on was reset; it comes back as a new generation.
     Reset,
+    /// The process that its driver is in has gone, does not answer any more, or cannot be believed. What became of the
+    /// hardware nobody knows.
+    DriverLost,
 }
 
 impl Reason {
-    const ALL: [Reason; 4] = [Reason::Pulled, Reason::Orderly, Reason::Abandoned, Reason::Reset];
+    const ALL: [Reason; 5] = [Reason::Pulled, Reason::Orderly, Reason::Abandoned, Reason::Reset, Reason::DriverLost];
 
     /// Whether the driver may still speak to the hardware once all users are out (I12).
     pub fn leaves_hardware(self) -> bool {
@@ -42,6 +45,7 @@ impl fmt::Display for Reason {
             Reason::Orderly => "removed in good order",
             Reason::Abandoned => "abandoned by its owner",
             Reason::Reset => "reset with the device that it hung on",
+            Reason::DriverLost => "left by the process of its driver",
         })
     }
 }

@@ -122,7 +122,7 @@ impl Agent {
         let State::Gone { reason, seconds, .. } = life.state else {
             return Standing { gone: None, since: None, lives_elsewhere: life.lives_elsewhere };
         };
-        let reasons = [Reason::Pulled, Reason::Orderly, Reason::Abandoned, Reason::Reset];
+        let reasons = [Reason::Pulled, Reason::Orderly, Reason::Abandoned, Reason::Reset, Reason::DriverLost];
         let reason = reasons.into_iter().find(|known| known.to_string() == reason);
         let since = Duration::from_secs_f64(seconds);
         Standing { gone: reason, since: Some(since), lives_elsewhere: life.lives_elsewhere }
