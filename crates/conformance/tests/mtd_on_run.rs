@@ -4,8 +4,8 @@
 mod chip;
 mod on_front;
 
-use chip::{Chip, Pins};
-use on_front::Class;
+use chip::Chip;
+use on_front::{Class, wires::Wires};
 use outlive_classes::Hardware;
 use outlive_conformance::{Badge, FarEnd};
 use std::{process::ExitCode, sync::Arc};
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
 struct Mtd;
 
 impl Class for Mtd {
-    type Socket = Pins;
+    type Socket = Wires;
 
     const NAME: &'static str = "mtd";
     const PREFIX: &'static str = "mtd";
@@ -37,9 +37,9 @@ impl Class for Mtd {
         }
     }
 
-    fn driver(far: &Arc<FarEnd>, badge: Badge) -> (Arc<Pins>, Hardware) {
-        let pins = Pins::new(far);
-        let chip = Chip { pins: pins.clone(), _badge: badge };
-        (pins, Hardware::Mtd(Box::new(chip)))
+    fn driver(far: &Arc<FarEnd>, badge: Badge) -> (Arc<Wires>, Hardware) {
+        let wires = Wires::new(far);
+        let chip = Chip { wires: wires.clone(), _badge: badge };
+        (wires, Hardware::Mtd(Box::new(chip)))
     }
 }

@@ -1,50 +1,10 @@
 //! An adapter all of whose transfers go to a far end.
 
-use crate::on_front::Socket;
-use outlive::{Cause, Noticer, Reason};
+use crate::on_front::wires::Wires;
+use outlive::{Cause, Noticer};
 use outlive_classes::i2c::{self, Error, Message, Transfer, uapi::func};
-use outlive_conformance::{Badge, FarEnd, Held};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Where the far end is connected, which may be another in the next life.
-#[derive(Debug)]
-pub(crate) struct Wires(Mutex<Ends>);
-
-struct Ends {
-    far: Arc<FarEnd>,
-    noticer: Noticer,
-}
-
-impl std::fmt::Debug for Ends {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ends").finish_non_exhaustive()
-    }
-}
-
-impl Wires {
-    pub(crate) fn new(far: &Arc<FarEnd>) -> Arc<Self> {
-        Arc::new(Wires(Mutex::new(Ends { far: far.clone(), noticer: Noticer::new() })))
-    }
-
-    fn ends(&self) -> MutexGuard<'_, Ends> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn far(&self) -> Arc<FarEnd> {
-        self.ends().far.clone()
-    }
-}
-
-impl Socket for Wires {
-    fn connect(&self, far: &Arc<FarEnd>) {
-        self.ends().far = far.clone();
-    }
-
-    fn notice(&self) {
-        let noticer = self.ends().noticer.clone();
-        noticer.gone(Reason::Pulled);
-    }
-}
+use outlive_conformance::{Badge, Held};
+use std::sync::Arc;
 
 /// The driver.
 #[derive(Debug)]
@@ -63,7 +23,7 @@ impl i2c::Adapter for Adapter {
     }
 
     fn plugged(&self, noticer: &Noticer) {
-        self.socket.ends().noticer = noticer.clone();
+        self.socket.plugged(noticer);
     }
 
     fn teardown(&mut self) {

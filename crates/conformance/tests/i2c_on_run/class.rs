@@ -1,8 +1,8 @@
 //! What the class has of its own.
 
 use crate::{
-    bus::{Adapter, Wires},
-    on_front::Class,
+    bus::Adapter,
+    on_front::{Class, wires::Wires},
 };
 use outlive_classes::Hardware;
 use outlive_conformance::{Badge, FarEnd};

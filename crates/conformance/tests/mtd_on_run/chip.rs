@@ -1,55 +1,15 @@
 //! A flash all of whose commands go to a far end.
 
-use crate::on_front::Socket;
-use outlive::{Cause, Noticer, Reason};
+use crate::on_front::wires::Wires;
+use outlive::{Cause, Noticer};
 use outlive_classes::mtd::{Command, Done, Fault, Flash, Found, Geometry, Kind, Order};
-use outlive_conformance::{Badge, FarEnd, Held};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Where the far end is connected, which may be another in the next life.
-#[derive(Debug)]
-pub(crate) struct Pins(Mutex<Ends>);
-
-struct Ends {
-    far: Arc<FarEnd>,
-    noticer: Noticer,
-}
-
-impl std::fmt::Debug for Ends {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ends").finish_non_exhaustive()
-    }
-}
-
-impl Pins {
-    pub(crate) fn new(far: &Arc<FarEnd>) -> Arc<Self> {
-        Arc::new(Pins(Mutex::new(Ends { far: far.clone(), noticer: Noticer::new() })))
-    }
-
-    fn ends(&self) -> MutexGuard<'_, Ends> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn far(&self) -> Arc<FarEnd> {
-        self.ends().far.clone()
-    }
-}
-
-impl Socket for Pins {
-    fn connect(&self, far: &Arc<FarEnd>) {
-        self.ends().far = far.clone();
-    }
-
-    fn notice(&self) {
-        let noticer = self.ends().noticer.clone();
-        noticer.gone(Reason::Pulled);
-    }
-}
+use outlive_conformance::{Badge, Held};
+use std::sync::Arc;
 
 /// The driver.
 #[derive(Debug)]
 pub(crate) struct Chip {
-    pub(crate) pins: Arc<Pins>,
+    pub(crate) wires: Arc<Wires>,
     pub(crate) _badge: Badge,
 }
 
@@ -79,15 +39,15 @@ impl Flash for Chip {
     }
 
     fn begin(&self, command: Command, order: Order) {
-        self.pins.far().take(Box::new(InHand { command, order }));
+        self.wires.far().take(Box::new(InHand { command, order }));
     }
 
     fn plugged(&self, noticer: &Noticer) {
-        self.pins.ends().noticer = noticer.clone();
+        self.wires.plugged(noticer);
     }
 
     fn teardown(&mut self) {
-        self.pins.far().teardown();
+        self.wires.far().teardown();
     }
 }
 

@@ -4,6 +4,7 @@
 mod agent;
 #[path = "../tables/mod.rs"]
 mod tables;
+pub(crate) mod wires;
 
 use agent::Agent;
 use outlive::{Policy, Reason, State, Watcher};
