@@ -72,12 +72,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A few rounds with fixed seeds, on all roads and as both users: it has to work.
+/// A few rounds with fixed seeds, on all roads and as both users: it has to work. With the binary of the tests, since to
+/// build another takes longer than the rounds.
 ///
 /// # Errors
 /// The first finding.
 pub(crate) fn short() -> Result<()> {
-    let ground = Ground::new(None, Duration::from_secs(120))?;
+    let ground = Ground::new(Some(&clients::outlive_of_tests()?), Duration::from_secs(120))?;
     let places = places(None, None)?;
     Rounds::new(&ground, End::After(places.len() as u64)).run(1, rounds(&places, 1500, |index| 1 + index))
 }
