@@ -1,7 +1,7 @@
 //! One process of swtpm's: its two sockets, what it complains about, and its end.
 
 use super::Parts;
-use crate::sys::child;
+use crate::sys::child::{self, Helper};
 use outlive_classes::tpm::uapi::{self, BUFFER_SIZE, HEADER_SIZE};
 use rustix::{
     event::{PollFd, PollFlags, poll},
@@ -13,7 +13,7 @@ use rustix::{
 use std::{
     io::{self, Read},
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-    process::{Child, ChildStderr, Command, Stdio},
+    process::{ChildStderr, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -50,9 +50,9 @@ pub(super) enum Event {
     TimedOut,
 }
 
-/// A process of swtpm's.
+/// A process of swtpm's. Dropping it kills it, also one that is stopped.
 pub(super) struct Process {
-    child: Child,
+    child: Helper,
     pidfd: OwnedFd,
     data: OwnedFd,
     control: OwnedFd,
@@ -74,14 +74,9 @@ impl Process {
         command.args(["--ctrl".to_owned(), format!("type=unixio,clientfd={}", its_control.as_raw_fd())]);
         command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = child::start(command, &[&its_data, &its_control])?;
-        let pidfd = match pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
-            Ok(pidfd) => pidfd,
-            Err(errno) => {
-                end(&mut child);
-                return Err(errno.into());
-            }
-        };
-        let stderr = child.stderr.take();
+        let pid = Pid::from_raw(child.id().cast_signed()).ok_or(Errno::SRCH)?;
+        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+        let stderr = child.take_stderr();
         Ok(Process { child, pidfd, data, control, stderr, complaints: Vec::new() })
     }
 
@@ -183,10 +178,7 @@ impl Process {
 
     /// How it ended, for people, if it has.
     pub(super) fn ended(&mut self) -> String {
-        match self.child.try_wait() {
-            Ok(Some(status)) => format!("it ended with {status}"),
-            _ => "it ended".to_owned(),
-        }
+        self.child.ended().map_or_else(|| "it ended".to_owned(), |status| format!("it ended with {status}"))
     }
 
     /// Waits up to `limit` for it to end by itself.
@@ -194,16 +186,4 @@ impl Process {
         let limit = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: limit.subsec_nanos().into() };
         let _ = poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&limit));
     }
-}
-
-impl Drop for Process {
-    /// Whatever it does: SIGKILL, also of one that is stopped.
-    fn drop(&mut self) {
-        end(&mut self.child);
-    }
-}
-
-fn end(child: &mut Child) {
-    let _ = child.kill();
-    let _ = child.wait();
 }

@@ -6,8 +6,51 @@ use std::{
         fd::{AsRawFd, OwnedFd},
         unix::process::CommandExt,
     },
-    process::{Child, Command},
+    process::{Child, ChildStderr, Command},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
+
+/// Those that there are, by process number: whoever ends all processes below this one spares them.
+static HELPERS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+fn known() -> MutexGuard<'static, Vec<u32>> {
+    HELPERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The process numbers of all helpers.
+pub(crate) fn helpers() -> Vec<u32> {
+    known().clone()
+}
+
+/// A helper process. Dropping it kills it, whatever it does, and reaps it.
+#[derive(Debug)]
+pub(crate) struct Helper(Child);
+
+impl Helper {
+    /// Its process number.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// The other end of its standard error, if that was asked for; once.
+    pub(crate) fn take_stderr(&mut self) -> Option<ChildStderr> {
+        self.0.stderr.take()
+    }
+
+    /// How it ended, for people, if it has.
+    pub(crate) fn ended(&mut self) -> Option<String> {
+        self.0.try_wait().ok().flatten().map(|status| status.to_string())
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+        let id = self.0.id();
+        known().retain(|known| *known != id);
+    }
+}
 
 /// Starts `command` with `descriptors` open in it under their own numbers, which it may be told as arguments. It dies when
 /// the thread that calls this ends, however that ends (`PR_SET_PDEATHSIG` of prctl(2)), and belongs to no terminal's job:
@@ -15,7 +58,7 @@ use std::{
 ///
 /// # Errors
 /// As of fork(2) and execve(2).
-pub(crate) fn start(mut command: Command, descriptors: &[&OwnedFd]) -> std::io::Result<Child> {
+pub(crate) fn start(mut command: Command, descriptors: &[&OwnedFd]) -> std::io::Result<Helper> {
     let numbers: Vec<i32> = descriptors.iter().map(|descriptor| descriptor.as_raw_fd()).collect();
     let parent = std::process::id();
     command.process_group(0);
@@ -41,7 +84,10 @@ pub(crate) fn start(mut command: Command, descriptors: &[&OwnedFd]) -> std::io::
     // SAFETY: between fork and exec only async-signal-safe functions are called (fcntl, prctl, getppid), nothing is allocated,
     // and nothing is locked: the process may have threads.
     unsafe { command.pre_exec(prepare) };
-    command.spawn()
+    let mut known = known();
+    let child = command.spawn()?;
+    known.push(child.id());
+    Ok(Helper(child))
 }
 
 #[cfg(test)]
@@ -71,7 +117,8 @@ mod tests {
         here.write_all(b"hello\n").unwrap();
         let mut said = String::new();
         here.read_to_string(&mut said).unwrap();
-        assert!(child.wait().unwrap().success());
+        assert_eq!(child.0.wait().unwrap().code(), Some(0));
+        assert!(helpers().contains(&child.id()));
         let open: Vec<i32> =
             said.trim().rsplit_once("from ").unwrap().1.split(' ').map(|n| n.parse().unwrap()).collect();
         assert!(said.starts_with("hello from ") && open.contains(&number), "{said}");
@@ -87,6 +134,6 @@ mod tests {
         // The other end is closed when the last one has gone who had it.
         assert_eq!(here.read(&mut [0]).unwrap(), 0);
         let mut child = child.unwrap();
-        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.wait().unwrap()), Some(libc::SIGKILL));
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.0.wait().unwrap()), Some(libc::SIGKILL));
     }
 }
