@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod front;
 mod fuse;
 pub mod lab;
+mod swtpm;
 mod sys;
 pub mod trace;
 pub mod trial;

@@ -6,6 +6,7 @@ use super::{
     lab_file,
     permissions::Permissions,
     spec, suggest,
+    tpm::TpmEntry,
 };
 use outlive::Policy;
 use outlive_classes::Contract;
@@ -38,6 +39,8 @@ pub enum DeviceConfig {
     Uio(BoardEntry),
     /// A flash.
     Mtd(FlashEntry),
+    /// A TPM.
+    Tpm(TpmEntry),
     /// A card with flashes.
     Gpu(CardEntry),
 }
@@ -49,6 +52,7 @@ impl DeviceConfig {
             DeviceConfig::I2c(_) => Class::I2c,
             DeviceConfig::Uio(_) => Class::Uio,
             DeviceConfig::Mtd(_) | DeviceConfig::Gpu(_) => Class::Mtd,
+            DeviceConfig::Tpm(_) => Class::Tpm,
         }
     }
 
@@ -58,6 +62,7 @@ impl DeviceConfig {
             DeviceConfig::I2c(bus) => bus.number,
             DeviceConfig::Uio(board) => board.number,
             DeviceConfig::Mtd(flash) => flash.number,
+            DeviceConfig::Tpm(tpm) => tpm.number,
             DeviceConfig::Gpu(_) => None,
         }
     }
@@ -76,6 +81,7 @@ impl DeviceConfig {
             DeviceConfig::I2c(bus) => bus.policy,
             DeviceConfig::Uio(board) => board.policy,
             DeviceConfig::Mtd(flash) => flash.policy,
+            DeviceConfig::Tpm(tpm) => tpm.policy,
             DeviceConfig::Gpu(card) => card.policy,
         }
     }
@@ -86,6 +92,7 @@ impl DeviceConfig {
             DeviceConfig::I2c(bus) => &bus.permissions,
             DeviceConfig::Uio(board) => &board.permissions,
             DeviceConfig::Mtd(flash) => &flash.permissions,
+            DeviceConfig::Tpm(tpm) => &tpm.permissions,
             DeviceConfig::Gpu(card) => &card.permissions,
         }
     }

@@ -20,6 +20,7 @@ pub(super) fn check(device: &DeviceConfig, clock: &Arc<dyn Clock>) -> Result<(),
         DeviceConfig::I2c(bus) => adapter(bus, clock.clone()).map(drop),
         DeviceConfig::Uio(entry) => board(entry, clock.clone()).map(drop),
         DeviceConfig::Mtd(entry) => flash(entry, clock.clone()).map(drop),
+        DeviceConfig::Tpm(entry) => entry.build().map(drop),
         DeviceConfig::Gpu(card) => card.flash.iter().try_for_each(|entry| flash(entry, clock.clone()).map(drop)),
     }
 }

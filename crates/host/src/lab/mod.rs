@@ -26,6 +26,7 @@ mod spec;
 mod suggest;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tpm;
 
 pub(crate) use announcer::Announcer;
 pub use clock::WallClock;
@@ -43,6 +44,7 @@ pub use report::{
     DeviceReport, LabError, OperationReport, PlugError, ResetError, SetError, State, UnplugError, Unplugged,
 };
 pub use spec::parse as parse_spec;
+pub use tpm::TpmEntry;
 
 use crate::trial::Answered;
 use cards::Cards;

@@ -33,6 +33,7 @@ impl Lab {
         let (class, hardware): (_, &dyn Fn() -> _) = match device {
             DeviceConfig::I2c(bus) => (Class::I2c, &|| hardware::adapter(bus, clock.clone()).map(Hardware::I2c)),
             DeviceConfig::Uio(board) => (Class::Uio, &|| hardware::board(board, clock.clone()).map(Hardware::Uio)),
+            DeviceConfig::Tpm(tpm) => (Class::Tpm, &|| tpm.build().map(Hardware::Tpm)),
             DeviceConfig::Mtd(flash) => return self.plug_flash(flash, None),
             DeviceConfig::Gpu(card) => return self.plug_card(card),
         };

@@ -7,12 +7,13 @@ use super::{
     partitions,
     permissions::{Permissions, parse_group, parse_mode},
     suggest,
+    tpm::TpmEntry,
 };
 use outlive_drivers::value;
 use std::{collections::BTreeMap, path::Path};
 
-/// The keys of a chip that are names of files.
-const PATHS: [&str; 1] = ["file"];
+/// The keys that are names of files and directories.
+const PATHS: [&str; 2] = ["file", "state"];
 
 /// Reads `text`; an error says that it is at `place`. Relative paths are relative to the working directory.
 ///
@@ -74,6 +75,14 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
             let flash = FlashEntry { number, policy, permissions, model, keys, partitions, place, places };
             Ok(DeviceConfig::Mtd(flash))
         }
+        Class::Tpm => {
+            if let Some(address) = address {
+                return Err(error(format!("a tpm has no address; leave out `@{address}`")));
+            }
+            let mut keys = parse_keys(class, parts).map_err(error)?;
+            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
+            Ok(DeviceConfig::Tpm(TpmEntry { number, policy, permissions, model, keys, place, places }))
+        }
     }
 }
 
@@ -83,6 +92,7 @@ const fn example(class: Class) -> &'static str {
         Class::I2c => "i2c:24c02@0x50",
         Class::Uio => "uio:timer",
         Class::Mtd => "mtd:nor",
+        Class::Tpm => "tpm:swtpm,state=DIR",
     }
 }
 
