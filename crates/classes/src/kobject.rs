@@ -44,6 +44,8 @@ pub struct Kobject {
     pub driver: Option<&'static str>,
     /// What its uevents say besides, as its bus has it: `MODALIAS`.
     pub properties: Vec<(&'static str, String)>,
+    /// What udev's rules say of it, besides: `ID_INPUT`.
+    pub udev: Vec<(&'static str, String)>,
     /// Its device node.
     pub node: Option<Node>,
 }

@@ -14,6 +14,7 @@ pub mod contract;
 pub mod dma;
 pub mod file;
 pub mod i2c;
+pub mod input;
 pub mod kobject;
 mod landing;
 pub mod mtd;

@@ -1,6 +1,6 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
-use crate::{Access, Contract, Errno, File, Kobject, OpenFlags, Surroundings, i2c, mtd, tpm, uio};
+use crate::{Access, Contract, Errno, File, Kobject, OpenFlags, Surroundings, i2c, input, mtd, tpm, uio};
 use outlive::{
     Device, Generation, Gone, Handle, IllegalTransition, Inside, Number, Part, Policy, Reason, Refused, State, Status,
 };
@@ -41,6 +41,8 @@ pub enum Hardware {
     Mtd(Box<dyn mtd::Flash>),
     /// A TPM.
     Tpm(Box<dyn tpm::Tpm>),
+    /// A device that people touch.
+    Input(Box<dyn input::Driver>),
 }
 
 /// What an open that was refused says to its client: see [`Plugged::open`].
@@ -139,6 +141,9 @@ pub trait Plugged: Send + Sync {
 
     /// The operations that are inside now.
     fn inside(&self) -> Vec<Inside>;
+
+    /// Where events of an input device go; `None` of another class.
+    fn sink(&self) -> Option<input::Sink>;
 }
 
 /// What programs are shown of a device besides its open files, all its life.
@@ -168,6 +173,11 @@ pub(crate) trait OfClass: Send + Sync {
 
     /// The hardware, of what came back from behind the fence.
     fn hardware(&self, inside: Self::Inside) -> Hardware;
+
+    /// See [`Plugged::sink`].
+    fn sink(&self) -> Option<input::Sink> {
+        None
+    }
 }
 
 impl<D: OfClass> Plugged for D {
@@ -232,6 +242,10 @@ impl<D: OfClass> Plugged for D {
 
     fn inside(&self) -> Vec<Inside> {
         self.device().inside()
+    }
+
+    fn sink(&self) -> Option<input::Sink> {
+        OfClass::sink(self)
     }
 }
 

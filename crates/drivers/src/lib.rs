@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod dma;
 pub mod i2c;
+pub mod input;
 mod keys;
 pub mod mtd;
 pub mod uio;

@@ -12,7 +12,14 @@ pub(super) fn kobjects(node: &Node, claims: &[Claim]) -> Vec<Kobject> {
     debug_assert_eq!(node.major, uapi::MAJOR);
     let (name, bus) = (&node.name, node.minor);
     let adapter = format!("{ROOT}/{name}");
-    let plain = |devpath, subsystem| Kobject { devpath, subsystem, driver: None, properties: Vec::new(), node: None };
+    let plain = |devpath, subsystem| Kobject {
+        devpath,
+        subsystem,
+        driver: None,
+        properties: Vec::new(),
+        udev: Vec::new(),
+        node: None,
+    };
     let device =
         Kobject { node: Some(node.clone()), ..plain(format!("{adapter}/i2c-dev/{name}"), Subsystem::Class("i2c-dev")) };
     let chip = |claim: &Claim| Kobject {

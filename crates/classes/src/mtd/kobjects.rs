@@ -28,6 +28,7 @@ pub(super) fn kobjects(nodes: &[Node; 2]) -> Vec<Kobject> {
         subsystem: Subsystem::Class("mtd"),
         driver: None,
         properties,
+        udev: Vec::new(),
         node: Some(node.clone()),
     };
     // The name of its device type, `mtd_devtype`; the read-only one has none.

@@ -21,6 +21,7 @@ pub(super) fn kobjects(node: &Node) -> Vec<Kobject> {
         subsystem: Subsystem::Class("tpm"),
         driver: None,
         properties: Vec::new(),
+        udev: Vec::new(),
         node: Some(node.clone()),
     }]
 }

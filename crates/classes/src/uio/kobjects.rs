@@ -12,7 +12,14 @@ pub(super) fn kobjects(node: &Node) -> Vec<Kobject> {
     debug_assert_eq!(node.major, uapi::MAJOR);
     let devpath = format!("{ROOT}/uio/{}", node.name);
     let subsystem = Subsystem::Class("uio");
-    vec![Kobject { devpath, subsystem, driver: None, properties: Vec::new(), node: Some(node.clone()) }]
+    vec![Kobject {
+        devpath,
+        subsystem,
+        driver: None,
+        properties: Vec::new(),
+        udev: Vec::new(),
+        node: Some(node.clone()),
+    }]
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod control;
 mod demo;
 mod doctor;
 mod explore;
+mod input;
 mod lab;
 mod reset;
 mod run;
@@ -72,6 +73,7 @@ enum Command {
     Plug(control::Plug),
     Set(control::Set),
     Reset(reset::Reset),
+    Input(input::Input),
     Events(control::Events),
     Doctor(doctor::Args),
     Completions(shell::Completions),
@@ -93,6 +95,7 @@ impl Outlive {
             Command::Plug(args) => args.run(),
             Command::Set(args) => args.run(),
             Command::Reset(args) => args.run(),
+            Command::Input(args) => args.run(),
             Command::Events(args) => args.run(),
             Command::Doctor(args) => args.run(),
             Command::Completions(args) => args.run(),

@@ -26,8 +26,8 @@ SPEC:
   CLASS:MODEL[@ADDR][,KEY=VALUE]...
 
   CLASS  i2c: a bus with chips, /dev/i2c-N; mtd: a flash, /dev/mtdN and /dev/mtdNro; uio: a board
-         with memory to map, /dev/uioN
-  MODEL  what the chip, the flash or the board is; see below
+         with memory to map, /dev/uioN; input: what people touch, /dev/input/eventN
+  MODEL  what the chip, the flash or the like is; see below
   @ADDR  i2c: where it answers, from 0x03 to 0x77
   num=N  the number of the device; bus=N is the same for i2c. Chips with the same number share
          the bus. Without a number a bus gets the lowest one that is free.
@@ -82,6 +82,21 @@ Models of uio:
     period=TIME     an interrupt each time; 0 for none: 10ms unless told
     size=SIZE       of its registers, which are its first region: 4KiB unless told
     ram=SIZE        a second region, of plain memory
+
+Models of input:
+  keyboard          with all keys, three LEDs and autorepeat
+  mouse             with five buttons and two wheels
+  touchscreen       tells ten fingers apart
+    size=WIDTHxHEIGHT
+                    in points: 800x480 unless told
+  gamepad           with two sticks, and motors that rumble
+  evemu             what a recording describes
+    file=PATH       made by evemu-describe, or by evemu-record: then it does what was recorded
+  and every one:
+    script=PATH     does this when it is first opened: a script (`outlive input --help` tells its
+                    words) or an evemu recording
+    name=TEXT, phys=TEXT, uniq=TEXT
+                    what it is called, where it is plugged in, and its serial number
 
 Lab file:
   contract = \"strict\"

@@ -6,7 +6,7 @@ use super::{
     peer,
     protocol::{EventReport, LONGEST_REPLY, Removal, Reply, Request},
 };
-use crate::lab::{DeviceConfig, DeviceReport};
+use crate::lab::{Deeds, DeviceConfig, DeviceReport};
 use outlive::{Policy, REMOVAL_BUDGET, State};
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 use std::{
@@ -202,6 +202,22 @@ impl Client {
         let request = Request::Reset { name: name.to_owned(), deadline: Some(deadline.as_secs_f64()) };
         match self.ask(&request, deadline.checked_add(PATIENCE))? {
             Reply::Reset { back, failed, .. } => Ok((back, failed)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Has an input device do what `deeds` says, and waits until it has.
+    ///
+    /// # Errors
+    /// [`RequestError`]: there is no such device, it cannot do that, or it went meanwhile.
+    pub fn input(&mut self, name: &str, deeds: Deeds<'_>) -> Result<(), RequestError> {
+        let (words, file) = match deeds {
+            Deeds::Words(words) => (Some(words.to_owned()), None),
+            Deeds::File(file) => (None, Some(file.to_string_lossy().into_owned())),
+        };
+        // It takes as long as its pauses.
+        match self.ask(&Request::Input { name: name.to_owned(), words, file }, None)? {
+            Reply::Input { .. } => Ok(()),
             other => Err(unexpected(&other)),
         }
     }

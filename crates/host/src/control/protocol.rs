@@ -63,6 +63,18 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<f64>,
     },
+    /// What people do to an input device: `{"do":"input","name":"input/event0","words":"key a tap"}`. Answered by
+    /// [`Reply::Input`] when it has been done.
+    Input {
+        /// Which.
+        name: String,
+        /// In the words of a script; this or `file`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<String>,
+        /// A script or an evemu recording, by its absolute path.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
+    },
     /// What comes and goes from now on: `{"do":"events"}`. Answered by [`Reply::Watching`], and by [`Reply::Event`]
     /// and [`Reply::Lost`] until the client hangs up.
     Events {
@@ -100,6 +112,11 @@ pub enum Reply {
         back: Vec<String>,
         /// What did not come back, and why: somebody is still inside, for instance.
         failed: Vec<String>,
+    },
+    /// An input device did as it was told.
+    Input {
+        /// Its name.
+        name: String,
     },
     /// Every event from here on will be told.
     Watching,

@@ -5,12 +5,15 @@ use super::{
     protocol::{LONGEST_REQUEST, Removal, Reply, Request},
     server::{Shared, Turn},
 };
-use crate::lab::{Killed, Lab, OperationReport, PlugError, UnplugError, Unplugged};
+use crate::lab::{Deeds, Killed, Lab, OperationReport, PlugError, UnplugError, Unplugged};
 use outlive::{Policy, REMOVAL_BUDGET, Reason, State, UnknownPolicy};
+use outlive_drivers::input::Played;
 use rustix::net::{RecvFlags, recv};
 use std::{
     io::{self, BufRead, BufReader},
     os::unix::net::UnixStream,
+    path::Path,
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -66,6 +69,7 @@ fn answer(shared: &Shared, stream: &UnixStream, request: Request) -> io::Result<
         Request::Reset { name, deadline } => reset(lab, &name, deadline),
         Request::Plug { device } => plugged(lab.plug(&device)),
         Request::Replug { name } => plugged(lab.plug_name(&name)),
+        Request::Input { name, words, file } => input(shared, stream, &name, words.as_deref(), file.as_deref()),
         Request::Events { names } => return events(shared, stream, &names),
     };
     send(stream, &reply)
@@ -121,6 +125,33 @@ fn reset(lab: &Lab, name: &str, deadline: Option<f64>) -> Reply {
             Reply::Reset { name: reset.name, back: reset.back, failed }
         }
         Err(error) => Reply::Error(error.to_string()),
+    }
+}
+
+/// Waits until it has been done, as long as the client does.
+fn input(shared: &Shared, stream: &UnixStream, name: &str, words: Option<&str>, file: Option<&str>) -> Reply {
+    let deeds = match (words, file.map(Path::new)) {
+        (Some(words), None) => Deeds::Words(words),
+        (None, Some(file)) if file.is_absolute() => Deeds::File(file),
+        (None, Some(file)) => return Reply::Error(format!("the path {} is not absolute", file.display())),
+        (None, None) | (Some(_), Some(_)) => return Reply::Error("say `words`, or a `file`".to_owned()),
+    };
+    let (tell, told) = mpsc::channel();
+    let playing = match shared.lab.play(name, deeds, move |played| _ = tell.send(played)) {
+        Ok(playing) => playing,
+        Err(why) => return Reply::Error(why.to_string()),
+    };
+    let name = crate::lab::bare(name).to_owned();
+    loop {
+        match told.recv_timeout(LOOK) {
+            Ok(Played::Whole) => return Reply::Input { name },
+            Ok(Played::Gone) => return Reply::Error(format!("{name} went before it had done all of it")),
+            Err(mpsc::RecvTimeoutError::Timeout) if !shared.is_stopping() && !has_hung_up(stream) => {}
+            Ok(Played::Stopped) | Err(_) => {
+                playing.stop();
+                return Reply::Error("the lab ends".to_owned());
+            }
+        }
     }
 }
 

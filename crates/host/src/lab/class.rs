@@ -1,12 +1,14 @@
 //! The device classes that a lab can have, each with its numbers.
 
+use super::input::Clocks;
 use crate::sys::shared_memory::Region;
 use outlive::{Number, Numbers};
 use outlive_classes::{
-    Contract, Hardware, LinuxSays, Plugged, SharedMemory, i2c,
+    Contract, Hardware, LinuxSays, Plugged, SharedMemory, i2c, input,
     mtd::{self, Partitions},
     tpm, uio,
 };
+use outlive_drivers::clock::Clock;
 use rustix::io;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,10 +19,11 @@ pub(super) enum Class {
     Uio,
     Mtd,
     Tpm,
+    Input,
 }
 
 impl Class {
-    pub(super) const ALL: [Class; 4] = [Class::I2c, Class::Uio, Class::Mtd, Class::Tpm];
+    pub(super) const ALL: [Class; 5] = [Class::I2c, Class::Uio, Class::Mtd, Class::Tpm, Class::Input];
 
     /// As in a SPEC.
     pub(super) const fn name(self) -> &'static str {
@@ -29,6 +32,7 @@ impl Class {
             Class::Uio => "uio",
             Class::Mtd => "mtd",
             Class::Tpm => "tpm",
+            Class::Input => "input",
         }
     }
 
@@ -43,6 +47,7 @@ impl Class {
             Hardware::Uio(_) => Class::Uio,
             Hardware::Mtd(_) => Class::Mtd,
             Hardware::Tpm(_) => Class::Tpm,
+            Hardware::Input(_) => Class::Input,
         }
     }
 
@@ -53,6 +58,7 @@ impl Class {
             Class::Uio => "board",
             Class::Mtd => "flash",
             Class::Tpm => "tpm",
+            Class::Input => "input device",
         }
     }
 
@@ -63,6 +69,7 @@ impl Class {
             Class::Uio => uio::node_name(number),
             Class::Mtd => mtd::node_name(number),
             Class::Tpm => tpm::node_name(number),
+            Class::Input => input::node_name(number),
         }
     }
 
@@ -73,6 +80,7 @@ impl Class {
             Class::Uio => uio::zombie::linux_says(),
             Class::Mtd => mtd::zombie::linux_says(),
             Class::Tpm => tpm::zombie::linux_says(),
+            Class::Input => input::zombie::linux_says(),
         }
     }
 
@@ -83,7 +91,22 @@ impl Class {
             Class::Uio => uio::uapi::MAX_DEVICES - 1,
             Class::Mtd => mtd::uapi::MAX_DEVICES - 1,
             Class::Tpm => tpm::uapi::MAX_DEVICES - 1,
+            Class::Input => input::uapi::MAX_DEVICES - 1,
         }
+    }
+
+    /// Whether Linux has a device of that number, which is not too high: of input there is a gap.
+    pub(super) const fn has(self, number: u32) -> bool {
+        match self {
+            Class::Input => input::uapi::minor(number).is_some(),
+            Class::I2c | Class::Uio | Class::Mtd | Class::Tpm => number <= self.highest(),
+        }
+    }
+
+    /// Whether, under `contract`, a number is given out again as soon as its device has gone: evdev frees it then
+    /// (`input_free_minor` of `drivers/input/input.c`), and handles to the former one are no matter.
+    pub(super) fn reuses_numbers(self, contract: Contract) -> bool {
+        self == Class::Input && contract == Contract::Linux
     }
 }
 
@@ -113,7 +136,7 @@ impl Means {
     /// Those of `hardware` as device `name`. It is asked for before a number is, since it can fail.
     pub(super) fn of(hardware: &Hardware, name: &str) -> io::Result<Self> {
         let sizes = match hardware {
-            Hardware::I2c(_) | Hardware::Mtd(_) | Hardware::Tpm(_) => Vec::new(),
+            Hardware::I2c(_) | Hardware::Mtd(_) | Hardware::Tpm(_) | Hardware::Input(_) => Vec::new(),
             Hardware::Uio(driver) => driver.regions(),
         };
         let region = |size: &u64| Ok(Arc::new(Region::new(name, *size)?) as Arc<dyn SharedMemory>);
@@ -128,11 +151,16 @@ pub(super) fn plug(
     hardware: Hardware,
     means: Means,
     partitions: Arc<dyn Partitions>,
+    clock: &Arc<dyn Clock>,
 ) -> (Arc<dyn Plugged>, Option<mtd::Parent>) {
     match hardware {
         Hardware::I2c(adapter) => (Arc::new(i2c::Bus::plug_under(contract, number, adapter)), None),
         Hardware::Uio(driver) => (Arc::new(uio::Board::plug_under(contract, number, driver, means.0)), None),
         Hardware::Tpm(tpm) => (Arc::new(tpm::Chip::plug_under(contract, number, tpm)), None),
+        Hardware::Input(driver) => {
+            let clocks = Arc::new(Clocks(clock.clone()));
+            (Arc::new(input::InputDevice::plug_under(contract, number, driver, clocks)), None)
+        }
         Hardware::Mtd(flash) => {
             let chip = mtd::Chip::plug_under(contract, number, flash, Some(partitions));
             let parent = chip.parent();

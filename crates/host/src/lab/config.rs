@@ -3,6 +3,7 @@
 use super::{
     class::Class,
     flash::{CardEntry, FlashEntry},
+    input::InputEntry,
     lab_file,
     permissions::Permissions,
     spec, suggest,
@@ -41,6 +42,8 @@ pub enum DeviceConfig {
     Mtd(FlashEntry),
     /// A TPM.
     Tpm(TpmEntry),
+    /// An input device.
+    Input(InputEntry),
     /// A card with flashes.
     Gpu(CardEntry),
 }
@@ -53,6 +56,7 @@ impl DeviceConfig {
             DeviceConfig::Uio(_) => Class::Uio,
             DeviceConfig::Mtd(_) | DeviceConfig::Gpu(_) => Class::Mtd,
             DeviceConfig::Tpm(_) => Class::Tpm,
+            DeviceConfig::Input(_) => Class::Input,
         }
     }
 
@@ -63,6 +67,7 @@ impl DeviceConfig {
             DeviceConfig::Uio(board) => board.number,
             DeviceConfig::Mtd(flash) => flash.number,
             DeviceConfig::Tpm(tpm) => tpm.number,
+            DeviceConfig::Input(input) => input.number,
             DeviceConfig::Gpu(_) => None,
         }
     }
@@ -82,6 +87,7 @@ impl DeviceConfig {
             DeviceConfig::Uio(board) => board.policy,
             DeviceConfig::Mtd(flash) => flash.policy,
             DeviceConfig::Tpm(tpm) => tpm.policy,
+            DeviceConfig::Input(input) => input.policy,
             DeviceConfig::Gpu(card) => card.policy,
         }
     }
@@ -93,6 +99,7 @@ impl DeviceConfig {
             DeviceConfig::Uio(board) => &board.permissions,
             DeviceConfig::Mtd(flash) => &flash.permissions,
             DeviceConfig::Tpm(tpm) => &tpm.permissions,
+            DeviceConfig::Input(input) => &input.permissions,
             DeviceConfig::Gpu(card) => &card.permissions,
         }
     }

@@ -21,6 +21,7 @@ pub(super) fn check(device: &DeviceConfig, clock: &Arc<dyn Clock>) -> Result<(),
         DeviceConfig::Uio(entry) => board(entry, clock.clone()).map(drop),
         DeviceConfig::Mtd(entry) => flash(entry, clock.clone()).map(drop),
         DeviceConfig::Tpm(entry) => entry.build().map(drop),
+        DeviceConfig::Input(entry) => entry.build(clock.clone()).map(drop),
         DeviceConfig::Gpu(card) => card.flash.iter().try_for_each(|entry| flash(entry, clock.clone()).map(drop)),
     }
 }

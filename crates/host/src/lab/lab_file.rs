@@ -6,6 +6,7 @@ use super::{
     class::Class,
     config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_contract, parse_name, parse_policy},
     flash::{CardEntry, FlashEntry},
+    input::InputEntry,
     partitions::{self, PartitionEntry},
     permissions::{Permissions, parse_group, parse_mode},
     spec, suggest,
@@ -134,6 +135,7 @@ impl Reader<'_> {
             Class::Uio => self.board(at, table).map(DeviceConfig::Uio),
             Class::Mtd => self.flash(at, table).map(DeviceConfig::Mtd),
             Class::Tpm => self.tpm(at, table).map(DeviceConfig::Tpm),
+            Class::Input => self.input(at, table).map(DeviceConfig::Input),
         }
     }
 
@@ -194,6 +196,18 @@ impl Reader<'_> {
         let (model, place) = (self.string("model", model)?, self.place(at));
         let permissions = self.permissions(table)?;
         Ok(TpmEntry { number, policy, permissions, model, keys, place, places })
+    }
+
+    /// An input device. Keys that are not the lab's are its driver's.
+    fn input(&self, at: usize, table: &Table<'_>) -> Result<InputEntry, ConfigError> {
+        let model = table.get("model").ok_or_else(|| self.error(at, "which model? add model = \"keyboard\""))?;
+        let number = table.get("num").map(|value| self.number(Class::Input, value)).transpose()?;
+        let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
+        let (mut keys, places) = self.driver_keys(table)?;
+        spec::absolute_paths(&mut keys, self.folder).map_err(|why| self.error(at, why))?;
+        let (model, place) = (self.string("model", model)?, self.place(at));
+        let permissions = self.permissions(table)?;
+        Ok(InputEntry { number, policy, permissions, model, keys, place, places })
     }
 
     /// The keys of a device that are its driver's, and where each key stands.

@@ -34,6 +34,7 @@ impl Lab {
             DeviceConfig::I2c(bus) => (Class::I2c, &|| hardware::adapter(bus, clock.clone()).map(Hardware::I2c)),
             DeviceConfig::Uio(board) => (Class::Uio, &|| hardware::board(board, clock.clone()).map(Hardware::Uio)),
             DeviceConfig::Tpm(tpm) => (Class::Tpm, &|| tpm.build().map(Hardware::Tpm)),
+            DeviceConfig::Input(input) => (Class::Input, &|| input.build(clock.clone()).map(Hardware::Input)),
             DeviceConfig::Mtd(flash) => return self.plug_flash(flash, None),
             DeviceConfig::Gpu(card) => return self.plug_card(card),
         };
@@ -51,8 +52,36 @@ impl Lab {
     pub(super) fn refuse_held(&self, class: Class, number: Option<u32>) -> Result<(), PlugError> {
         self.places.prune();
         match number {
-            Some(number) if self.numbers.of(class).is_held(number) => Err(self.held(&class.node_name(number))),
+            Some(number) if self.is_taken(class, number) => Err(self.held(&class.node_name(number))),
             _ => Ok(()),
+        }
+    }
+
+    /// Whether a number cannot be had: a device has it, or zombies do, unless those are no matter.
+    fn is_taken(&self, class: Class, number: u32) -> bool {
+        if !class.reuses_numbers(self.contract) {
+            return self.numbers.of(class).is_held(number);
+        }
+        let table = self.places.lock();
+        let place = table.get(&class.node_name(number));
+        place.is_some_and(|place| place.live.is_some() || place.leaving().is_some())
+    }
+
+    /// Takes a number: that one, or the lowest that can be had.
+    fn claim(&self, class: Class, number: Option<u32>) -> Result<Number, PlugError> {
+        let numbers = self.numbers.of(class);
+        let usable = |number: u32| class.has(number) && !is_the_machines(&class.node_name(number));
+        if class.reuses_numbers(self.contract) {
+            let free = |number: &u32| usable(*number) && !self.is_taken(class, *number);
+            let number = number.or_else(|| (0..=class.highest()).find(free));
+            // As in Linux there is none left at some time.
+            let number = number.unwrap_or_default();
+            let taken = self.is_taken(class, number);
+            return if taken { Err(self.held(&class.node_name(number))) } else { Ok(numbers.claim_again(number)) };
+        }
+        match number {
+            Some(number) => numbers.claim(number).map_err(|_| self.held(&class.node_name(number))),
+            None => Ok(numbers.claim_lowest(0, usable)),
         }
     }
 
@@ -75,11 +104,7 @@ impl Lab {
         self.places.prune();
         let class = Class::of(&hardware);
         let means = self.means(&hardware, class.name())?;
-        let numbers = self.numbers.of(class);
-        let number = match number {
-            Some(number) => numbers.claim(number).map_err(|_| self.held(&class.node_name(number)))?,
-            None => numbers.claim_lowest(0, |number| !is_the_machines(&class.node_name(number))),
-        };
+        let number = self.claim(class, number)?;
         let value = number.value();
         let name = class.node_name(value);
         let mut all = self.permissions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,7 +118,8 @@ impl Lab {
     }
 
     fn make(&self, number: Number, hardware: Hardware, means: Means) -> Arc<dyn Plugged> {
-        let (device, flash) = class::plug(self.contract, number, hardware, means, self.client_partitions.clone());
+        let partitions = self.client_partitions.clone();
+        let (device, flash) = class::plug(self.contract, number, hardware, means, partitions, &self.clock);
         if let Some(flash) = flash {
             self.places.kin.set_flash(&device.node().name, flash);
         }

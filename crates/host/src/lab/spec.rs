@@ -4,6 +4,7 @@ use super::{
     class::Class,
     config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_policy},
     flash::FlashEntry,
+    input::InputEntry,
     partitions,
     permissions::{Permissions, parse_group, parse_mode},
     suggest,
@@ -13,7 +14,7 @@ use outlive_drivers::value;
 use std::{collections::BTreeMap, path::Path};
 
 /// The keys that are names of files and directories.
-const PATHS: [&str; 2] = ["file", "state"];
+const PATHS: [&str; 3] = ["file", "script", "state"];
 
 /// Reads `text`; an error says that it is at `place`. Relative paths are relative to the working directory.
 ///
@@ -83,6 +84,14 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
             let (number, policy, permissions) = device(&mut keys).map_err(error)?;
             Ok(DeviceConfig::Tpm(TpmEntry { number, policy, permissions, model, keys, place, places }))
         }
+        Class::Input => {
+            if let Some(address) = address {
+                return Err(error(format!("an input device has no address; leave out `@{address}`")));
+            }
+            let mut keys = parse_keys(class, parts).map_err(error)?;
+            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
+            Ok(DeviceConfig::Input(InputEntry { number, policy, permissions, model, keys, place, places }))
+        }
     }
 }
 
@@ -93,6 +102,7 @@ const fn example(class: Class) -> &'static str {
         Class::Uio => "uio:timer",
         Class::Mtd => "mtd:nor",
         Class::Tpm => "tpm:swtpm,state=DIR",
+        Class::Input => "input:keyboard",
     }
 }
 
@@ -133,7 +143,10 @@ fn take_number(class: Class, keys: &mut BTreeMap<String, String>) -> Result<Opti
 pub(super) fn parse_number(class: Class, text: &str) -> Result<u32, String> {
     let highest = class.highest();
     match value::parse_integer(text).map_err(|why| format!("the number {why}"))? {
-        number if number <= highest.into() => Ok(number as u32),
+        number if number <= highest.into() && class.has(number as u32) => Ok(number as u32),
+        number if number <= highest.into() => {
+            Err(format!("Linux has no {} {number}; there are 0 to 31, and 256 to {highest}", class.noun()))
+        }
         number => Err(format!("there is no {} {number}; the highest is {highest}", class.noun())),
     }
 }

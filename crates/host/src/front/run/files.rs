@@ -146,7 +146,8 @@ impl Files {
         table.last = table.last.max(wire::ROOT) + 1;
         let id = table.last;
         // Nobody shall be able to make a file of that name, and have it taken for ours.
-        let name = format!("{}.{id}.{:016x}", by.name, random());
+        // A node below a folder of /dev has a slash in its name, and a file has none.
+        let name = format!("{}.{id}.{:016x}", by.name.replace('/', "!"), random());
         let link = format!("/{name} (deleted)").into_bytes();
         let node = Inode {
             device: Arc::downgrade(device),

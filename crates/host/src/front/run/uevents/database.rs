@@ -4,7 +4,7 @@
 
 use super::message::TAG;
 use crate::lab::Lab;
-use outlive_classes::Plugged;
+use outlive_classes::{Kobject, Plugged};
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
@@ -38,8 +38,9 @@ impl Record {
         }
         let id = full.strip_prefix(DATA).ok()?.to_str()?;
         let devices = lab.devices();
-        let device = devices.iter().find(|device| device.kobjects().iter().any(|it| it.udev_id() == id))?;
-        Some(Record::Device(record(&**device)))
+        let known = devices.iter().flat_map(|device| device.kobjects().into_iter().map(move |it| (device, it)));
+        let (device, kobject) = known.into_iter().find(|(_, kobject)| kobject.udev_id() == id)?;
+        Some(Record::Device(record(&**device, &kobject)))
     }
 
     /// The mode that it shows.
@@ -61,10 +62,11 @@ impl Record {
 
 /// A device's record, in the form of `device_update_db` of sd-device: since when it is known (microseconds since the
 /// machine has started), properties, tags ever and now, the form's version.
-fn record(device: &dyn Plugged) -> Vec<u8> {
+fn record(device: &dyn Plugged, kobject: &Kobject) -> Vec<u8> {
     // All are known since the first was asked for.
     static SINCE: OnceLock<u64> = OnceLock::new();
     let since = SINCE.get_or_init(super::microseconds);
     let generation = device.generation().0;
-    format!("I:{since}\nE:OUTLIVE_GENERATION={generation}\nG:{TAG}\nQ:{TAG}\nV:1\n").into_bytes()
+    let own: String = kobject.udev.iter().map(|(key, value)| format!("E:{key}={value}\n")).collect();
+    format!("I:{since}\nE:OUTLIVE_GENERATION={generation}\n{own}G:{TAG}\nQ:{TAG}\nV:1\n").into_bytes()
 }

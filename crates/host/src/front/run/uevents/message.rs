@@ -47,6 +47,9 @@ impl Uevent<'_> {
     pub(super) fn udev(&self) -> Vec<u8> {
         let node = self.kobject.node.as_ref().map_or(String::new(), |node| node.path());
         let mut properties = format!("{}SEQNUM={}\0", self.properties(&node), self.sequence);
+        for (key, value) in &self.kobject.udev {
+            let _ = write!(properties, "{key}={value}\0");
+        }
         let _ = write!(properties, "USEC_INITIALIZED={}\0TAGS=:{TAG}:\0CURRENT_TAGS=:{TAG}:\0", self.now);
         let tags = bloom(TAG);
         let mut message = PREFIX.to_vec();
@@ -134,6 +137,7 @@ mod tests {
             subsystem: outlive_classes::kobject::Subsystem::Class("i2c-dev"),
             driver: Some("at24"),
             properties: vec![("MODALIAS", "i2c:24c02".into())],
+            udev: vec![("ID_TESTED", "1".into())],
             node: Some(node),
         };
         let (generation, sequence, now, bound) = (Generation(2), 41, 5, action == "bind");
@@ -151,6 +155,7 @@ mod tests {
         assert_eq!((group_of(text.as_bytes()), group_of(&udev)), (KERNEL, UDEV));
         assert_eq!(property(text.as_bytes(), "MINOR"), Some("7"));
         assert_eq!(property(&udev, "DEVNAME"), Some("/dev/i2c-7"));
+        assert_eq!((property(&udev, "ID_TESTED"), property(text.as_bytes(), "ID_TESTED")), (Some("1"), None));
         assert!(said("bind", None).0.contains("\0DRIVER=at24\0"));
     }
 

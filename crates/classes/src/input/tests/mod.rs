@@ -1,0 +1,6 @@
+mod bench;
+mod calls;
+mod contracts;
+mod effects;
+mod life;
+mod sharing;
