@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/i2c-dev.h>
 #include <linux/i2c.h>
+#include <linux/input.h>
 #include <mtd/mtd-user.h>
 #include <poll.h>
 #include <pthread.h>
@@ -90,9 +91,19 @@ static long erase(int fd)
 	return ioctl(fd, MEMERASE, &(struct erase_info_user){ 0, 0x1000 });
 }
 
+/* The number of a new effect of force feedback. */
+static long effect(int fd)
+{
+	struct ff_effect rumble = { .type = FF_RUMBLE, .id = -1 };
+
+	return ioctl(fd, EVIOCSFF, &rumble) < 0 ? -1 : rumble.id;
+}
+
 /* The call of that name that reaches a driver. */
 static long first(int fd, const char *name)
 {
+	if (strcmp(name, "effect") == 0)
+		return effect(fd);
 	if (strcmp(name, "erase") == 0)
 		return erase(fd);
 	return strcmp(name, "irq") == 0 ? irq(fd) : rdwr(fd);
@@ -148,12 +159,12 @@ static long reopened(int fd, const char *call)
 
 static long without_waiting(int fd, size_t size)
 {
-	int bytes;
+	struct input_event bytes[64];
 	int flags = fcntl(fd, F_GETFL), error;
 	long result;
 
 	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-	result = read(fd, &bytes, size);
+	result = read(fd, bytes, size);
 	error = errno;
 	fcntl(fd, F_SETFL, flags);
 	errno = error;
@@ -270,8 +281,16 @@ static long carry_out(const struct command *c)
 		return without_waiting(c->a, 1);
 	if (VERB("count"))
 		return without_waiting(c->a, sizeof(int));
+	if (VERB("events"))
+		return without_waiting(c->a, 64 * sizeof(struct input_event));
 	if (VERB("irq"))
 		return irq(c->a);
+	if (VERB("effect"))
+		return effect(c->a);
+	if (VERB("forget"))
+		return ioctl(c->a, EVIOCRMFF, c->b);
+	if (VERB("version"))
+		return ioctl(c->a, EVIOCGVERSION, &(int){ 0 });
 	if (VERB("erase"))
 		return erase(c->a);
 	if (VERB("info"))

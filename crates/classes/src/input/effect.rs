@@ -164,6 +164,11 @@ impl Effects {
         if owner.is_some_and(|owner| owner != kept.owner) { Err(Errno::ACCESS) } else { Ok(place) }
     }
 
+    /// Whether that effect is `owner`'s.
+    pub(super) fn owns(&self, owner: u64, number: i32) -> bool {
+        self.place(number.into(), Some(owner)).is_ok()
+    }
+
     /// Forgets an effect of `owner`'s (`erase_effect`): what it was, for a device that refuses.
     ///
     /// # Errors

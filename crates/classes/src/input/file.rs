@@ -174,7 +174,11 @@ impl User {
         {
             return completion.complete(Ok(Answer::Data(data)));
         }
-        let fate = zombie::terms(&operation, is_ioctl).under(self.contract(), reason);
+        let terms = match operation {
+            Ok(Operation::Erase { number }) if self.hub().owns(self.client, number) => &zombie::ERASE,
+            _ => zombie::terms(&operation, is_ioctl),
+        };
+        let fate = terms.under(self.contract(), reason);
         match (fate, operation) {
             (Fate::Fails(errno), _) => completion.complete(Err(errno)),
             (_, Err(errno)) => completion.complete(Err(errno)),

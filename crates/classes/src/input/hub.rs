@@ -377,6 +377,11 @@ impl Hub {
         self.inner().effects.erase(&self.description, client, number)
     }
 
+    /// Whether that effect is `client`'s.
+    pub(super) fn owns(&self, client: u64, number: i32) -> bool {
+        self.inner().effects.owns(client, number)
+    }
+
     pub(super) fn erase_failed(&self, client: u64, effect: Effect) {
         self.inner().effects.restore(client, effect);
     }

@@ -26,8 +26,16 @@ pub(super) const SLEEPING: Terms = Terms {
 /// Quiet: as if it had been heard by nobody.
 pub(super) const WRITE: Terms =
     Terms { calls: "write", strict: GONE, quiet: Fate::Kept, linux: GONE, linux_orderly: GONE };
+/// Cleaning up what is one's own works (I23).
+pub(super) const ERASE: Terms = Terms {
+    calls: "EVIOCRMFF of an effect of one's own",
+    strict: Fate::Kept,
+    quiet: Fate::Kept,
+    linux: GONE,
+    linux_orderly: GONE,
+};
 pub(super) const IOCTL: Terms =
-    Terms { calls: "any ioctl", strict: GONE, quiet: Fate::Kept, linux: GONE, linux_orderly: GONE };
+    Terms { calls: "any other ioctl", strict: GONE, quiet: Fate::Kept, linux: GONE, linux_orderly: GONE };
 /// evdev looks at the length first.
 pub(super) const SHORT: Terms = Terms {
     calls: "read or write of less than an event",
@@ -38,14 +46,14 @@ pub(super) const SHORT: Terms = Terms {
 };
 
 /// The whole table. evdev knows one way of going only.
-pub const ZOMBIE: [&Terms; 6] = [&READ, &READ_NOTHING, &SLEEPING, &WRITE, &IOCTL, &SHORT];
+pub const ZOMBIE: [&Terms; 7] = [&READ, &READ_NOTHING, &SLEEPING, &WRITE, &ERASE, &IOCTL, &SHORT];
 
 /// Measured on Linux (what is measured stands in docs/linux.md), and noticeable.
 pub fn linux_says() -> LinuxSays {
     LinuxSays::by(&ZOMBIE, true)
 }
 
-/// The row for a call that is no read of a whole event.
+/// The row for a call that is no read of a whole event, and destroys nothing of its client's.
 pub(super) fn terms(operation: &Result<Operation, Errno>, is_ioctl: bool) -> &'static Terms {
     match operation {
         Ok(Operation::Read { .. }) => &READ_NOTHING,

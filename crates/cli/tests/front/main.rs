@@ -5,6 +5,7 @@ mod bad_input;
 mod clients;
 mod contracts;
 mod descriptors;
+mod input;
 mod killed;
 mod languages;
 mod mtd;

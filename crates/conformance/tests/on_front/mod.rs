@@ -41,6 +41,11 @@ pub(crate) trait Class: Copy + Send + Sync + 'static {
     /// Whether poll always says that a live device can be read (I19).
     const ALWAYS_READABLE: bool;
 
+    /// The call that reads what nobody asked for, without waiting.
+    const RECEIVES: &'static str = "count";
+    /// The calls that make an object of a user's own, and destroy it.
+    const OBJECTS: Option<[&'static str; 2]> = None;
+
     /// Why a statement does not apply.
     fn excuse(statement: u8) -> Option<&'static str>;
 
@@ -339,7 +344,9 @@ impl<C: Class> User for Open<C> {
     }
 
     fn make_object(&self) -> Box<dyn Object> {
-        unreachable!("excused")
+        let [makes, destroys] = C::OBJECTS.expect("else it is excused");
+        let number = self.agent.ask(format_args!("{makes} {}", self.file)).number().expect("an object");
+        Box::new(Own { agent: self.agent.clone(), destroys, file: self.file, number })
     }
 
     fn receive(&self) {
@@ -347,7 +354,7 @@ impl<C: Class> User for Open<C> {
     }
 
     fn read_received(&self) -> Said {
-        self.ask("count")
+        self.ask(C::RECEIVES)
     }
 
     fn events(&self) -> Vec<Happened> {
@@ -356,6 +363,21 @@ impl<C: Class> User for Open<C> {
 
     fn close(&self) -> Said {
         self.ask("close")
+    }
+}
+
+/// Something that an open file of the agent's has.
+struct Own {
+    agent: Arc<Agent>,
+    destroys: &'static str,
+    file: u64,
+    number: u64,
+}
+
+impl Object for Own {
+    fn destroy(self: Box<Self>) -> Said {
+        let Own { agent, destroys, file, number } = *self;
+        agent.ask(format_args!("{destroys} {file} {number}")).said().within(Duration::from_secs(10)).expect("an answer")
     }
 }
 

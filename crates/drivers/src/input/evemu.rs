@@ -10,7 +10,7 @@
 //! E: 0.000001 0001 001e 0001
 //! ```
 //!
-//! Names, `I:` (bus, vendor, product, version), properties, bits of types and codes (eight bytes a line, of type and what
+//! Names, `I:` (bus, vendor, product, version), properties, the codes of each type (eight bytes a line, of type and what
 //! follows), axes (code in hexadecimal; minimum, maximum, fuzz, flat, resolution), LEDs and switches that are on (`L:`,
 //! `S:`), and events: seconds, type, code, value. All but times, axes' values and events' values are hexadecimal.
 
@@ -96,17 +96,17 @@ pub fn description(text: &str) -> Result<Description, ScriptError> {
     }
     device.properties = Bits::from_bytes(&properties, uapi::PROP_MAX);
     for (kind, bytes) in bytes {
-        let Some(highest) = uapi::highest(kind) else { continue };
-        let codes = Bits::from_bytes(&bytes, highest);
-        if kind == ev::SYN {
-            device.types = codes;
-        } else {
-            device.codes.insert(kind, codes);
+        match uapi::highest(kind) {
+            // Of type 0 new recordings have its codes, and old ones all types: those are the ones that have codes.
+            Some(_) if kind == ev::SYN => {}
+            Some(highest) => {
+                let codes = Bits::from_bytes(&bytes, highest);
+                device.types.set(kind, !codes.is_empty());
+                device.codes.insert(kind, codes);
+            }
+            None => device.types.set(kind, bytes.iter().any(|byte| *byte != 0)),
         }
     }
-    // A type that is not said to be there is, if it has codes.
-    let with_codes = device.codes.iter().filter(|(_, codes)| !codes.is_empty());
-    with_codes.map(|(kind, _)| *kind).for_each(|kind| device.types.set(kind, true));
     if device.has_type(ev::FF) {
         device.effects = EFFECTS;
     }

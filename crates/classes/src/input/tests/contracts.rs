@@ -6,7 +6,7 @@ use crate::{
     client::BASE,
     input::{
         uapi::{EFFECT_SIZE, ff, ioctl},
-        zombie::{IOCTL, READ, READ_NOTHING, SHORT, WRITE, ZOMBIE, linux_says, poll},
+        zombie::{ERASE, IOCTL, READ, READ_NOTHING, SHORT, WRITE, ZOMBIE, linux_says, poll},
     },
 };
 use outlive::Reason;
@@ -24,6 +24,12 @@ fn each_row_is_kept() {
     for contract in Contract::ALL {
         let bench = Bench::under(contract);
         let client = &bench.client;
+        let rumble = || {
+            client.arena.put(BASE, &[0; EFFECT_SIZE]);
+            client.arena.put(BASE, &[ff::RUMBLE as u8, 0, 0xff, 0xff]);
+            client.ioctl(ioctl::SFF | 48 << 16, BASE)
+        };
+        assert_eq!(rumble(), Ok(0));
         bench.send(&[key(A, 1), key(A, 0), SYNC]);
         bench.told();
         bench.pull();
@@ -37,7 +43,6 @@ fn each_row_is_kept() {
         assert_eq!(client.write(&[key(A, 1), SYNC]), says(&WRITE, contract, Ok(Answer::Value(48))), "{contract}");
         assert_eq!(client.call(Call::Read { size: 23 }), says(&SHORT, contract, Err(Errno::INVAL)), "{contract}");
         assert_eq!(client.call(Call::Write { data: vec![0; 23] }), says(&SHORT, contract, Err(Errno::INVAL)));
-        client.arena.put(BASE, &[0; EFFECT_SIZE]);
         for (command, alive) in [
             (ioctl::GVERSION, Ok(0)),
             (ioctl::GNAME | 4 << 16, Ok(4)),
@@ -53,10 +58,9 @@ fn each_row_is_kept() {
             let said = client.ioctl(command, BASE);
             assert_eq!(said, says(&IOCTL, contract, alive), "{contract} {command:#x}");
         }
-        client.arena.put(BASE, &[0; EFFECT_SIZE]);
-        client.arena.put(BASE, &[ff::RUMBLE as u8, 0, 0xff, 0xff]);
-        assert_eq!(client.ioctl(ioctl::SFF | 48 << 16, BASE), says(&IOCTL, contract, Ok(0)));
-        assert_eq!(client.ioctl(ioctl::RMFF, 0), says(&IOCTL, contract, Ok(0)));
+        assert_eq!(rumble(), says(&IOCTL, contract, Ok(0)));
+        assert_eq!(client.ioctl(ioctl::RMFF, 0), says(&ERASE, contract, Ok(0)), "{contract}");
+        assert_eq!(client.ioctl(ioctl::RMFF, 0), says(&IOCTL, contract, Err(Errno::INVAL)), "{contract}");
         assert_eq!(bench.told(), ["unplugged"], "{contract}: the device was reached");
         let opened = bench.device.open(super::bench::flags(true)).err();
         assert_eq!(opened, Some(Errno::NODEV));
