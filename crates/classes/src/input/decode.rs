@@ -14,7 +14,7 @@ use crate::{Answer, Call, Errno, Memory};
 /// Something to be done. Everything the client sent has been checked and copied.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Operation {
-    /// Whole events, in as many bytes.
+    /// Whole events, in as many bytes; 0: whether there are any.
     Read { size: usize },
     /// Events, for the device and for all its clients, and how many bytes that are.
     Write { events: Vec<Value>, size: usize },
@@ -53,9 +53,7 @@ pub(super) enum Operation {
 /// Decodes `call` on a device that is like that.
 pub(super) fn decode(call: &Call, device: &Description, memory: &dyn Memory) -> Result<Operation, Errno> {
     match call {
-        // FUSE before Linux 5.19 does not tell of it.
-        Call::Read { size: 0 } => Ok(Operation::Nothing(Answer::Data(Vec::new()))),
-        Call::Read { size } if *size < EVENT_SIZE => Err(Errno::INVAL),
+        Call::Read { size } if (1..EVENT_SIZE).contains(size) => Err(Errno::INVAL),
         Call::Read { size } => Ok(Operation::Read { size: *size }),
         Call::Write { data } if (1..EVENT_SIZE).contains(&data.len()) => Err(Errno::INVAL),
         Call::Write { data } => {

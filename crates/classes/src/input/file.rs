@@ -6,7 +6,6 @@ use super::{
     client::{Cell, Found},
     decode::{Operation, decode},
     describe::What,
-    effect::Upload,
     hub::Hub,
     uapi::{self, ev},
     zombie,
@@ -27,23 +26,23 @@ pub(super) struct OpenFile {
 
 /// Whoever has it open; a call that is answered later has a copy.
 #[derive(Debug)]
-struct User {
-    handle: InputHandle,
+pub(super) struct User {
+    pub(super) handle: InputHandle,
     /// Its number in the hub.
-    client: u64,
+    pub(super) client: u64,
 }
 
 impl User {
-    fn hub(&self) -> &Arc<Hub> {
+    pub(super) fn hub(&self) -> &Arc<Hub> {
         &self.handle.shared().hub
     }
 
-    fn contract(&self) -> Contract {
+    pub(super) fn contract(&self) -> Contract {
         self.handle.shared().contract
     }
 
     /// The same, for a call that is answered later: it does not count as one who has it open.
-    fn like(&self) -> User {
+    pub(super) fn like(&self) -> User {
         User { handle: self.handle.uncounted(), client: self.client }
     }
 }
@@ -103,6 +102,10 @@ impl OpenFile {
         let user = &self.user;
         if self.nonblock.load(Relaxed) && !user.hub().is_readable(user.client) {
             completion.complete(Err(Errno::AGAIN));
+            return None;
+        }
+        if size == 0 {
+            completion.complete(Ok(Answer::Data(Vec::new())));
             return None;
         }
         let (cell, ticket) = (Cell::default(), user.hub().ticket());
@@ -170,6 +173,7 @@ impl User {
         // It may be between the mark and the hook that does this.
         self.hub().end();
         if let (Ok(Operation::Read { size }), true) = (&operation, zombie::delivers(self.contract()))
+            && *size > 0
             && let Found::Data(data) = self.hub().read(self.client, *size)
         {
             return completion.complete(Ok(Answer::Data(data)));
@@ -293,78 +297,10 @@ impl User {
             Err(why) => reply(refused(why).unwrap_or(Outcome::Done(Err(Errno::IO)))),
         })
     }
-
-    fn upload(&self, upload: Upload, to: u64, memory: Arc<dyn Memory>, completion: Box<dyn Completion>) -> Option<u64> {
-        let user = self.like();
-        let reply = move |end: Outcome<Result<(), super::Error>>| match user.ended(end) {
-            Ok(()) => tell(to + 2, upload.number().to_ne_bytes().to_vec(), 0, memory, completion),
-            Err(errno) => {
-                user.hub().upload_failed(&upload);
-                completion.complete(Err(errno));
-            }
-        };
-        self.handle.begin_or_park("effect", move |begun| match begun {
-            Ok(operation) => landing::hand_over(operation, reply, move |inside: &Inside, order| {
-                inside.driver.upload(upload.effect, upload.old, order);
-            }),
-            Err(why) => reply(refused(why).unwrap_or(Outcome::Forgotten)),
-        })
-    }
-
-    fn erase(&self, number: i32, completion: Box<dyn Completion>) -> Option<u64> {
-        let effect = match self.hub().begin_erase(self.client, number) {
-            Ok(effect) => effect,
-            Err(errno) => {
-                completion.complete(Err(errno));
-                return None;
-            }
-        };
-        let user = self.like();
-        let reply = move |end: Outcome<Result<(), super::Error>>| {
-            let ended = user.ended(end);
-            if ended.is_err() {
-                user.hub().erase_failed(user.client, effect);
-            }
-            completion.complete(ended.map(|()| Answer::Value(0)));
-        };
-        self.handle.begin_or_park("effect", move |begun| match begun {
-            Ok(operation) => landing::hand_over(operation, reply, move |inside: &Inside, order| {
-                stop_and_erase(inside, effect.number().cast_unsigned(), order);
-            }),
-            Err(why) => reply(refused(why).unwrap_or(Outcome::Forgotten)),
-        })
-    }
-
-    /// How an effect's way to its driver ended.
-    fn ended(&self, end: Outcome<Result<(), super::Error>>) -> Result<(), Errno> {
-        match end {
-            Outcome::Done(done) => done.map_err(Errno::from),
-            Outcome::Cancelled(Cause::Gone(gone)) => match zombie::IOCTL.under(self.contract(), gone.reason) {
-                Fate::Fails(errno) => Err(errno),
-                Fate::Kept | Fate::Zero | Fate::StandIn => Ok(()),
-            },
-            Outcome::Cancelled(Cause::Interrupted) => Err(Errno::INTR),
-            Outcome::Forgotten => Err(Errno::IO),
-        }
-    }
-
-    /// Has a device that is there forget these effects, for which nobody waits.
-    fn forget(&self, effects: &[u16]) {
-        for number in effects.iter().copied() {
-            let Ok(operation) = self.handle.begin("effect") else { return };
-            let erase = move |inside: &Inside, order| stop_and_erase(inside, number, order);
-            landing::hand_over(operation, |_: Outcome<Result<(), super::Error>>| (), erase);
-        }
-    }
 }
 
-/// `erase_effect` of `drivers/input/ff-core.c`
-fn stop_and_erase(inside: &Inside, number: u16, order: super::Order) {
-    inside.driver.output(Value::new(ev::FF, number, 0));
-    inside.driver.erase(number, order);
-}
-
-fn tell(to: u64, bytes: Vec<u8>, value: i32, memory: Arc<dyn Memory>, mut completion: Box<dyn Completion>) {
+/// Writes what a call brings to its client's memory, and says `value`.
+pub(super) fn tell(to: u64, bytes: Vec<u8>, value: i32, memory: Arc<dyn Memory>, mut completion: Box<dyn Completion>) {
     completion.brought(&|| Some(Payload::Pieces(vec![bytes.clone()])));
     completion.complete_with(Box::new(move || {
         put(&*memory, to, &bytes)?;
@@ -378,7 +314,7 @@ fn put(memory: &dyn Memory, to: u64, bytes: &[u8]) -> Result<(), Errno> {
 }
 
 /// What becomes of a call that was not let in; `None`: EIO, as for a SCSI device that is offline.
-fn refused<A>(refused: Refused) -> Option<Outcome<A>> {
+pub(super) fn refused<A>(refused: Refused) -> Option<Outcome<A>> {
     match refused {
         Refused::Gone(gone) => Some(Outcome::Cancelled(Cause::Gone(gone))),
         Refused::Interrupted => Some(Outcome::Cancelled(Cause::Interrupted)),

@@ -17,6 +17,7 @@ mod describe;
 mod description;
 mod driver;
 mod effect;
+mod feedback;
 mod file;
 mod hub;
 mod kobjects;

@@ -47,6 +47,7 @@ say(sorted(device.capabilities(verbose=False)), device.input_props())
 device.set_led(e.LED_CAPSL, 1)
 device.write(e.EV_SYN, e.SYN_REPORT, 0)
 say(device.leds(), events(device.read()))
+say('effects', name(lambda: fcntl.ioctl(device, 0x40044581, 5)))
 say('listening')
 heard = []
 for event in device.read_loop():
@@ -61,6 +62,8 @@ say(heard, device.active_keys())
         assert_eq!(all[0], "[0, 1, 4, 17] []", "{who:?}");
         // Who asks for LEDs is not told of them again, but of the end of the packet.
         assert_eq!(all[1], "[1] [(0, 0, 0)]");
+        // EVIOCRMFF of what has none; FUSE would make ENOTTY of it.
+        assert_eq!(live.line("effects"), "effects ENOSYS");
         live.line("listening");
         input(&live, &["key", "a", "tap"]);
         input(&live, &["key", "leftshift", "down", "wait", "5ms", "key", "z", "tap"]);

@@ -2,7 +2,7 @@
 
 use super::bench::{A, Bench, SYNC, key};
 use crate::{
-    Answer, Call, Contract, Errno, Fate, File, LinuxSays, Plugged, Terms,
+    Answer, Call, Contract, Errno, Fate, LinuxSays, Plugged, Terms,
     client::BASE,
     input::{
         uapi::{EFFECT_SIZE, ff, ioctl},
@@ -35,6 +35,8 @@ fn each_row_is_kept() {
         bench.pull();
         let is_there = client.file.poll() == poll(true);
         assert!(is_there, "{contract}: also where it is not given");
+        let nothing = says(&READ_NOTHING, contract, Ok(Answer::Data(Vec::new())));
+        assert_eq!(client.call(Call::Read { size: 0 }), nothing, "{contract}");
         let events = Ok(vec![key(A, 1), key(A, 0), SYNC]);
         assert_eq!(client.read(), says(&READ, contract, events), "{contract}");
         let left = contract == Contract::Linux;

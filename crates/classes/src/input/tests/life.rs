@@ -1,7 +1,7 @@
 //! Unplugging: what had come, keys that were down, and who sleeps.
 
 use super::bench::{A, B, Bench, LONG, OWN_SYNC, SYNC, events, flags, key};
-use crate::{Contract, Errno, File, Plugged, PollBits, input::uapi::ev};
+use crate::{Contract, Errno, Plugged, PollBits, input::uapi::ev};
 use outlive::{Policy, Reason};
 use std::sync::{
     Arc,

@@ -2,7 +2,7 @@
 
 use super::bench::{A, B, Bench, Client, SYNC, events, key};
 use crate::{
-    Answer, Call, Errno, File, PollBits,
+    Answer, Call, Errno, PollBits,
     client::{BASE, WILD},
     input::uapi::{ev, ioctl},
 };

@@ -2,7 +2,7 @@
 //! (`linux/seccomp.h`): number at 0, architecture at 4, arguments from 16 on, 8 bytes each.
 
 use super::{
-    arch::{ARCH, ARCH_32, IOCTL, IOCTLS, LSEEK, MAPPED_BY_US, MMAP, OPENS_32, TRANSFERS, WATCHED, X32_BIT},
+    arch::{ARCH, ARCH_32, IOCTL, IOCTLS, LSEEK, MAPPED_BY_US, MMAP, OPENS_32, TRANSFERS, VALUES, WATCHED, X32_BIT},
     road::{Traps, streams},
     uevents,
 };
@@ -22,7 +22,7 @@ const NOT_THERE: Instruction = give(libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u3
 
 /// The calls that go by path, fstat, which must say "character device" of our descriptors, and what the kernel would
 /// carry out on them as on any file, which our devices refuse: splicing, FIONREAD, moving no bytes; mmap of a file, since
-/// FUSE cannot map ours; and the sockets of uevents. Reads, writes and ioctls on descriptors in `traps` come to us, too. All
+/// FUSE cannot map ours; ioctls that FUSE misunderstands; and the sockets of uevents. Reads, writes and ioctls on descriptors in `traps` come to us, too. All
 /// others run at full speed: the kernel finds out which those are (`seccomp_is_const_allow` in kernel/seccomp.c), and does
 /// not even run this program for them.
 pub(crate) fn program(traps: &Traps) -> Vec<Instruction> {
@@ -67,7 +67,7 @@ fn cases(traps: &Traps) -> BTreeMap<u32, Vec<Instruction>> {
             for number in [libc::SYS_pread64, libc::SYS_pwrite64] {
                 cases.insert(number as u32, [&notify_of_nothing_to_move()[..], &[ALLOW]].concat());
             }
-            let ioctls = IOCTLS.iter().flat_map(|command| [skip_unless_equal(*command, 1), NOTIFY]);
+            let ioctls = IOCTLS.iter().chain(&VALUES).flat_map(|command| [skip_unless_equal(*command, 1), NOTIFY]);
             if let Traps::Range(_) = traps {
                 cases.insert(libc::SYS_prctl as u32, notify_of_hiding().to_vec());
             }
@@ -259,6 +259,7 @@ mod tests {
         let ioctl = |request: u64| verdict(ARCH, IOCTL, [3, request, 0, 0, 0, 0]);
         assert_eq!(IOCTLS.map(|request| ioctl(request.into())), [NOTIFY; 2]);
         assert_eq!(u64::from(IOCTLS[0]), libc::FIONREAD);
+        assert_eq!(VALUES.map(|request| ioctl(request.into())), [NOTIFY; 3]);
         assert_eq!((ioctl(0x0720), ioctl(libc::TCGETS)), (ALLOW, ALLOW));
         let socket = |family: i32, protocol: i32| verdict(ARCH, SOCKET, [family as u64, 3, protocol as u64, 0, 0, 0]);
         assert_eq!(socket(libc::AF_NETLINK, libc::NETLINK_KOBJECT_UEVENT), NOTIFY);

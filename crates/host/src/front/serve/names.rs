@@ -122,8 +122,10 @@ impl Names {
     fn remove_node(&self) {
         // The kernel does not mind that the node it made is gone when it comes to remove it.
         let _ = fs::remove_file(&self.node);
-        // Stays as long as there are others in it.
-        let _ = fs::remove_dir(Path::new(DEV).join(FOLDER));
+        // Folders stay as long as there are others in them.
+        let folders =
+            self.node.ancestors().skip(1).take_while(|folder| folder.starts_with(Path::new(DEV).join(FOLDER)));
+        folders.for_each(|folder| _ = fs::remove_dir(folder));
     }
 }
 

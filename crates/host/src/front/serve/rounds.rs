@@ -13,7 +13,10 @@
 
 use super::memory::{Fetched, Hands, Written};
 use crate::{
-    front::{flight, open_file::value_body},
+    front::{
+        flight,
+        open_file::{fail, value_body},
+    },
     fuse::{
         channel::Reply,
         wire::{self, IoctlOut, IoctlPart},
@@ -156,7 +159,7 @@ impl flight::Owed for Owed {
             memory.let_go();
         }
         match (answer, self.ioctl) {
-            (Err(errno), _) => self.reply.error(errno),
+            (Err(errno), _) => fail(self.reply, name, errno),
             (Ok(Answer::Data(data)), _) => self.reply.bytes(&data[..data.len().min(room)]),
             (Ok(Answer::Value(value)), Some((rounds, key, memory))) => {
                 rounds.deliver(key, &memory, value, self.reply);
