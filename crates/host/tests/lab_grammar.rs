@@ -58,9 +58,9 @@ fn what_is_wrong_with_a_spec_is_said() {
         ("i2c", "--device i2c: not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7"),
         (
             "i2s:24c02@0x50",
-            "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio, mtd",
+            "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio, mtd, tpm, input",
         ),
-        ("mtb:nor", "--device mtb:nor: unknown class `mtb`; did you mean `mtd`? known here: i2c, uio, mtd"),
+        ("mtb:nor", "--device mtb:nor: unknown class `mtb`; did you mean `mtd`? known here: i2c, uio, mtd, tpm, input"),
         ("uio:", "--device uio:: which model? write CLASS:MODEL, such as uio:timer"),
         ("uio:timr", "--device uio:timr: there is no board \"timr\"; known boards: timer"),
         ("uio:timer@0x50", "--device uio:timer@0x50: a board has no address; leave out `@0x50`"),
@@ -240,6 +240,27 @@ fn boards_are_understood() {
 }
 
 #[test]
+fn input_devices_are_understood() {
+    let text = b"[[device]]\nclass = 'input'\nmodel = 'touchscreen'\nnum = 3\nsize = '10x20'\nscript = 'touches'\n";
+    let (folder, sources) = lab_file(text);
+    std::fs::write(folder.path().join("touches"), "touch 0 9 19").unwrap();
+    let config = config(&[sources, specs(&["input:mouse,num=256"])].concat());
+    let [DeviceConfig::Input(screen), DeviceConfig::Input(mouse)] = &config.devices[..] else { panic!("{config:?}") };
+    assert_eq!(screen.keys["script"], folder.path().join("touches").to_str().unwrap(), "relative to the lab file");
+    assert_eq!((screen.number, mouse.number), (Some(3), Some(256)));
+    let json = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<LabConfig>(&json).unwrap(), config, "as it is handed to another process");
+    let lab = Lab::start(&config).unwrap();
+    assert_eq!(lab.names(), ["input/event3", "input/event256"]);
+    lab.unplug("/dev/input/event3", outlive::Reason::Pulled, Policy::Detach, std::time::Duration::from_secs(1))
+        .unwrap();
+    assert_eq!(lab.plug_name("input/event3").unwrap(), "input/event3");
+    std::fs::write(folder.path().join("touches"), "touch 0 10 19").unwrap();
+    let error = Lab::start(&config).err().unwrap().to_string();
+    assert!(error.contains("lab.toml:6:10: ") && error.contains("line 1: 10 is not on the screen"), "{error}");
+}
+
+#[test]
 fn flashes_are_understood() {
     let text = b"[[device]]\nclass = 'mtd'\nmodel = 'nor'\nnum = 3\nfile = 'nor.bin'\nerase = '64KiB'\n\
         partitions = [ { name = 'boot', size = '256KiB', ro = true }, { name = 'rest', offset = '1MiB' } ]\n\
@@ -371,7 +392,10 @@ fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
         ("contract = 7\n", "1:12: `contract` is a text; write it in quotes"),
         ("name = 'é!'\n", "1:8: `é!` cannot name a lab; use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a -"),
         ("[[device]]\nnum = 7\n", "1:1: which class? add class = \"i2c\""),
-        ("[[device]]\nclass = 'i2d'\n", "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c, uio, mtd, gpu"),
+        (
+            "[[device]]\nclass = 'i2d'\n",
+            "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c, uio, mtd, tpm, input, gpu",
+        ),
         ("[[device]]\nclass = 'i2c'\n", "1:1: which model? add model = \"24c02\""),
         ("[[device]]\nclass = 'i2c'\nmodel = '24c02'\n", "1:1: which address? add addr = 0x50"),
         (

@@ -1,6 +1,6 @@
 //! Input devices: what programs see of them, alive and gone, and what `outlive input` has them do.
 
-use crate::stage::{Live, Run, Who, everybody, not_on_plain};
+use crate::stage::{Live, Run, Who, everybody};
 use std::{fs, path::PathBuf, process::Output};
 
 const PYTHON: &str = "/usr/bin/python3";
@@ -62,7 +62,7 @@ say(heard, device.active_keys())
         assert_eq!(all[0], "[0, 1, 4, 17] []", "{who:?}");
         // Who asks for LEDs is not told of them again, but of the end of the packet.
         assert_eq!(all[1], "[1] [(0, 0, 0)]");
-        // EVIOCRMFF of what has none; FUSE would make ENOTTY of it.
+        // EVIOCRMFF of what has none, which takes a value and goes by no FUSE.
         assert_eq!(live.line("effects"), "effects ENOSYS");
         live.line("listening");
         input(&live, &["key", "a", "tap"]);
@@ -306,9 +306,6 @@ for line in sys.stdin:
 
 #[test]
 fn udev_knows_what_it_is() {
-    if not_on_plain("as of every class, roads.md") {
-        return;
-    }
     for (model, kind) in [
         ("keyboard", "ID_INPUT_KEYBOARD"),
         ("mouse", "ID_INPUT_MOUSE"),

@@ -7,6 +7,7 @@ mod around;
 mod bad_input;
 mod clients;
 mod full;
+mod input;
 mod killed;
 mod load;
 mod removal;

@@ -2,7 +2,7 @@
 
 use crate::{
     fuse::{
-        channel::{Channel, Received, Reply},
+        channel::{Channel, Received},
         wire,
     },
     lab::{Detail, Lab},
@@ -148,15 +148,6 @@ impl OpenFile {
             Some(Detail::Polled { device: &self.device, handle: self.file.id(), pid, bits, waits })
         });
         wire::PollOut { revents: bits.0, padding: 0 }.as_bytes().to_vec()
-    }
-}
-
-/// Answers a call of that name that failed. An ENOSYS of an ioctl the kernel would take for a server without ioctls, and
-/// say ENOTTY (`fuse_send_ioctl` of fs/fuse/ioctl.c); as a result it is left alone.
-pub(super) fn fail(reply: Reply, name: &str, errno: Errno) {
-    match errno {
-        Errno::NOSYS if name == "ioctl" => reply.bytes(&value_body(name, -errno.raw_os_error())),
-        _ => reply.error(errno),
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     front::{
         flight::{self, is_being_killed},
-        open_file::{fail, value_body},
+        open_file::value_body,
     },
     fuse::channel::Reply,
     sys::seccomp::{Listener, TrappedMemory},
@@ -97,7 +97,7 @@ impl flight::Owed for Owed {
     fn give(self, name: &str, room: usize, answer: Result<Answer, Errno>) {
         match self {
             Owed::Fuse(reply) => match answer {
-                Err(errno) => fail(reply, name, errno),
+                Err(errno) => reply.error(errno),
                 Ok(Answer::Data(data)) => reply.bytes(&data[..data.len().min(room)]),
                 Ok(Answer::Value(value)) => reply.bytes(&value_body(name, value)),
             },

@@ -13,10 +13,7 @@
 
 use super::memory::{Fetched, Hands, Written};
 use crate::{
-    front::{
-        flight,
-        open_file::{fail, value_body},
-    },
+    front::{flight, open_file::value_body},
     fuse::{
         channel::Reply,
         wire::{self, IoctlOut, IoctlPart},
@@ -159,7 +156,7 @@ impl flight::Owed for Owed {
             memory.let_go();
         }
         match (answer, self.ioctl) {
-            (Err(errno), _) => fail(self.reply, name, errno),
+            (Err(errno), _) => self.reply.error(errno),
             (Ok(Answer::Data(data)), _) => self.reply.bytes(&data[..data.len().min(room)]),
             (Ok(Answer::Value(value)), Some((rounds, key, memory))) => {
                 rounds.deliver(key, &memory, value, self.reply);
