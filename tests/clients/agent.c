@@ -180,14 +180,14 @@ static long idle(const char *path, long count)
 	if (pid == 0) {
 		for (long i = 0; i < count; i++)
 			if (open(path, O_RDWR) < 0)
-				_exit(1);
+				_exit(errno);
 		raise(SIGSTOP);
 		_exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, WUNTRACED) < 0)
 		return -1;
 	if (!WIFSTOPPED(status)) {
-		errno = EMFILE;
+		errno = WIFEXITED(status) ? WEXITSTATUS(status) : ECANCELED;
 		return -1;
 	}
 	return pid;

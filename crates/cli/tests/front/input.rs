@@ -331,6 +331,22 @@ fn the_tree_has_the_device() {
     assert!(said.ends_with(&format!("{tree}{vendor}")), "{said}");
 }
 
+/// What the first has in common with the second, the folders, stays when it goes.
+#[test]
+fn one_goes_and_the_other_stays() {
+    let look = "echo ready; read line; ls /dev/input /sys/class/input; cat /sys/class/input/event1/device/name; \
+                evtest --query /dev/input/event1 EV_KEY BTN_LEFT; echo $?; ls /sys/devices/platform/outlive.0/input";
+    let all = "/dev/input:, event1, , /sys/class/input:, event1, input1, Outlive mouse, 0, input1";
+    for who in everybody() {
+        let mut live = Run::with(&["input:keyboard,num=0", "input:mouse,num=1"]).by(who).start(["sh", "-c", look]);
+        live.line("ready");
+        assert_eq!(live.command(&["unplug", "input/event0"]).0, 0);
+        live.say("\n");
+        assert_eq!(live.rest().join(", "), all, "{who:?}");
+        assert_eq!(live.exit_code(), 0);
+    }
+}
+
 #[test]
 fn what_cannot_be_is_said() {
     let refused = |device: &str| {

@@ -131,8 +131,17 @@ impl Entries {
         let weak = Arc::downgrade(device);
         let mut tree = self.write();
         let is_its = |entry: &Entry| entry.device.as_ref().is_some_and(|other| other.ptr_eq(&weak));
-        let its: HashSet<String> =
+        let mut its: HashSet<String> =
             tree.entries.values().filter(|entry| is_its(entry)).map(|entry| entry.path.clone()).collect();
+        // A directory in which others have something, such as /dev/input, is theirs from now on.
+        let heirs = its.iter().filter_map(|path| Some((path.clone(), tree.heir(path, &weak)?)));
+        for (path, heir) in heirs.collect::<Vec<_>>() {
+            its.remove(&path);
+            if let Some(directory) = tree.entries.get(&path) {
+                let (kind, inode) = (Kind::Directory, directory.inode);
+                tree.put(Entry { path, kind, inode, place: 0, device: Some(heir) });
+            }
+        }
         for path in &its {
             // What is below something that has gone needs no name of its own.
             if its.contains(split(path).0) {
@@ -226,6 +235,16 @@ impl Tree {
         let entry = Arc::new(entry);
         siblings.insert(name, entry.clone());
         self.entries.insert(entry.path.clone(), entry);
+    }
+
+    /// Another device than `leaving` that has something below `path`.
+    fn heir(&self, path: &str, leaving: &Weak<dyn Plugged>) -> Option<Weak<dyn Plugged>> {
+        let children = self.children.get(path)?.values().filter(|child| !child.is_gone());
+        children.into_iter().find_map(|child| match &child.device {
+            Some(other) if !other.ptr_eq(leaving) => Some(other.clone()),
+            Some(_) => self.heir(&child.path, leaving),
+            None => None,
+        })
     }
 
     fn forget(&mut self, path: &str) {
