@@ -4,7 +4,7 @@
 //! has a queue, a mask and a clock of its own; one that lags is told by SYN_DROPPED. Writes of LEDs, sounds and effects go to
 //! the driver, and any other event to everybody, as if the device had sent it. Ioctls say what the device has and which keys
 //! are down, grab it for one client, or take a client's access away. What of an event is news, `drivers/input/input.c` has:
-//! [`state`]. Who reads sleeps outside of the gate, so no removal waits for it.
+//! `state.rs`. Who reads sleeps outside of the gate, so no removal waits for it.
 //!
 //! **After removal** (strict): keys that were down go up, and what had come is read first (I18), then ENODEV from every
 //! call, valid or not (I21). poll says HUP and ERR at once, and IN as long as there is something to read. What the other

@@ -1,7 +1,12 @@
 //! Input devices, whose nodes are in a folder of /dev.
 
 use crate::stage::{Serve, printed};
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 /// Ioctls that take a value where their number promises an address, and an ENOSYS, of which the kernel makes ENOTTY; then
 /// the removal.
@@ -36,15 +41,12 @@ fn an_input_device_is_in_its_folder_and_keys_go_up_when_it_goes() {
         let said = serve.control(words);
         assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     };
-    let (lines, mut go) = {
-        let mut child = Command::new("/usr/bin/python3");
-        child.args(["-c", PROGRAM]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-        let mut child = child.spawn().unwrap();
-        let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
-        (lines.map(Result::unwrap), child.stdin.take().unwrap())
-    };
-    let mut lines = lines;
-    let mut on = || std::io::Write::write_all(&mut go, b"\n").unwrap();
+    let mut python = Command::new("/usr/bin/python3");
+    python.args(["-c", PROGRAM]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = python.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut go = child.stdin.take().unwrap();
+    let mut on = || go.write_all(b"\n").unwrap();
     assert_eq!(lines.next().unwrap(), "Outlive keyboard ENOTTY");
     control(&["input", "input/event30", "key", "a", "tap", "key", "b", "down"]);
     on();
@@ -55,6 +57,7 @@ fn an_input_device_is_in_its_folder_and_keys_go_up_when_it_goes() {
     let last = lines.next().unwrap();
     // It may have been repeated before.
     assert!(last.ends_with("(1, 48, 0), (0, 0, 1)] ENODEV"), "{last}");
+    assert!(child.wait().unwrap().success());
     control(&["plug", "input:mouse,num=29"]);
     assert_eq!(
         printed(
