@@ -29,6 +29,7 @@ mod status;
 mod stead;
 mod supervisor;
 mod surroundings;
+mod table;
 mod trap;
 mod tree;
 mod uevents;

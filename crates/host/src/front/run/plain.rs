@@ -12,10 +12,7 @@
 //! another pair travels, the *witness*: it is closed with the client's end, by whatever process has that last, and the
 //! other end tells us.
 
-use super::{
-    arch::TRANSFERS,
-    files::{Files, OpenFile},
-};
+use super::{arch::TRANSFERS, files::Files, table::OpenFile};
 use crate::{
     front::open_file::{self, open_device},
     fuse::mount::send_descriptors,
