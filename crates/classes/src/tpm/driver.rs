@@ -19,6 +19,12 @@ pub trait Tpm: Send + Sync + fmt::Debug {
         Version::V2
     }
 
+    /// Whether several may have it open at a time, since it keeps what is theirs apart by itself. In Linux a TPM is one
+    /// opener's.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Carries out one command: 1 to [`BUFFER_SIZE`](super::uapi::BUFFER_SIZE) bytes, as many as its header says, which may be
     /// cut off itself. What is wrong with it is for the TPM to say, in its response.
     fn begin(&self, command: Vec<u8>, order: Order);

@@ -65,11 +65,12 @@ pub(super) struct OpenFile {
     handle: ChipHandle,
     exchange: Exchange,
     nonblock: AtomicBool,
-    seat: Seat,
+    /// None of one that is shared.
+    seat: Option<Seat>,
 }
 
 impl OpenFile {
-    pub(super) fn new(handle: ChipHandle, seat: Seat, flags: OpenFlags) -> Self {
+    pub(super) fn new(handle: ChipHandle, seat: Option<Seat>, flags: OpenFlags) -> Self {
         OpenFile { handle, exchange: Exchange::default(), nonblock: AtomicBool::new(flags.nonblock), seat }
     }
 
@@ -274,7 +275,7 @@ struct Sent {
     size: usize,
     exchange: Exchange,
     /// The TPM is its client's until it has ended, also if that has closed it: in Linux its close waits.
-    _seat: Seat,
+    _seat: Option<Seat>,
 }
 
 impl Sent {
