@@ -1,7 +1,7 @@
 //! What one open file of a TPM does: `drivers/char/tpm/tpm-dev-common.c`, between a front and the gate.
 
 use super::{
-    ChipHandle, Error, Tpm,
+    ChipHandle, Error, Then, Tpm,
     describe::What,
     exchange::{Exchange, Found, Left},
     uapi::{self, BUFFER_SIZE, HEADER_SIZE},
@@ -243,7 +243,12 @@ impl OpenFile {
             Some(errno) => Err(errno),
             None => Ok(Answer::Value(size as i32)),
         };
-        completion.complete(answer);
+        let tell: Then = Box::new(move || completion.complete(answer));
+        let now = match self.handle.enter() {
+            Ok(tpm) => tpm.when_ready(tell),
+            Err(_) => Some(tell),
+        };
+        now.into_iter().for_each(|tell| tell());
     }
 
     /// Hands a command to the TPM. `reply` is called once, with how it ended.

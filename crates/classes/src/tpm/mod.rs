@@ -21,7 +21,7 @@ mod tests;
 pub mod uapi;
 pub mod zombie;
 
-pub use driver::{Error, Order, Tpm, Version};
+pub use driver::{Error, Order, Then, Tpm, Version};
 
 use crate::{
     Contract, Errno, File, Hardware, OpenFlags,
