@@ -1,7 +1,7 @@
 //! What one open file of a TPM does: `drivers/char/tpm/tpm-dev-common.c`, between a front and the gate.
 
 use super::{
-    ChipHandle, Error, Then, Tpm,
+    ChipHandle, Error, Then,
     describe::What,
     exchange::{Exchange, Found, Left},
     uapi::{self, BUFFER_SIZE, HEADER_SIZE},
@@ -262,8 +262,7 @@ impl OpenFile {
     fn submit_or(&self, command: Vec<u8>, reply: impl FnOnce(Result<End, End>) + Send + 'static) -> Option<u64> {
         self.handle.begin_or_park("command", move |begun| match begun {
             Ok(operation) => {
-                let hand_over = |tpm: &Box<dyn Tpm>, order| tpm.begin(command, order);
-                landing::hand_over(operation, move |end| reply(Ok(end)), hand_over);
+                landing::hand_over(operation, move |end| reply(Ok(end)), |tpm, order| tpm.begin(command, order));
             }
             Err(why) => reply(Err(refused(why).unwrap_or(Outcome::Done(Err(Error::Io))))),
         })

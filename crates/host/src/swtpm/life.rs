@@ -81,14 +81,20 @@ impl Life {
     }
 
     /// Starts the thread, if it has not been. It waits for `last`, which may still use the state.
-    pub(super) fn begin(self: &Arc<Self>, parts: &Arc<Parts>, last: &mut Option<JoinHandle<()>>) {
+    ///
+    /// # Errors
+    /// What the system refuses. Then the life is over.
+    pub(super) fn begin(self: &Arc<Self>, parts: &Arc<Parts>, last: &mut Option<JoinHandle<()>>) -> Result<(), String> {
         let mut queue = self.queue();
         if queue.thread.is_some() || queue.over || queue.wish != Wish::Work {
-            return;
+            return Ok(());
         }
         let wake = match eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK) {
             Ok(wake) => Arc::new(wake),
-            Err(errno) => return self.fail(queue, parts, &format!("there is no eventfd for it: {errno}")),
+            Err(errno) => {
+                queue.over = true;
+                return Err(format!("there is no eventfd for it: {errno}"));
+            }
         };
         queue.wake = Some(wake.clone());
         let (life, theirs, before) = (self.clone(), parts.clone(), Arc::new(Mutex::new(last.take())));
@@ -99,19 +105,16 @@ impl Life {
             worker::work(&life, &theirs, &wake);
         };
         match std::thread::Builder::new().name("outlive-swtpm".into()).spawn(work) {
-            Ok(thread) => queue.thread = Some(thread),
+            Ok(thread) => {
+                queue.thread = Some(thread);
+                Ok(())
+            }
             Err(error) => {
                 *last = before.lock().unwrap_or_else(PoisonError::into_inner).take();
-                self.fail(queue, parts, &format!("there is no thread for it: {error}"));
+                queue.over = true;
+                Err(format!("there is no thread for it: {error}"))
             }
         }
-    }
-
-    fn fail(&self, mut queue: MutexGuard<'_, Queue>, parts: &Parts, why: &str) {
-        queue.over = true;
-        drop(queue);
-        self.lose(parts, why);
-        self.ready();
     }
 
     /// Takes a command.
@@ -182,9 +185,12 @@ impl Life {
         queue.wish = Wish::End;
         let thread = queue.thread.take();
         drop(queue);
-        if thread.is_some() {
-            self.wake();
-            self.wait_until_over(KILLING);
+        match &thread {
+            Some(_) => {
+                self.wake();
+                self.wait_until_over(KILLING);
+            }
+            None => self.ready(),
         }
         thread
     }

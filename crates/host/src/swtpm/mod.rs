@@ -66,7 +66,12 @@ impl Swtpm {
     fn begun(&self) -> Option<Arc<Life>> {
         let mut lives = self.lives();
         let life = lives.now.clone()?;
-        life.begin(&self.parts, &mut lives.last);
+        let begun = life.begin(&self.parts, &mut lives.last);
+        drop(lives);
+        if let Err(why) = begun {
+            life.lose(&self.parts, &why);
+            life.over();
+        }
         Some(life)
     }
 }
