@@ -164,7 +164,7 @@ impl Life {
     /// It is to be put away; waits until it is, within limits.
     pub(super) fn part(&self) {
         let mut queue = self.queue();
-        if queue.thread.is_none() || queue.over {
+        if queue.over || queue.thread.as_ref().is_none_or(is_this_one) {
             return;
         }
         queue.wish = Wish::Part;
@@ -186,6 +186,8 @@ impl Life {
         let thread = queue.thread.take();
         drop(queue);
         match &thread {
+            // Somebody unplugs it as the thread tells of an answer: it ends when it comes back.
+            Some(thread) if is_this_one(thread) => {}
             Some(_) => {
                 self.wake();
                 self.wait_until_over(KILLING);
@@ -231,6 +233,11 @@ impl Life {
         eprintln!("outlive: the TPM with its state in {state} is gone: {why}; plug it in again to start another swtpm");
         self.noticer.gone(outlive::Reason::DriverLost);
     }
+}
+
+/// Whether that is the thread that asks.
+pub(super) fn is_this_one(thread: &JoinHandle<()>) -> bool {
+    thread.thread().id() == std::thread::current().id()
 }
 
 impl fmt::Debug for Life {
