@@ -15,6 +15,7 @@ mod scale;
 mod signals;
 mod stage;
 mod status;
+mod tpm;
 mod uevents;
 mod uio;
 mod ways;
