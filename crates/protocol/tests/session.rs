@@ -209,6 +209,27 @@ fn goodbyes_come_after_all_that_waits() {
     assert!(matches!(ends.host.receive(NOW, &ends.server.goodbye(), 0), Ok(Heard::Goodbye)));
 }
 
+/// What was under way when the device was pulled is owed in the next life still.
+#[test]
+fn another_life_begins_with_another_hello_on_the_same_connection() {
+    let mut ends = Ends::tpm();
+    let number = ends.ask("pulled");
+    assert_eq!(ends.host.cancel(number), Some("pulled"));
+    ends.host.again();
+    ends.host.begin(SOON, Request::Tpm(Vec::new()), "next").unwrap();
+    assert_eq!(ends.deliver(), [Kind::Cancel, Kind::Again]);
+    let hello = Hello { name: "other".into(), device: Device::Tpm { version: 1 } };
+    let late = ends.answer(number);
+    assert!(matches!(ends.host.receive(NOW, &late, 0), Ok(Heard::Late(1))));
+    let frame = ends.server.greet(hello.clone()).unwrap();
+    assert!(matches!(ends.host.receive(NOW, &frame, 0), Ok(Heard::Hello(is)) if is == hello));
+    ends.host.welcome_again(2);
+    assert_eq!(ends.deliver(), [Kind::Welcome, Kind::Command]);
+    assert_eq!(ends.server.welcome().unwrap().generation, 2);
+    let frame = ends.server.greet(hello).unwrap();
+    assert_eq!(ends.host.receive(NOW, &frame, 0).unwrap_err(), Violation::Unexpected(Kind::Hello));
+}
+
 #[test]
 fn events_are_heard_up_to_a_rate() {
     let mut ends = Ends::tpm();

@@ -22,14 +22,16 @@ mod places;
 mod plugging;
 mod removal;
 mod report;
+mod served;
 mod spec;
 mod suggest;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use crate::driver_server::{Reach, ServerSettings};
 pub(crate) use announcer::Announcer;
 pub use clock::WallClock;
-pub use config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, Source};
+pub use config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, ServerEntry, Source};
 pub use family::Reset;
 pub use flash::{CardEntry, FlashEntry};
 pub use holders::{Holders, Killed};
@@ -43,6 +45,7 @@ pub use report::{
     DeviceReport, LabError, OperationReport, PlugError, ResetError, SetError, State, UnplugError, Unplugged,
 };
 pub use spec::parse as parse_spec;
+pub(crate) use suggest::known;
 
 use crate::trial::Answered;
 use cards::Cards;
@@ -54,6 +57,7 @@ use outlive::Events;
 use outlive_classes::{Contract, Plugged};
 use outlive_drivers::clock::Clock;
 use places::Places;
+use served::Served;
 use std::{
     collections::BTreeMap,
     fmt::{self, Display},
@@ -70,6 +74,7 @@ pub struct Lab {
     places: Arc<Places>,
     cards: Cards,
     client_partitions: Arc<ClientPartitions>,
+    served: Served,
     numbers: ClassNumbers,
     operations: Arc<Operations>,
     /// What becomes of the users of each device, unless an unplug says otherwise.
@@ -117,6 +122,7 @@ impl Lab {
             places: Arc::new(Places::new(operations.clone())),
             cards: Cards::default(),
             client_partitions: Arc::default(),
+            served: Served::default(),
             numbers: ClassNumbers::new(),
             operations,
             policies: Mutex::default(),
@@ -136,6 +142,7 @@ impl Lab {
         }
         let lab = Arc::new(lab);
         lab.client_partitions.are_of(&lab);
+        lab.served.are_of(&lab);
         Ok(lab)
     }
 

@@ -88,6 +88,7 @@ pub struct Command {
 #[derive(Debug)]
 pub struct Running {
     tree: tree::Tree,
+    lab: Arc<Lab>,
     /// If somebody watches closely.
     closing: Option<Closing>,
     /// What it takes to serve a second program, if there is to be one.
@@ -148,9 +149,9 @@ pub(crate) fn start_watched(
     let waiting = second.map(|(name, traps)| Box::new(second::Waiting { name, files: files.clone(), root, traps }));
     lab.set_holders(Arc::new(TreeHolders { root: tree.root().cast_unsigned(), mount, files: Arc::downgrade(&files) }));
     match execution.wait() {
-        Ok(()) => Ok(Running { tree, closing, waiting }),
+        Ok(()) => Ok(Running { tree, lab: lab.clone(), closing, waiting }),
         Err(errno) => {
-            tree.wait();
+            tree.wait(|| lab.part_with_servers());
             Err(StartError::Execute { name, errno })
         }
     }
@@ -186,6 +187,7 @@ fn serve(
     descriptor_limit::raise();
     // The clock's thread starts when it is first needed; by then CMD may have left no room for one (RLIMIT_NPROC).
     lab.clock().after(Duration::ZERO, Box::new(|| {}));
+    lab.go().map_err(said("starting a thread"))?;
     let (files, root) = match mount {
         Some(Mount { root, channel, .. }) => {
             let files = Files::new(lab.clone(), Some(channel), None, matches!(attended.traps, Traps::Range(_)));
@@ -271,7 +273,8 @@ fn road_asked_for(road: Road) -> Result<Road, StartError> {
 impl Running {
     /// Waits until the whole tree has ended, daemons too. The result is CMD's own end.
     pub fn wait(self) -> End {
-        let end = self.tree.wait();
+        let lab = self.lab;
+        let end = self.tree.wait(|| lab.part_with_servers());
         if let Some(closing) = self.closing {
             closing.files.wait_until_closed(CLOSING);
             // There is nobody left to pass a signal on to, and who is told may take his time.

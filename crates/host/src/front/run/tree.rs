@@ -117,8 +117,11 @@ impl Tree {
     }
 
     /// Waits until the whole tree has ended; the result is CMD's, or that of the second program if that was started.
-    pub(super) fn wait(mut self) -> End {
+    ///
+    /// `last` is called when it has, before what else is left below us is ended.
+    pub(super) fn wait(mut self, last: impl FnOnce()) -> End {
         let (end, _) = self.hear_out();
+        last();
         // If the guardian waits for us to go on: we shall not.
         end_all();
         end.unwrap_or(End::Signal(libc::SIGKILL))
