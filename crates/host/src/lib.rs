@@ -7,6 +7,7 @@ mod driver_server;
 pub mod front;
 mod fuse;
 pub mod lab;
+mod swtpm;
 mod sys;
 pub mod trace;
 pub mod trial;

@@ -157,6 +157,7 @@ pub(super) fn exit_code(end: anyhow::Result<End>) -> ExitCode {
 /// CMD with the devices of a lab, which can be talked to meanwhile.
 pub(super) struct Program {
     running: Running,
+    lab: Arc<Lab>,
     control: Server,
 }
 
@@ -168,12 +169,13 @@ impl Program {
         let environment = vec![("OUTLIVE_LAB".into(), lab.name().into())];
         let (words, road) = (program.command, program.road.road);
         let running = run::start(lab, Command { words, environment, road, ..Command::default() })?;
-        Ok(Program { running, control: socket.serve(lab.clone())? })
+        Ok(Program { running, control: socket.serve(lab.clone())?, lab: lab.clone() })
     }
 
     /// Waits until CMD and all that it started have ended.
     pub(super) fn wait(self) -> End {
         let end = self.running.wait();
+        self.lab.put_away();
         drop(self.control);
         end
     }

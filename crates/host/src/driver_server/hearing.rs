@@ -7,7 +7,7 @@ use super::{
 };
 use outlive::Reason;
 use outlive_protocol::{
-    Reply, Violation,
+    Violation,
     host::{Heard, Landed},
     limits::FRAME_MAX,
 };
@@ -16,6 +16,7 @@ use rustix::{
     io::Errno,
 };
 use std::{
+    os::fd::AsFd,
     sync::{Arc, MutexGuard},
     time::Duration,
 };
@@ -24,13 +25,15 @@ use std::{
 const DRAINED: usize = 512;
 /// A device that was lost again and again takes longer to come back, up to so many times its first pause.
 const LONGEST: u32 = 64;
+/// How long after it has hung up a server's process is waited for, to say how that ended.
+const GRACE: Duration = Duration::from_millis(50);
 
 impl Link {
     /// Hears one packet, if there is one. `false` if not, or if there is nobody to hear any more.
     pub(super) fn hear(&self, room: &mut Room) -> bool {
         let (channel, serial) = match &self.lock().connection {
-            Some(connection) => (connection.channel.clone(), connection.serial),
-            None => return false,
+            Some(connection) if !connection.lost => (connection.channel.clone(), connection.serial),
+            _ => return false,
         };
         match channel.receive(room) {
             Ok(packet) if packet.size > 0 => {
@@ -38,18 +41,33 @@ impl Link {
                 true
             }
             Err(Errno::AGAIN) => false,
-            // The process may have ended as well, and then that is the better word for it.
             Ok(_) | Err(Errno::CONNRESET) => {
-                let mut state = self.lock();
-                let ended = state.connection.as_mut().and_then(|connection| connection.peer.ended());
-                drop(state);
-                self.give_up(serial, &ended.unwrap_or_else(|| "closed its connection".into()));
+                self.hung_up(serial);
                 false
             }
             Err(why) => {
                 self.give_up(serial, &format!("cannot be heard any more: {why}"));
                 false
             }
+        }
+    }
+
+    /// It has hung up. If its process ends in a moment, that is said instead.
+    fn hung_up(&self, serial: u64) {
+        let now = self.servers.now();
+        let mut state = self.lock();
+        let Some(connection) = state.connection.as_mut().filter(|connection| connection.serial == serial) else {
+            return;
+        };
+        if connection.parting || connection.peer.pidfd().is_none() || !self.servers.is_going() {
+            drop(state);
+            return self.give_up(serial, "closed its connection");
+        }
+        if connection.hung_up.is_none() {
+            connection.hung_up = Some(now);
+            self.servers.forget(connection.channel.as_fd(), None);
+            drop(state);
+            self.servers.due(now + GRACE);
         }
     }
 
@@ -113,8 +131,6 @@ impl Link {
         // The next may take the place that this one had.
         self.pump();
         match reply {
-            // It was not told to, or an answer to that is dropped.
-            Ok(Reply::Cancelled) => then(End::Refused),
             Ok(reply) => then(End::Reply(reply)),
             Err(violation) => {
                 self.give_up(serial, &violation.to_string());
@@ -125,7 +141,17 @@ impl Link {
 
     /// Whatever has missed its deadline fails; the next deadline.
     pub(super) fn tick(&self, room: &mut Room) -> Option<Duration> {
-        let next = self.lock().connection.as_ref()?.session.next_deadline()?;
+        let (next, grace, serial) = {
+            let state = self.lock();
+            let connection = state.connection.as_ref().filter(|connection| !connection.lost)?;
+            let grace = connection.hung_up.map(|since| since + GRACE);
+            (connection.session.next_deadline(), grace, connection.serial)
+        };
+        if grace.is_some_and(|grace| grace <= self.servers.now()) {
+            self.give_up(serial, "closed its connection");
+            return None;
+        }
+        let next = next.into_iter().chain(grace).min()?;
         if next > self.servers.now() {
             return Some(next);
         }
@@ -163,7 +189,7 @@ impl Link {
             }
         }
         let mut state = self.lock();
-        let connection = state.connection.as_mut().filter(|connection| Some(connection.serial) == serial);
+        let connection = state.connection.as_mut().filter(|it| Some(it.serial) == serial && !it.lost);
         let Some((serial, ended)) = connection.and_then(|it| Some((it.serial, it.peer.ended()?))) else { return };
         drop(state);
         self.give_up(serial, &ended);
@@ -172,19 +198,22 @@ impl Link {
     /// The server is lost, since it did that: its device goes, the log says so, and it comes back if it is to.
     pub(super) fn give_up(&self, serial: u64, what: &str) {
         let mut state = self.lock();
-        let Some(connection) = state.connection.take_if(|connection| connection.serial == serial) else { return };
+        let connection = state.connection.as_mut().filter(|connection| connection.serial == serial && !connection.lost);
+        let Some(connection) = connection else { return };
+        connection.lost = true;
+        let (pid, parting) = (connection.peer.pid(), connection.parting);
         let (noticer, name) = (state.noticer.take(), state.name.clone());
-        let pid = connection.peer.pid();
-        self.changed.notify_all();
-        let parting = connection.parting;
         let pause = self.pause(&mut state);
         drop(state);
         if !parting {
             eprintln!("outlive: {name}: its server (pid {pid}) {what}; its device has gone");
         }
         let lived = self.servers.lab().is_some_and(|lab| lab.is_live(&name));
+        // The mark first: whoever was refused before would have heard an error of a device that is there.
         noticer.into_iter().for_each(|noticer| noticer.gone(Reason::DriverLost));
-        self.lay_down(connection);
+        let connection = self.lock().connection.take_if(|connection| connection.serial == serial);
+        self.changed.notify_all();
+        connection.into_iter().for_each(|connection| self.lay_down(connection));
         if let Some(pause) = pause.filter(|_| lived && !parting) {
             self.servers.restart(self.me.clone(), pause);
         }

@@ -71,6 +71,11 @@ pub(super) struct Connection {
     stuck: Option<Vec<u8>>,
     /// Whether we take our leave, so that its end is no surprise.
     pub(super) parting: bool,
+    /// Since when it has hung up: its process may be about to end, which is the better word for it.
+    pub(super) hung_up: Option<Duration>,
+    /// Whether it has been given up: nothing is sent or heard any more, and the device is being marked. What comes in
+    /// meanwhile waits for that.
+    pub(super) lost: bool,
 }
 
 /// By what an operation is found again.
@@ -146,7 +151,7 @@ impl Link {
         {
             let mut state = self.lock();
             (state.noticer, state.hello) = (None, None);
-            let connection = state.connection.as_mut().filter(|connection| !connection.parting)?;
+            let connection = state.connection.as_mut().filter(|it| !it.parting && !it.lost && it.hung_up.is_none())?;
             connection.peer.ended().is_none().then_some(())?;
             connection.session.again();
         }
@@ -195,7 +200,16 @@ impl Link {
         listening.map_err(|why| format!("cannot be listened to: {why}"))?;
         let serial = state.serial;
         let channel = Arc::new(channel);
-        state.connection = Some(Connection { serial, channel, peer, session, stuck: None, parting: false });
+        state.connection = Some(Connection {
+            serial,
+            channel,
+            peer,
+            session,
+            stuck: None,
+            parting: false,
+            hung_up: None,
+            lost: false,
+        });
         Ok(hello)
     }
 
@@ -266,7 +280,7 @@ impl Link {
         loop {
             let now = self.servers.now();
             let mut state = self.lock();
-            let Some(connection) = &mut state.connection else { return };
+            let Some(connection) = state.connection.as_mut().filter(|connection| !connection.lost) else { return };
             let was_stuck = connection.stuck.take();
             let (serial, channel, was) = (connection.serial, connection.channel.clone(), was_stuck.is_some());
             let Some(Outgoing { frame, bulk }) = was_stuck.map(Outgoing::from).or_else(|| connection.session.next(now))

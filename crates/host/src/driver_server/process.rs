@@ -140,6 +140,9 @@ fn hello(
                 return hello.map_err(|violation| violation.to_string());
             }
             Ok(_) | Err(Errno::CONNRESET) => {
+                // How its process ends is the better word, if it does so in a moment.
+                let grace = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+                let _ = peer.pidfd().map(|pidfd| poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&grace)));
                 let ended = peer.ended();
                 return Err(ended.unwrap_or_else(|| "hung up".into()) + " before its hello");
             }

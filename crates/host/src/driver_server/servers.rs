@@ -180,13 +180,6 @@ impl Servers {
         }
     }
 
-    /// Takes leave of all servers, and waits for each as long as its operations may take.
-    pub(crate) fn part(&self) {
-        let links: Vec<_> = self.links().values().filter_map(Weak::upgrade).collect();
-        links.iter().for_each(|link| link.begin_goodbye());
-        links.iter().for_each(|link| link.end_goodbye());
-    }
-
     /// Looks at all deadlines, and plans for the next.
     fn look_at_deadlines(&self, room: &mut Room) {
         self.planned.store(NEVER, SeqCst);

@@ -6,6 +6,7 @@ use super::{
     lab_file,
     permissions::Permissions,
     spec, suggest,
+    tpm::TpmEntry,
 };
 use crate::driver_server::ServerSettings;
 use outlive::Policy;
@@ -39,6 +40,8 @@ pub enum DeviceConfig {
     Uio(BoardEntry),
     /// A flash.
     Mtd(FlashEntry),
+    /// A TPM.
+    Tpm(TpmEntry),
     /// A card with flashes.
     Gpu(CardEntry),
 }
@@ -50,6 +53,7 @@ impl DeviceConfig {
             DeviceConfig::I2c(_) => Class::I2c,
             DeviceConfig::Uio(_) => Class::Uio,
             DeviceConfig::Mtd(_) | DeviceConfig::Gpu(_) => Class::Mtd,
+            DeviceConfig::Tpm(_) => Class::Tpm,
         }
     }
 
@@ -59,6 +63,7 @@ impl DeviceConfig {
             DeviceConfig::I2c(bus) => bus.number,
             DeviceConfig::Uio(board) => board.number,
             DeviceConfig::Mtd(flash) => flash.number,
+            DeviceConfig::Tpm(tpm) => tpm.number,
             DeviceConfig::Gpu(_) => None,
         }
     }
@@ -77,7 +82,18 @@ impl DeviceConfig {
             DeviceConfig::I2c(bus) => bus.policy,
             DeviceConfig::Uio(board) => board.policy,
             DeviceConfig::Mtd(flash) => flash.policy,
+            DeviceConfig::Tpm(tpm) => tpm.policy,
             DeviceConfig::Gpu(card) => card.policy,
+        }
+    }
+
+    /// Whether its driver is in another process.
+    pub(super) fn is_served(&self) -> bool {
+        match self {
+            DeviceConfig::I2c(bus) => bus.server.is_some(),
+            DeviceConfig::Mtd(flash) => flash.server.is_some(),
+            DeviceConfig::Tpm(tpm) => tpm.server.is_some(),
+            DeviceConfig::Uio(_) | DeviceConfig::Gpu(_) => false,
         }
     }
 
@@ -87,6 +103,7 @@ impl DeviceConfig {
             DeviceConfig::I2c(bus) => &bus.permissions,
             DeviceConfig::Uio(board) => &board.permissions,
             DeviceConfig::Mtd(flash) => &flash.permissions,
+            DeviceConfig::Tpm(tpm) => &tpm.permissions,
             DeviceConfig::Gpu(card) => &card.permissions,
         }
     }

@@ -7,8 +7,8 @@ use super::{
     served::Server,
     suggest,
 };
-use crate::driver_server::{Link, RemoteAdapter, RemoteFlash};
-use outlive_classes::{Hardware, i2c::Adapter, mtd, uio};
+use crate::driver_server::{Link, RemoteAdapter, RemoteFlash, RemoteTpm};
+use outlive_classes::{Hardware, i2c::Adapter, mtd, tpm::Tpm, uio};
 use outlive_drivers::{
     clock::Clock,
     i2c::{Bus, ChipConfig, ConfigError as Refused},
@@ -22,12 +22,16 @@ use std::sync::Arc;
 pub(super) fn check(device: &DeviceConfig, clock: &Arc<dyn Clock>) -> Result<(), ConfigError> {
     match device {
         // What a server says it says when it is there.
-        DeviceConfig::I2c(BusConfig { server: Some(_), .. })
-        | DeviceConfig::Mtd(FlashEntry { server: Some(_), .. }) => Ok(()),
+        device if device.is_served() => Ok(()),
         DeviceConfig::I2c(bus) => adapter(bus, clock.clone()).map(drop),
         DeviceConfig::Uio(entry) => board(entry, clock.clone()).map(drop),
         DeviceConfig::Mtd(entry) => flash(entry, clock.clone()).map(drop),
-        DeviceConfig::Gpu(card) => card.flash.iter().try_for_each(|entry| flash(entry, clock.clone()).map(drop)),
+        DeviceConfig::Tpm(entry) => entry.build().map(drop),
+        DeviceConfig::Gpu(card) => card
+            .flash
+            .iter()
+            .filter(|entry| entry.server.is_none())
+            .try_for_each(|entry| flash(entry, clock.clone()).map(drop)),
     }
 }
 
@@ -75,6 +79,15 @@ pub(super) fn flash_server(entry: &ServerEntry) -> Server<'_> {
         Some(Hardware::Mtd(flash))
     };
     Server { class: Class::Mtd, settings: &entry.settings, place: &entry.place, maker: Arc::new(maker) }
+}
+
+/// The server of a TPM.
+pub(super) fn tpm_server(entry: &ServerEntry) -> Server<'_> {
+    let maker = |link: Arc<Link>, hello: Hello| {
+        let tpm: Box<dyn Tpm> = Box::new(RemoteTpm::new(link, &hello)?);
+        Some(Hardware::Tpm(tpm))
+    };
+    Server { class: Class::Tpm, settings: &entry.settings, place: &entry.place, maker: Arc::new(maker) }
 }
 
 /// The adapter of an i2c bus, with its chips.

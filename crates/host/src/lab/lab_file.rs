@@ -12,6 +12,7 @@ use super::{
     partitions::{self, PartitionEntry},
     permissions::{Permissions, parse_group, parse_mode},
     spec, suggest,
+    tpm::TpmEntry,
 };
 use crate::driver_server::ServerSettings;
 use outlive::Policy;
@@ -139,6 +140,7 @@ impl Reader<'_> {
             Class::I2c => self.bus(at, table).map(DeviceConfig::I2c),
             Class::Uio => self.board(at, table).map(DeviceConfig::Uio),
             Class::Mtd => self.flash(at, table).map(DeviceConfig::Mtd),
+            Class::Tpm => self.tpm(at, table).map(DeviceConfig::Tpm),
         }
     }
 
@@ -186,6 +188,33 @@ impl Reader<'_> {
         let model = table.get("model").ok_or_else(|| self.error(at, "which model? add model = \"timer\""))?;
         let number = table.get("num").map(|value| self.number(Class::Uio, value)).transpose()?;
         let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
+        let (keys, places) = self.driver_keys(table)?;
+        let (model, place) = (self.string("model", model)?, self.place(at));
+        let permissions = self.permissions(table)?;
+        Ok(BoardEntry { number, policy, permissions, model, keys, place, places })
+    }
+
+    /// A TPM. Keys that are not the lab's are its driver's.
+    fn tpm(&self, at: usize, table: &Table<'_>) -> Result<TpmEntry, ConfigError> {
+        let model = table.get("model").ok_or_else(|| self.error(at, "which model? add model = \"swtpm\""))?;
+        let number = table.get("num").map(|value| self.number(Class::Tpm, value)).transpose()?;
+        let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
+        let (model, place, permissions) = (self.string("model", model)?, self.place(at), self.permissions(table)?);
+        let (mut keys, mut places, mut server) = (BTreeMap::new(), BTreeMap::new(), None);
+        if model == spec::SERVER {
+            server = Some(self.server(at, table, &["class", "num", "policy", "mode", "group"])?);
+        } else {
+            (keys, places) = self.driver_keys(table)?;
+            spec::absolute_paths(&mut keys, self.folder).map_err(|why| self.error(at, why))?;
+        }
+        Ok(TpmEntry { number, policy, permissions, model, keys, server, place, places })
+    }
+
+    /// The keys of a device that are its driver's, and where each key stands.
+    fn driver_keys(
+        &self,
+        table: &Table<'_>,
+    ) -> Result<(BTreeMap<String, String>, BTreeMap<String, String>), ConfigError> {
         let (mut keys, mut places) = (BTreeMap::new(), BTreeMap::new());
         for (key, value) in table {
             let key = key.get_ref().as_ref();
@@ -194,9 +223,7 @@ impl Reader<'_> {
                 keys.insert(key.to_owned(), self.scalar(key, value)?);
             }
         }
-        let (model, place) = (self.string("model", model)?, self.place(at));
-        let permissions = self.permissions(table)?;
-        Ok(BoardEntry { number, policy, permissions, model, keys, place, places })
+        Ok((keys, places))
     }
 
     /// A flash. Keys that are not the lab's are its driver's.

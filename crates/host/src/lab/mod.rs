@@ -27,6 +27,7 @@ mod spec;
 mod suggest;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tpm;
 
 pub use crate::driver_server::{Reach, ServerSettings};
 pub(crate) use announcer::Announcer;
@@ -46,6 +47,7 @@ pub use report::{
 };
 pub use spec::parse as parse_spec;
 pub(crate) use suggest::known;
+pub use tpm::TpmEntry;
 
 use crate::trial::Answered;
 use cards::Cards;

@@ -1,7 +1,7 @@
 //! Plugging in: by what a SPEC says, with a driver of the caller's own, or again what was here before.
 
 use super::{
-    BusConfig, DeviceConfig, Lab, Permissions, PlugError, bare,
+    BusConfig, DeviceConfig, Lab, Permissions, PlugError, TpmEntry, bare,
     class::{self, Class, Means},
     hardware,
     places::Kept,
@@ -30,9 +30,17 @@ impl Lab {
     /// As [`plug_spec`](Lab::plug_spec).
     pub fn plug(&self, device: &DeviceConfig) -> Result<String, PlugError> {
         let clock = self.clock.clone();
-        if let DeviceConfig::I2c(BusConfig { server: Some(server), functionality, .. }) = device {
-            self.refuse_held(Class::I2c, device.number())?;
-            let server = hardware::adapter_server(server, *functionality);
+        let served = match device {
+            DeviceConfig::I2c(BusConfig { server: Some(server), functionality, .. }) => {
+                Some((Class::I2c, hardware::adapter_server(server, *functionality)))
+            }
+            DeviceConfig::Tpm(TpmEntry { server: Some(server), .. }) => {
+                Some((Class::Tpm, hardware::tpm_server(server)))
+            }
+            _ => None,
+        };
+        if let Some((class, server)) = served {
+            self.refuse_held(class, device.number())?;
             let name = self.plug_served(device.number(), server, device.permissions())?;
             if let Some(policy) = device.policy() {
                 self.set_policy(&name, policy);
@@ -42,6 +50,7 @@ impl Lab {
         let (class, hardware): (_, &dyn Fn() -> _) = match device {
             DeviceConfig::I2c(bus) => (Class::I2c, &|| hardware::adapter(bus, clock.clone()).map(Hardware::I2c)),
             DeviceConfig::Uio(board) => (Class::Uio, &|| hardware::board(board, clock.clone()).map(Hardware::Uio)),
+            DeviceConfig::Tpm(tpm) => (Class::Tpm, &|| tpm.build().map(Hardware::Tpm)),
             DeviceConfig::Mtd(flash) => return self.plug_flash(flash, None),
             DeviceConfig::Gpu(card) => return self.plug_card(card),
         };

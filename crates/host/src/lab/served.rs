@@ -106,10 +106,9 @@ impl Served {
         })
     }
 
-    /// Takes leave of all servers.
-    pub(super) fn part(&self) {
-        let servers = self.lock().servers.clone();
-        servers.into_iter().for_each(|servers| servers.part());
+    /// Whether the driver of the device of that name is in another process.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.lock().links.contains_key(name)
     }
 }
 
@@ -133,11 +132,6 @@ impl Lab {
     /// If the system refuses a thread.
     pub fn go(&self) -> std::io::Result<()> {
         self.served.go()
-    }
-
-    /// Takes leave of the servers of its devices, in good order: whoever used them has gone.
-    pub(crate) fn part_with_servers(&self) {
-        self.served.part();
     }
 }
 

@@ -7,13 +7,14 @@ use super::{
     partitions,
     permissions::{Permissions, parse_group, parse_mode},
     suggest,
+    tpm::TpmEntry,
 };
 use crate::driver_server::ServerSettings;
 use outlive_drivers::value;
 use std::{collections::BTreeMap, path::Path};
 
-/// The keys of a device that are names of files.
-const PATHS: [&str; 3] = ["file", "socket", "writes"];
+/// The keys that are names of files and directories.
+const PATHS: [&str; 4] = ["file", "state", "socket", "writes"];
 /// The model that stands for a driver in another process.
 pub(super) const SERVER: &str = "server";
 
@@ -54,8 +55,7 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
             let (number, policy, permissions) = device(&mut keys).map_err(error)?;
             let functionality = keys.remove("functionality").map(|text| parse_functionality(&text));
             let functionality = functionality.transpose().map_err(error)?;
-            let settings = ServerSettings::parse(keys, None).map_err(|wrong| error(wrong.why))?;
-            let server = Some(Box::new(ServerEntry { settings, place }));
+            let server = served(&model, &mut keys, &place).map_err(error)?;
             let chips = Vec::new();
             Ok(DeviceConfig::I2c(BusConfig { number, policy, functionality, permissions, chips, server }))
         }
@@ -88,16 +88,27 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
             let (number, policy, permissions) = device(&mut keys).map_err(error)?;
             let partitions = keys.remove("parts").map(|text| partitions::parse(&text, &place));
             let partitions = partitions.transpose().map_err(error)?.unwrap_or_default();
-            let server = (model == SERVER).then(|| {
-                let settings =
-                    ServerSettings::parse(std::mem::take(&mut keys), None).map_err(|wrong| error(wrong.why))?;
-                Ok(Box::new(ServerEntry { settings, place: place.clone() }))
-            });
-            let server = server.transpose()?;
+            let server = served(&model, &mut keys, &place).map_err(error)?;
             let flash = FlashEntry { number, policy, permissions, model, keys, partitions, server, place, places };
             Ok(DeviceConfig::Mtd(flash))
         }
+        Class::Tpm => {
+            no_address("tpm", address).map_err(error)?;
+            let mut keys = parse_keys(class, parts).map_err(error)?;
+            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
+            let server = served(&model, &mut keys, &place).map_err(error)?;
+            Ok(DeviceConfig::Tpm(TpmEntry { number, policy, permissions, model, keys, server, place, places }))
+        }
     }
+}
+
+/// The server that the model of a device stands for, of all its keys; `None` if it is a model of ours.
+fn served(model: &str, keys: &mut BTreeMap<String, String>, place: &str) -> Result<Option<Box<ServerEntry>>, String> {
+    if model != SERVER {
+        return Ok(None);
+    }
+    let settings = ServerSettings::parse(std::mem::take(keys), None).map_err(|wrong| wrong.why)?;
+    Ok(Some(Box::new(ServerEntry { settings, place: place.to_owned() })))
 }
 
 fn no_address(what: &str, address: Option<&str>) -> Result<(), String> {
@@ -110,6 +121,7 @@ const fn example(class: Class) -> &'static str {
         Class::I2c => "i2c:24c02@0x50",
         Class::Uio => "uio:timer",
         Class::Mtd => "mtd:nor",
+        Class::Tpm => "tpm:swtpm,state=DIR",
     }
 }
 

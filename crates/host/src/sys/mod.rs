@@ -1,6 +1,7 @@
 //! System calls that no crate wraps, each behind a safe function. The only unsafe code outside the gate.
 #![expect(unsafe_code, reason = "system calls; each block says why it is sound")]
 
+pub(crate) mod child;
 pub(crate) mod confinement;
 pub(crate) mod group;
 pub(crate) mod memory;

@@ -1,6 +1,9 @@
-//! A child that gets one descriptor, and as little else as can be: fork(2), prctl(2), close_range(2).
+//! A helper process that is not trusted: it gets one descriptor, and as little else as can be. prctl(2), close_range(2).
 
-use super::confinement::{Confinement, confine};
+use super::{
+    child::{self, Helper},
+    confinement::{Confinement, confine},
+};
 use rustix::{
     io,
     process::{Pid, PidfdFlags, pidfd_open},
@@ -8,19 +11,19 @@ use rustix::{
 use std::{
     os::{
         fd::{AsRawFd, OwnedFd},
-        unix::process::{CommandExt, ExitStatusExt},
+        unix::process::CommandExt,
     },
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 /// The number of the descriptor that the child gets besides the standard ones.
 pub(crate) const DESCRIPTOR: i32 = 3;
 
-/// A program that has been started, in a process group of its own. It is killed when this is dropped, and when the thread
-/// that started it ends.
+/// A program that has been started, in a process group of its own. It and its group are killed when this is dropped, and it
+/// is when the thread that started it ends.
 #[derive(Debug)]
 pub(crate) struct Started {
-    child: Child,
+    helper: Helper,
     /// Becomes readable when it has ended.
     pub(crate) pidfd: OwnedFd,
 }
@@ -40,77 +43,47 @@ impl Started {
         confinement: &Confinement,
     ) -> io::Result<Self> {
         let (program, arguments) = words.split_first().ok_or(io::Errno::NOENT)?;
-        let errors = rustix::io::dup(rustix::stdio::stderr())?;
+        let errors = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3)?;
         let mut command = Command::new(program);
         command.args(arguments).env(environment.0, environment.1).stdin(Stdio::null());
-        command.stdout(errors).stderr(Stdio::inherit()).process_group(0);
+        command.stdout(errors).stderr(Stdio::inherit());
         let (socket_number, ruleset) = (socket.as_raw_fd(), confinement.descriptor());
-        let parent = std::process::id();
         // SAFETY: between fork and exec it makes system calls and nothing else: it allocates nothing and takes no lock.
-        unsafe { command.pre_exec(move || prepare(socket_number, ruleset, parent)) };
+        unsafe { command.pre_exec(move || prepare(socket_number, ruleset)) };
         let failed = |why: std::io::Error| io::Errno::from_raw_os_error(why.raw_os_error().unwrap_or(libc::EIO));
-        let mut child = command.spawn().map_err(failed)?;
+        let helper = child::start(command, &[]).map_err(failed)?;
         drop(socket);
-        let pid = Pid::from_raw(child.id().cast_signed()).ok_or(io::Errno::SRCH)?;
-        match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(pidfd) => Ok(Started { child, pidfd }),
-            Err(errno) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(errno)
-            }
-        }
+        let pid = Pid::from_raw(helper.id().cast_signed()).ok_or(io::Errno::SRCH)?;
+        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+        Ok(Started { helper, pidfd })
     }
 
     /// Its process number.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.helper.id()
     }
 
     /// How it has ended, in words, if it has.
     pub(crate) fn ended(&mut self) -> Option<String> {
-        let status = match self.child.try_wait() {
-            Ok(None) => return None,
-            Ok(Some(status)) => status,
-            Err(_) => return Some("has ended".to_owned()),
-        };
-        Some(match (status.code(), status.signal()) {
-            (Some(code), _) => format!("ended with exit status {code}"),
-            (None, Some(signal)) => format!("was killed by signal {signal}"),
-            (None, None) => "has ended".to_owned(),
-        })
-    }
-
-    /// Kills it and its process group.
-    pub(crate) fn kill(&mut self) {
-        if self.ended().is_none() {
-            // SAFETY: touches no memory. It has not been waited for, so the number is its own still.
-            unsafe { libc::kill(-self.child.id().cast_signed(), libc::SIGKILL) };
-            let _ = self.child.kill();
-        }
+        self.helper.ended().map(|status| format!("has ended ({status})"))
     }
 }
 
 impl Drop for Started {
     fn drop(&mut self) {
-        self.kill();
-        // A process that was killed is gone in an instant.
-        let _ = self.child.wait();
+        if self.helper.ended().is_none() {
+            // SAFETY: touches no memory. It has not been waited for, so the number of its group is its own still.
+            unsafe { libc::kill(-self.helper.id().cast_signed(), libc::SIGKILL) };
+        }
     }
 }
 
 /// In the child, before exec.
-fn prepare(socket: i32, ruleset: Option<i32>, parent: u32) -> std::io::Result<()> {
+fn prepare(socket: i32, ruleset: Option<i32>) -> std::io::Result<()> {
     let check = |result: libc::c_int| if result < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) };
-    // SAFETY: prctl, getppid, dup2, fcntl and close_range with these arguments touch no memory. The number 3 is taken by
-    // something of the parent's, which this process does not need: the socket at least is open there.
-    unsafe {
-        check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0))?;
-        if libc::getppid().cast_unsigned() != parent {
-            return Err(std::io::Error::from_raw_os_error(libc::ESRCH));
-        }
-        check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
-    }
+    // SAFETY: prctl, dup2, fcntl and close_range with these arguments touch no memory. The number 3 is taken by something of
+    // the parent's, which this process does not need: the socket at least is open there.
+    unsafe { check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))? };
     // The rules are needed before the number 3 may be theirs no more.
     ruleset.map(confine).transpose()?;
     // SAFETY: as above.
@@ -161,7 +134,7 @@ mod tests {
         let high = text.lines().filter_map(|line| line.parse::<u32>().ok()).filter(|number| *number > 4).count();
         assert_eq!(high, 0, "{text}");
         poll(&mut [PollFd::new(&started.pidfd, PollFlags::IN)], None).unwrap();
-        assert_eq!(started.ended().as_deref(), Some("ended with exit status 0"));
+        assert_eq!(started.ended().as_deref(), Some("has ended (exit status: 0)"));
     }
 
     #[test]
@@ -186,9 +159,13 @@ mod tests {
         let (pid, below) = (started.pid(), format!("/proc/{}/stat", child.trim()));
         drop(started);
         assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
-        let state = std::fs::read_to_string(below).map(|stat| stat.contains(") Z")).unwrap_or(true);
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        assert!(state || !std::path::Path::new(&format!("/proc/{}", child.trim())).exists(), "{child}");
+        // What it had begun is nobody's now; whoever adopts it reaps it.
+        let ended = || std::fs::read_to_string(&below).map_or(true, |stat| stat.contains(") Z"));
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while !ended() {
+            assert!(std::time::Instant::now() < deadline, "{below}");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
     }
 
     #[test]

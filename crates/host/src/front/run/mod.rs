@@ -88,7 +88,6 @@ pub struct Command {
 #[derive(Debug)]
 pub struct Running {
     tree: tree::Tree,
-    lab: Arc<Lab>,
     /// If somebody watches closely.
     closing: Option<Closing>,
     /// What it takes to serve a second program, if there is to be one.
@@ -149,9 +148,9 @@ pub(crate) fn start_watched(
     let waiting = second.map(|(name, traps)| Box::new(second::Waiting { name, files: files.clone(), root, traps }));
     lab.set_holders(Arc::new(TreeHolders { root: tree.root().cast_unsigned(), mount, files: Arc::downgrade(&files) }));
     match execution.wait() {
-        Ok(()) => Ok(Running { tree, lab: lab.clone(), closing, waiting }),
+        Ok(()) => Ok(Running { tree, closing, waiting }),
         Err(errno) => {
-            tree.wait(|| lab.part_with_servers());
+            tree.wait();
             Err(StartError::Execute { name, errno })
         }
     }
@@ -273,8 +272,7 @@ fn road_asked_for(road: Road) -> Result<Road, StartError> {
 impl Running {
     /// Waits until the whole tree has ended, daemons too. The result is CMD's own end.
     pub fn wait(self) -> End {
-        let lab = self.lab;
-        let end = self.tree.wait(|| lab.part_with_servers());
+        let end = self.tree.wait();
         if let Some(closing) = self.closing {
             closing.files.wait_until_closed(CLOSING);
             // There is nobody left to pass a signal on to, and who is told may take his time.
