@@ -1,6 +1,6 @@
 """A driver server that keeps to docs/driver-protocol.md until it does one thing that it must not.
 
-liar.py i2c|mtd BEHAVIOUR, with the socket as descriptor 3; or with the path of a socket to listen at as a third argument.
+liar.py i2c|mtd|tpm BEHAVIOUR, with the socket as descriptor 3; or with the path of a socket to listen at as a third argument.
 The adapter has one chip at 0x50, whose 256 registers read as their own numbers; the flash is 1 MiB of NOR in 4 KiB blocks.
 """
 
@@ -15,7 +15,7 @@ import time
 HEADER = struct.Struct("<HHIQII")
 TERMS = struct.Struct("<QIIII")
 HELLO, WELCOME, GOODBYE, CANCEL, GONE, LOG, AGAIN = range(1, 8)
-TRANSFER, READ, PROGRAM, ERASE = 0x10, 0x20, 0x21, 0x22
+TRANSFER, READ, PROGRAM, ERASE, COMMAND = 0x10, 0x20, 0x21, 0x22, 0x30
 ANSWER = 0x8000
 SIZE, BLOCK = 1 << 20, 4096
 
@@ -37,6 +37,8 @@ def hello():
         return frame(HELLO, data=4, rest=struct.pack("<III", 9, 0, 2) + name)
     if behaviour == "name of control characters":
         name = b"a\nb\x1b"
+    if kind == "tpm":
+        return frame(HELLO, data=len(name), rest=struct.pack("<III", 3, 0, 2) + name)
     if kind == "i2c":
         claims = 200 if behaviour == "too many claims" else 0
         return frame(HELLO, data=len(name), rest=struct.pack("<IIII", 1, 0, 0x0EFF0001, claims) + name)
@@ -77,6 +79,8 @@ def carry_out(type, body, data):
                 register, data = (data[0] if length else register), data[length:]
                 lengths.append(0)
         return 0, struct.pack(f"<II{count}I", count, 0, *lengths), read
+    if type == COMMAND:
+        return 0, b"", struct.pack(">HII", 0x8001, 10, 0)
     at, length = struct.unpack_from("<QI" if type in (READ, PROGRAM) else "<QQ", body)
     if type == READ:
         return 0, bytes(16), bytes(cells[at : at + length])

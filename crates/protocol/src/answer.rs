@@ -130,7 +130,7 @@ impl Asked {
                 match tpm::is_whole(&data) {
                     true => Ok(Reply::Tpm(Ok(data))),
                     false => {
-                        let (wanted, is) = (tpm::length(&data).unwrap_or(0).into(), data.len() as u64);
+                        let (wanted, is) = (tpm::length(&data).unwrap_or(tpm::HEADER as u32).into(), data.len() as u64);
                         Err(Violation::Size { number, wanted, is })
                     }
                 }

@@ -1,7 +1,7 @@
 //! A TPM's side of the protocol: a command and its response, which are data and nothing else.
 
 /// The header of a response: tag, length of the whole, code; big-endian (TPM 2.0 library, part 1, "Response Structure").
-const HEADER: usize = 10;
+pub(crate) const HEADER: usize = 10;
 
 /// How long a response says that it is, if it is one at all.
 pub(crate) fn length(response: &[u8]) -> Option<u32> {

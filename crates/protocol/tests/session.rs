@@ -293,7 +293,7 @@ fn every_violation_has_its_name() {
         (frame(command, 1, 0, 4097, &[0; 4097]), 0, Violation::Limit { number: 1, limit: 4096, is: 4097 }),
         (frame(command, 1, 2, 1, &[0]), 0, Violation::Size { number: 1, wanted: 0, is: 1 }),
         (frame(command, 1, 0, 9, &[0; 8]), 0, Violation::Truncated),
-        (frame(command, 1, 0, 0, &[]), 0, Violation::Size { number: 1, wanted: 0, is: 0 }),
+        (frame(command, 1, 0, 0, &[]), 0, Violation::Size { number: 1, wanted: 10, is: 0 }),
         (
             frame(command, 1, 0, 11, &[0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0]),
             0,

@@ -205,10 +205,11 @@ impl Link {
         let (noticer, name) = (state.noticer.take(), state.name.clone());
         let pause = self.pause(&mut state);
         drop(state);
+        let lived = self.servers.lab().is_none_or(|lab| lab.is_live(&name));
         if !parting {
-            eprintln!("outlive: {name}: its server (pid {pid}) {what}; its device has gone");
+            let so = if lived { "; its device has gone" } else { "" };
+            eprintln!("outlive: {name}: its server (pid {pid}) {what}{so}");
         }
-        let lived = self.servers.lab().is_some_and(|lab| lab.is_live(&name));
         // The mark first: whoever was refused before would have heard an error of a device that is there.
         noticer.into_iter().for_each(|noticer| noticer.gone(Reason::DriverLost));
         let connection = self.lock().connection.take_if(|connection| connection.serial == serial);
