@@ -58,9 +58,9 @@ fn what_is_wrong_with_a_spec_is_said() {
         ("i2c", "--device i2c: not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7"),
         (
             "i2s:24c02@0x50",
-            "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio, mtd",
+            "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio, mtd, tpm",
         ),
-        ("mtb:nor", "--device mtb:nor: unknown class `mtb`; did you mean `mtd`? known here: i2c, uio, mtd"),
+        ("mtb:nor", "--device mtb:nor: unknown class `mtb`; did you mean `mtd`? known here: i2c, uio, mtd, tpm"),
         ("uio:", "--device uio:: which model? write CLASS:MODEL, such as uio:timer"),
         ("uio:timr", "--device uio:timr: there is no board \"timr\"; known boards: timer"),
         ("uio:timer@0x50", "--device uio:timer@0x50: a board has no address; leave out `@0x50`"),
@@ -237,6 +237,34 @@ fn boards_are_understood() {
     assert_eq!(lab.plug_spec("uio:timer,num=3").unwrap_err().to_string().split(';').next(), Some("uio3 is plugged in"));
     lab.unplug("uio3", outlive::Reason::Pulled, Policy::Detach, std::time::Duration::from_secs(1)).unwrap();
     assert_eq!(lab.plug_name("uio3").unwrap(), "uio3");
+}
+
+#[test]
+fn tpms_are_understood() {
+    let text = b"[[device]]\nclass = 'tpm'\nmodel = 'swtpm'\nnum = 3\npolicy = 'kill'\nstate = 'state'\n";
+    let (folder, sources) = lab_file(text);
+    let config = config(&[sources, specs(&["tpm:swtpm,state=/tmp/x,deadline=1s"])].concat());
+    let [DeviceConfig::Tpm(first), DeviceConfig::Tpm(second)] = &config.devices[..] else { panic!("{config:?}") };
+    assert_eq!(first.keys["state"], folder.path().join("state").to_str().unwrap(), "relative to the lab file");
+    assert_eq!((first.number, first.policy), (Some(3), Some(Policy::Kill)));
+    let keys = [("deadline", "1s"), ("state", "/tmp/x")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    assert_eq!((second.number, &second.keys), (None, &BTreeMap::from(keys)));
+    let json = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<LabConfig>(&json).unwrap(), config, "as it is handed to another process");
+    let explored = config.contract_to_explore();
+    assert!(explored.name() == "linux" && !config.conceals(explored));
+    for (spec, wanted) in [
+        ("tpm:", "which model? write CLASS:MODEL, such as tpm:swtpm,state=DIR"),
+        ("tpm:swtpm@0x20,state=/x", "a tpm has no address; leave out `@0x20`"),
+        ("tpm:slb9670,state=/x", "there is no tpm \"slb9670\"; known tpms: swtpm"),
+        ("tpm:swtpm,file=/x", "swtpm has no key \"file\"; its keys: deadline, state"),
+        ("tpm:swtpm", "where is its state? add state=DIR"),
+        ("tpm:swtpm,state=/x,num=65536", "there is no tpm 65536; the highest is 65535"),
+        ("tpm:swtpm,state=/x,deadline=1ms", "key \"deadline\": from 10ms to 5min"),
+    ] {
+        let told = error(&specs(&[spec]), None, None);
+        assert!(told.contains(wanted), "{spec}: {told}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod servers;
 mod signals;
 mod stage;
 mod status;
+mod tpm;
 mod uevents;
 mod uio;
 mod ways;
