@@ -27,6 +27,8 @@ use std::{
 
 /// What wakes the thread that hears, among the numbers that events have.
 const WAKE: u64 = u64::MAX;
+/// How long after there was no thread to be had it is tried again.
+const LATER: Duration = Duration::from_secs(1);
 /// No deadline is planned for.
 const NEVER: u64 = u64::MAX;
 
@@ -258,7 +260,14 @@ fn run_errands(told: &mpsc::Receiver<Errand>) {
         }
         let now = Instant::now();
         let due: Vec<_> = restarts.extract_if(.., |(at, _)| *at <= now).collect();
-        due.into_iter().filter_map(|(_, link)| link.upgrade()).for_each(|link| link.come_back());
+        for link in due.into_iter().filter_map(|(_, link)| link.upgrade()) {
+            // It waits for a hello, which shall not hold up others; without a thread it comes back at the next attempt.
+            let coming = link.clone();
+            let begun = thread::Builder::new().name("outlive-restart".into()).spawn(move || coming.come_back());
+            if begun.is_err() {
+                restarts.push((now + LATER, Arc::downgrade(&link)));
+            }
+        }
     }
 }
 
