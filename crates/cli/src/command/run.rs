@@ -70,7 +70,7 @@ The model server of i2c, mtd and tpm: a driver in another process, in any langua
                     descriptor 3; in a lab file it may be a list of words
     deadline=TIME   how long an operation may take: 1s unless told; then it fails with ETIMEDOUT.
                     A flash that takes longer to erase all that is asked of it needs more.
-                    The first word of the server has five times as long
+                    The first word of a server has ten seconds, or five times as long
     misses=N        after so many missed deadlines in a row the device has gone: 3 unless told
     restart=new-generation, back-off=TIME
                     a device whose server was lost comes back by itself, after 100ms unless told,

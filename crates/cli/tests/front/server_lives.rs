@@ -72,7 +72,7 @@ fn a_pull_in_the_middle_of_an_operation_waits_for_no_server() {
     if not_on_plain("what is here is about servers, not about roads") {
         return;
     }
-    let spec = server("i2c", "reads and says nothing", "").replace("300ms", "50s");
+    let spec = server("i2c", "reads and says nothing", "").replace("=5s,", "=50s,");
     let mut told = Told::with(&[&spec], "/dev/i2c-7");
     assert_eq!(told.says("open"), "opened");
     assert_eq!(told.says("begin 0"), "begun");
@@ -98,7 +98,7 @@ fn a_server_that_is_killed_or_stopped_comes_back_as_another_when_it_is_plugged_i
     if not_on_plain("what is here is about servers, not about roads") {
         return;
     }
-    let mut told = Told::with(&[&server("i2c", "is good", "misses=1,")], "/dev/i2c-7");
+    let mut told = Told::with(&[&server("i2c", "is good", "misses=1,").replace("=5s,", "=1s,")], "/dev/i2c-7");
     assert_eq!((told.says("open"), told.says("read 0")), ("opened".into(), "read".into()));
     for (life, signal) in ["KILL", "STOP"].into_iter().enumerate() {
         let before = told.server();
@@ -165,7 +165,7 @@ fn an_orderly_removal_takes_leave_of_the_server() {
         return;
     }
     for behaviour in ["is good", "keeps its goodbye to itself", "does not greet again"] {
-        let mut told = Told::with(&[&server("i2c", behaviour, "")], "/dev/i2c-7");
+        let mut told = Told::with(&[&server("i2c", behaviour, "").replace("=5s,", "=1s,")], "/dev/i2c-7");
         let before = told.server();
         told.outlive(&["unplug", "--orderly", "i2c-7"]);
         told.outlive(&["plug", "i2c-7"]);
@@ -237,7 +237,7 @@ fn many_users_of_one_server_all_get_their_answers() {
     if not_on_plain("what is here is about servers, not about roads") {
         return;
     }
-    let spec = server("i2c", "is good", "").replace("300ms", "60s");
+    let spec = server("i2c", "is good", "").replace("=5s,", "=60s,");
     let mut told = Told::with(&[&spec], "/dev/i2c-7");
     assert_eq!(told.says("open"), "opened");
     for _ in 0..300 {
@@ -259,7 +259,39 @@ fn large_reads_and_writes_arrive_whole() {
                   dd if=/dev/mtd0 bs=1M count=1 status=none | head -c 900001 | cmp - $0/it && \
                   dd if=/dev/mtd0 bs=1000 count=901 status=none | head -c 900001 | cmp - $0/it && echo same";
     let folder = tempfile::tempdir().unwrap();
-    let spec = server("mtd", "is good", "").replace("300ms", "20s");
+    let spec = server("mtd", "is good", "").replace("=5s,", "=50s,");
     let said = Run::with(&[&spec]).expect(0, ["sh", "-c", script, folder.path().to_str().unwrap()]);
     assert_eq!(said, "same\n");
+}
+
+/// More than a server may have, and more than a socket holds: each has an end in time, though nothing is ever read.
+#[test]
+fn many_users_of_a_server_that_never_reads_are_all_told() {
+    if not_on_plain("what is here is about servers, not about roads") {
+        return;
+    }
+    let spec = server("i2c", "never reads", "misses=1000000,").replace("=5s,", "=3s,");
+    let mut told = Told::with(&[&spec], "/dev/i2c-7");
+    assert_eq!(told.says("open"), "opened");
+    for _ in 0..300 {
+        assert_eq!(told.says("begin 0"), "begun");
+    }
+    for _ in 0..300 {
+        assert_eq!(told.says("end"), "ETIMEDOUT");
+    }
+    told.ends();
+}
+
+/// However the lab ends.
+#[test]
+fn a_lab_that_is_killed_takes_its_servers_along() {
+    if not_on_plain("what is here is about servers, not about roads") {
+        return;
+    }
+    for behaviour in ["is good", "a child holds the socket"] {
+        let told = Told::with(&[&server("i2c", behaviour, "")], "/dev/i2c-7");
+        told.server();
+        kill(told.0.child.id(), "KILL");
+        told.0.expect_nothing_left();
+    }
 }

@@ -45,6 +45,7 @@ pub(crate) struct Servers {
     last: AtomicU64,
     lab: OnceLock<Weak<Lab>>,
     errands: OnceLock<(mpsc::Sender<Errand>, ThreadId)>,
+    hearing: OnceLock<ThreadId>,
 }
 
 /// What the second thread does.
@@ -71,6 +72,7 @@ impl Servers {
             last: AtomicU64::new(0),
             lab: OnceLock::new(),
             errands: OnceLock::new(),
+            hearing: OnceLock::new(),
         }))
     }
 
@@ -92,13 +94,19 @@ impl Servers {
         let helper = thread::Builder::new().name("outlive-errands".into()).spawn(move || run_errands(&told))?;
         let _ = self.errands.set((tell, helper.thread().id()));
         let (servers, heard) = (Arc::downgrade(self), [self.epoll.clone(), self.wake.clone()]);
-        thread::Builder::new().name("outlive-servers".into()).spawn(move || hear(&servers, &heard))?;
+        let hearing = thread::Builder::new().name("outlive-servers".into()).spawn(move || hear(&servers, &heard))?;
+        let _ = self.hearing.set(hearing.thread().id());
         Ok(())
     }
 
     /// Whether there are threads that hear.
     pub(super) fn is_going(&self) -> bool {
         self.errands.get().is_some()
+    }
+
+    /// Whether another thread than this one hears, so that it can be waited for.
+    pub(super) fn are_heard_elsewhere(&self) -> bool {
+        self.hearing.get().is_some_and(|hearing| *hearing != thread::current().id())
     }
 
     /// The time, as deadlines have it.
