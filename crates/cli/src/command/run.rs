@@ -88,6 +88,20 @@ Models of tpm:
     state=DIR       keeps what is stored in it in this directory, which is made if it is not there
     deadline=TIME   a TPM that takes longer for a command is given up: as long as Linux waits unless told
 
+The model server of i2c, mtd and tpm: a driver in another process, in any language
+  (docs/driver-protocol.md of the sources is enough to write one)
+    socket=PATH     it listens there; or
+    command=WORDS   it is started, split into words as a shell does, with its end of the socket as
+                    descriptor 3; in a lab file it may be a list of words
+    deadline=TIME   how long an operation may take: 1s unless told; then it fails with ETIMEDOUT.
+                    A flash that takes longer to erase all that is asked of it needs more.
+                    The first word of a server has ten seconds, or five times as long
+    misses=N        after so many missed deadlines in a row the device has gone: 3 unless told
+    restart=new-generation, back-off=TIME
+                    a device whose server was lost comes back by itself, after 100ms unless told,
+                    twice as long each time in a row
+    writes=PATH     where a server that is started may write; nowhere else, if the kernel has landlock
+
 Lab file:
   contract = \"strict\"
   [[device]]

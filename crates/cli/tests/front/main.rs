@@ -12,6 +12,8 @@ mod policies;
 mod removal;
 mod roads;
 mod scale;
+mod server_lives;
+mod servers;
 mod signals;
 mod stage;
 mod status;

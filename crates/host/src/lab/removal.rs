@@ -67,7 +67,10 @@ impl Lab {
     /// Puts away what lives in a process of its own, in good order, at the end of a program whose devices nobody uses any more;
     /// what takes longer than the budget of a removal ends with us.
     pub fn put_away(&self) {
-        for device in self.devices().into_iter().filter(|device| device.class() == Class::Tpm.name()) {
+        for device in self.devices() {
+            if device.class() != Class::Tpm.name() && !self.served.has(&device.node().name) {
+                continue;
+            }
             let _ = device.unplug(Reason::Orderly, Policy::Detach, REMOVAL_BUDGET);
         }
     }
