@@ -1,29 +1,34 @@
 //! Fresh content for each run: what one run writes into a chip, the next must not find.
 
+use crate::copied_folder::CopiedFolder;
 use outlive_host::lab::{DeviceConfig, LabConfig};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::{
     fs::File,
     io::{self, ErrorKind, Read},
     os::fd::{AsRawFd, OwnedFd},
+    path::Path,
 };
 
 /// The key that names the file with a chip's content.
 const KEY: &str = "file";
+/// The key that names the folder with a TPM's state.
+const FOLDER_KEY: &str = "state";
 /// More than any chip holds, in bytes. A larger file is cut here and refused as too large by its chip.
 const LARGEST: u64 = 2 << 30;
 
-/// Copies, in memory, of the files that keep the content of chips. The lab that uses them must be of this process, and
-/// they last as long as this.
+/// Copies of what keeps the content of chips, in memory, and of TPMs, which other processes have to find. The lab that uses
+/// them must be of this process, and they last as long as this.
 pub(crate) struct Copies {
     _files: Vec<OwnedFd>,
+    _folders: Vec<CopiedFolder>,
 }
 
 impl Copies {
-    /// Copies the files that `lab` names, and makes it name the copies instead.
+    /// Copies the files and folders that `lab` names, and makes it name the copies instead.
     ///
     /// # Errors
-    /// If a file cannot be read. One that does not exist yet has an empty copy, as the chip would make it.
+    /// If one cannot be read, or there is no room for the copy. One that does not exist yet has an empty copy, as the chip would make it.
     pub(crate) fn of(lab: &mut LabConfig) -> io::Result<Self> {
         let keys = lab.devices.iter_mut().flat_map(|device| match device {
             DeviceConfig::I2c(bus) => bus.chips.iter_mut().map(|chip| &mut chip.keys).collect(),
@@ -41,8 +46,26 @@ impl Copies {
             *path = format!("/proc/self/fd/{}", copy.as_raw_fd());
             files.push(copy);
         }
-        Ok(Copies { _files: files })
+        Ok(Copies { _files: files, _folders: folders(lab)? })
     }
+}
+
+/// Copies the folders.
+fn folders(lab: &mut LabConfig) -> io::Result<Vec<CopiedFolder>> {
+    let mut folders = Vec::new();
+    for device in &mut lab.devices {
+        let DeviceConfig::Tpm(tpm) = device else { continue };
+        let Some(path) = tpm.keys.get_mut(FOLDER_KEY) else { continue };
+        // What is no folder is left for the TPM to refuse.
+        if std::fs::metadata(&*path).is_ok_and(|metadata| !metadata.is_dir()) {
+            continue;
+        }
+        let copy = CopiedFolder::of(Path::new(path), LARGEST)
+            .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
+        *path = copy.path().display().to_string();
+        folders.push(copy);
+    }
+    Ok(folders)
 }
 
 fn copy(path: &str) -> io::Result<OwnedFd> {
@@ -102,6 +125,21 @@ mod tests {
             fs::write(copy, [8; 64 << 10]).unwrap();
             assert_eq!(fs::read(&path).unwrap(), [7; 64 << 10]);
         }
+    }
+
+    #[test]
+    fn the_state_of_a_tpm_has_a_copy_too() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("permanent"), b"old").unwrap();
+        let spec = Source::Spec(format!("tpm:swtpm,state={}", folder.path().display()));
+        let mut lab = LabConfig::new(&[spec], None, None).unwrap();
+        let copies = Copies::of(&mut lab).unwrap();
+        let DeviceConfig::Tpm(tpm) = &lab.devices[0] else { panic!("not a TPM") };
+        let copy = std::path::PathBuf::from(&tpm.keys["state"]);
+        fs::write(copy.join("permanent"), b"new").unwrap();
+        assert_eq!(fs::read(folder.path().join("permanent")).unwrap(), b"old");
+        drop(copies);
+        assert!(!copy.exists());
     }
 
     #[test]

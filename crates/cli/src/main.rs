@@ -1,6 +1,7 @@
 //! The `outlive` command: parses, prints, exits.
 
 mod command;
+mod copied_folder;
 mod copies;
 mod demo;
 mod exploration;
