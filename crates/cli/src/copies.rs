@@ -1,40 +1,47 @@
 //! Fresh content for each run: what one run writes into a chip, the next must not find.
 
-use crate::copied_folder::CopiedFolder;
 use outlive_host::lab::{DeviceConfig, LabConfig};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::{
-    fs::File,
+    fs::{DirBuilder, File},
     io::{self, ErrorKind, Read},
-    os::fd::{AsRawFd, OwnedFd},
-    path::Path,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::DirBuilderExt,
+    },
+    path::{Path, PathBuf},
 };
 
 /// The key that names the file with a chip's content.
 const KEY: &str = "file";
-/// The key that names the folder with a TPM's state.
-const FOLDER_KEY: &str = "state";
+/// The key that names the directory with a TPM's state.
+const STATE: &str = "state";
 /// More than any chip holds, in bytes. A larger file is cut here and refused as too large by its chip.
 const LARGEST: u64 = 2 << 30;
 
-/// Copies of what keeps the content of chips, in memory, and of TPMs, which other processes have to find. The lab that uses
-/// them must be of this process, and they last as long as this.
+/// Copies of the files that keep the content of chips, in memory, and of the directories that keep the state of TPMs. The lab that uses them must be of this process, and
+/// they last as long as this.
 pub(crate) struct Copies {
     _files: Vec<OwnedFd>,
-    _folders: Vec<CopiedFolder>,
+    _folders: Vec<Folder>,
 }
 
 impl Copies {
-    /// Copies the files and folders that `lab` names, and makes it name the copies instead.
+    /// Copies the files that `lab` names, and makes it name the copies instead.
     ///
     /// # Errors
-    /// If one cannot be read, or there is no room for the copy. One that does not exist yet has an empty copy, as the chip would make it.
+    /// If a file cannot be read. One that does not exist yet has an empty copy, as the chip would make it.
     pub(crate) fn of(lab: &mut LabConfig) -> io::Result<Self> {
+        let mut tpms = Vec::new();
         let keys = lab.devices.iter_mut().flat_map(|device| match device {
             DeviceConfig::I2c(bus) => bus.chips.iter_mut().map(|chip| &mut chip.keys).collect(),
             DeviceConfig::Mtd(flash) => vec![&mut flash.keys],
             DeviceConfig::Gpu(card) => card.flash.iter_mut().map(|flash| &mut flash.keys).collect(),
-            DeviceConfig::Uio(_) | DeviceConfig::Tpm(_) => Vec::new(),
+            DeviceConfig::Tpm(tpm) => {
+                tpms.push(&mut tpm.keys);
+                Vec::new()
+            }
+            DeviceConfig::Uio(_) => Vec::new(),
         });
         let mut files = Vec::new();
         for path in keys.filter_map(|keys| keys.get_mut(KEY)) {
@@ -46,26 +53,55 @@ impl Copies {
             *path = format!("/proc/self/fd/{}", copy.as_raw_fd());
             files.push(copy);
         }
-        Ok(Copies { _files: files, _folders: folders(lab)? })
+        let mut folders = Vec::new();
+        for path in tpms.into_iter().filter_map(|keys| keys.get_mut(STATE)) {
+            let copy = Folder::like(Path::new(path));
+            let copy = copy.map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
+            copy.0.to_str().expect("of our own making").clone_into(path);
+            folders.push(copy);
+        }
+        Ok(Copies { _files: files, _folders: folders })
     }
 }
 
-/// Copies the folders.
-fn folders(lab: &mut LabConfig) -> io::Result<Vec<CopiedFolder>> {
-    let mut folders = Vec::new();
-    for device in &mut lab.devices {
-        let DeviceConfig::Tpm(tpm) = device else { continue };
-        let Some(path) = tpm.keys.get_mut(FOLDER_KEY) else { continue };
-        // What is no folder is left for the TPM to refuse.
-        if std::fs::metadata(&*path).is_ok_and(|metadata| !metadata.is_dir()) {
-            continue;
+/// A directory for one run, which goes with this.
+struct Folder(PathBuf);
+
+impl Folder {
+    /// A new one with the files of `original`, which is not made if it is not there.
+    fn like(original: &Path) -> io::Result<Self> {
+        let folder = Folder::new()?;
+        let entries = match std::fs::read_dir(original) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(folder),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_file() && entry.metadata()?.len() <= LARGEST {
+                std::fs::copy(entry.path(), folder.0.join(entry.file_name()))?;
+            }
         }
-        let copy = CopiedFolder::of(Path::new(path), LARGEST)
-            .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
-        *path = copy.path().display().to_string();
-        folders.push(copy);
+        Ok(folder)
     }
-    Ok(folders)
+
+    fn new() -> io::Result<Self> {
+        for number in 0_u32.. {
+            let path = std::env::temp_dir().join(format!("outlive-tpm-{}-{number}", std::process::id()));
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Folder(path)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ErrorKind::AlreadyExists.into())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 fn copy(path: &str) -> io::Result<OwnedFd> {
@@ -127,19 +163,31 @@ mod tests {
         }
     }
 
+    /// A TPM's state is copied, and goes with the run.
     #[test]
-    fn the_state_of_a_tpm_has_a_copy_too() {
+    fn a_tpm_has_a_copy_too() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("permanent"), b"old").unwrap();
-        let spec = Source::Spec(format!("tpm:swtpm,state={}", folder.path().display()));
-        let mut lab = LabConfig::new(&[spec], None, None).unwrap();
-        let copies = Copies::of(&mut lab).unwrap();
-        let DeviceConfig::Tpm(tpm) = &lab.devices[0] else { panic!("not a TPM") };
-        let copy = std::path::PathBuf::from(&tpm.keys["state"]);
-        fs::write(copy.join("permanent"), b"new").unwrap();
-        assert_eq!(fs::read(folder.path().join("permanent")).unwrap(), b"old");
-        drop(copies);
-        assert!(!copy.exists());
+        let state = folder.path().join("state");
+        let of = |lab: &LabConfig| {
+            let DeviceConfig::Tpm(tpm) = &lab.devices[0] else { panic!("not a TPM") };
+            std::path::PathBuf::from(&tpm.keys["state"])
+        };
+        let spec = Source::Spec(format!("tpm:swtpm,state={}", state.display()));
+        for there in [false, true] {
+            if there {
+                fs::create_dir(&state).unwrap();
+                fs::write(state.join("tpm2-00.permall"), [7; 9]).unwrap();
+            }
+            let mut lab = LabConfig::new(std::slice::from_ref(&spec), None, None).unwrap();
+            let copies = Copies::of(&mut lab).unwrap();
+            let copy = of(&lab);
+            assert!(copy != state && copy.is_dir());
+            assert_eq!(fs::read(copy.join("tpm2-00.permall")).ok(), there.then(|| vec![7; 9]));
+            fs::write(copy.join("more"), []).unwrap();
+            drop(copies);
+            assert!(!copy.exists());
+            assert_eq!((state.exists(), state.join("more").exists()), (there, false));
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The `outlive` command: parses, prints, exits.
 
 mod command;
-mod copied_folder;
 mod copies;
 mod demo;
 mod exploration;

@@ -56,7 +56,12 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn run(&mut self) -> End {
-        self.begin().and_then(|()| self.serve()).unwrap_or_else(|end| end)
+        self.begin()
+            .and_then(|()| {
+                self.life.ready();
+                self.serve()
+            })
+            .unwrap_or_else(|end| end)
     }
 
     fn wait(&mut self, until: Option<Instant>) -> Result<Event, End> {
