@@ -351,6 +351,9 @@ impl File for OpenFile {
 
     fn poll(&self) -> PollBits {
         match self.handle.gone() {
+            // In Linux a poll waits for the command (tpm_common_poll, for a mutex). Here it says that there is nothing yet:
+            // neither a response nor room for another command.
+            None if self.exchange.is_running() => PollBits(0),
             None => zombie::alive(self.exchange.has_something()),
             Some(_) if self.contract() == Contract::Linux => {
                 zombie::poll(Contract::Linux, self.exchange.has_something())
