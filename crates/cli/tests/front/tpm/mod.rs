@@ -44,7 +44,7 @@ def random(fd):
     os.write(fd, RANDOM); polled(fd, -1); return len(os.read(fd, 4096))
 ";
 
-/// Everything that the issue of a TPM's day is: keys, signatures, registers, storage.
+/// What TPMs are for: keys, signatures, registers, storage. There is no resource manager, so what is loaded is flushed.
 const TOOLS: &str = "
 set -e
 cd $1
@@ -98,13 +98,14 @@ impl Place {
         self.0.path().join(name)
     }
 
-    /// Runs a client in Python; each command is given enough time to be stopped in.
+    /// Starts a client in Python, and waits until it is ready.
     fn client(&self, run: Run, program: &str) -> Live {
         let live = run.start(["python3", "-c", &format!("{PRELUDE}{program}")]);
         live.line("ready");
         live
     }
 
+    /// With enough time for each command to be stopped in.
     fn run(&self) -> Run {
         Run::with(&[&self.spec(",deadline=60s")])
     }
