@@ -44,7 +44,7 @@ def random(fd):
     os.write(fd, RANDOM); polled(fd, -1); return len(os.read(fd, 4096))
 ";
 
-/// Everything that the issue of a TPM's day is: keys, signatures, registers, storage.
+/// What TPMs are for: keys, signatures, registers, storage. There is no resource manager, so what is loaded is flushed.
 const TOOLS: &str = "
 set -e
 cd $1
@@ -98,13 +98,14 @@ impl Place {
         self.0.path().join(name)
     }
 
-    /// Runs a client in Python; each command is given enough time to be stopped in.
+    /// Starts a client in Python, and waits until it is ready.
     fn client(&self, run: Run, program: &str) -> Live {
         let live = run.start(["python3", "-c", &format!("{PRELUDE}{program}")]);
         live.line("ready");
         live
     }
 
+    /// With enough time for each command to be stopped in.
     fn run(&self) -> Run {
         Run::with(&[&self.spec(",deadline=60s")])
     }
@@ -361,11 +362,15 @@ fn a_removal_in_good_order_puts_it_away() {
 /// swtpm ends with us, whatever ends us.
 #[test]
 fn it_ends_with_the_run() {
-    for signal in ["KILL", "TERM"] {
+    for (whom, signal) in [("supervisor", "KILL"), ("supervisor", "TERM"), ("guardian", "KILL")] {
         let place = Place::new();
         let mut live = place.client(place.run(), "fd = begin()\nrandom(fd)\nsay('ready')\nwait()\n");
         let swtpm = live.process("swtpm");
-        kill(live.child.id(), signal);
+        let supervisor = live.child.id();
+        let processes = live.processes();
+        let guardian =
+            processes.iter().find(|(pid, name)| name == "outlive" && *pid != supervisor).expect("a guardian").0;
+        kill(if whom == "guardian" { guardian } else { supervisor }, signal);
         live.exit_code();
         until_ended(swtpm);
         live.expect_nothing_left();
