@@ -399,7 +399,10 @@ fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
         ("contract = 7\n", "1:12: `contract` is a text; write it in quotes"),
         ("name = 'é!'\n", "1:8: `é!` cannot name a lab; use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a -"),
         ("[[device]]\nnum = 7\n", "1:1: which class? add class = \"i2c\""),
-        ("[[device]]\nclass = 'i2d'\n", "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c, uio, mtd, tpm, gpu"),
+        (
+            "[[device]]\nclass = 'i2d'\n",
+            "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c, uio, mtd, tpm, gpu",
+        ),
         ("[[device]]\nclass = 'i2c'\n", "1:1: which model? add model = \"24c02\""),
         ("[[device]]\nclass = 'i2c'\nmodel = '24c02'\n", "1:1: which address? add addr = 0x50"),
         (
