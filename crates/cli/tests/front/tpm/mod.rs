@@ -361,11 +361,15 @@ fn a_removal_in_good_order_puts_it_away() {
 /// swtpm ends with us, whatever ends us.
 #[test]
 fn it_ends_with_the_run() {
-    for signal in ["KILL", "TERM"] {
+    for (whom, signal) in [("supervisor", "KILL"), ("supervisor", "TERM"), ("guardian", "KILL")] {
         let place = Place::new();
         let mut live = place.client(place.run(), "fd = begin()\nrandom(fd)\nsay('ready')\nwait()\n");
         let swtpm = live.process("swtpm");
-        kill(live.child.id(), signal);
+        let supervisor = live.child.id();
+        let processes = live.processes();
+        let guardian =
+            processes.iter().find(|(pid, name)| name == "outlive" && *pid != supervisor).expect("a guardian").0;
+        kill(if whom == "guardian" { guardian } else { supervisor }, signal);
         live.exit_code();
         until_ended(swtpm);
         live.expect_nothing_left();
