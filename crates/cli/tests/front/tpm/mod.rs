@@ -176,6 +176,22 @@ say(polled(fd, 0, select.POLLIN | select.POLLOUT))
 }
 
 /// I2, I7, I8, I15: wherever in the making of keys it is pulled.
+/// The kernel does not wait for us as it closes a file; so whoever waited for the one that had it may be first.
+#[test]
+fn who_opens_a_moment_before_a_close_is_heard_of_gets_it() {
+    const CLIENT: &str = "
+say('ready')
+first = begin()
+threading.Timer(0.03, os.close, [first]).start()
+second = call(os.open, '/dev/tpm0', os.O_RDWR)
+say(type(second).__name__, random(second), call(os.open, '/dev/tpm0', os.O_RDWR))
+";
+    let place = Place::new();
+    let mut live = place.client(place.run(), CLIENT);
+    live.line("int 20 EBUSY");
+    assert_eq!(live.exit_code(), 0);
+}
+
 #[test]
 fn it_is_pulled_in_the_middle_of_making_keys() {
     for who in everybody() {
