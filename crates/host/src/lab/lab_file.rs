@@ -66,6 +66,7 @@ struct Reader<'a> {
     folder: &'a Path,
 }
 
+/// What is said of keys, by their names.
 type Words = BTreeMap<String, String>;
 type Table<'a> = DeTable<'a>;
 type Value<'a> = Spanned<DeValue<'a>>;

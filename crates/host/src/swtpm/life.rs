@@ -81,14 +81,20 @@ impl Life {
     }
 
     /// Starts the thread, if it has not been. It waits for `last`, which may still use the state.
-    pub(super) fn begin(self: &Arc<Self>, parts: &Arc<Parts>, last: &mut Option<JoinHandle<()>>) {
+    ///
+    /// # Errors
+    /// What the system refuses. Then the life is over.
+    pub(super) fn begin(self: &Arc<Self>, parts: &Arc<Parts>, last: &mut Option<JoinHandle<()>>) -> Result<(), String> {
         let mut queue = self.queue();
         if queue.thread.is_some() || queue.over || queue.wish != Wish::Work {
-            return;
+            return Ok(());
         }
         let wake = match eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK) {
             Ok(wake) => Arc::new(wake),
-            Err(errno) => return self.fail(queue, parts, &format!("there is no eventfd for it: {errno}")),
+            Err(errno) => {
+                queue.over = true;
+                return Err(format!("there is no eventfd for it: {errno}"));
+            }
         };
         queue.wake = Some(wake.clone());
         let (life, theirs, before) = (self.clone(), parts.clone(), Arc::new(Mutex::new(last.take())));
@@ -99,19 +105,16 @@ impl Life {
             worker::work(&life, &theirs, &wake);
         };
         match std::thread::Builder::new().name("outlive-swtpm".into()).spawn(work) {
-            Ok(thread) => queue.thread = Some(thread),
+            Ok(thread) => {
+                queue.thread = Some(thread);
+                Ok(())
+            }
             Err(error) => {
                 *last = before.lock().unwrap_or_else(PoisonError::into_inner).take();
-                self.fail(queue, parts, &format!("there is no thread for it: {error}"));
+                queue.over = true;
+                Err(format!("there is no thread for it: {error}"))
             }
         }
-    }
-
-    fn fail(&self, mut queue: MutexGuard<'_, Queue>, parts: &Parts, why: &str) {
-        queue.over = true;
-        drop(queue);
-        self.lose(parts, why);
-        self.ready();
     }
 
     /// Takes a command.
@@ -161,7 +164,7 @@ impl Life {
     /// It is to be put away; waits until it is, within limits.
     pub(super) fn part(&self) {
         let mut queue = self.queue();
-        if queue.thread.is_none() || queue.over {
+        if queue.over || queue.thread.as_ref().is_none_or(is_this_one) {
             return;
         }
         queue.wish = Wish::Part;
@@ -182,9 +185,14 @@ impl Life {
         queue.wish = Wish::End;
         let thread = queue.thread.take();
         drop(queue);
-        if thread.is_some() {
-            self.wake();
-            self.wait_until_over(KILLING);
+        match &thread {
+            // Somebody unplugs it as the thread tells of an answer: it ends when it comes back.
+            Some(thread) if is_this_one(thread) => {}
+            Some(_) => {
+                self.wake();
+                self.wait_until_over(KILLING);
+            }
+            None => self.ready(),
         }
         thread
     }
@@ -225,6 +233,11 @@ impl Life {
         eprintln!("outlive: the TPM with its state in {state} is gone: {why}; plug it in again to start another swtpm");
         self.noticer.gone(outlive::Reason::DriverLost);
     }
+}
+
+/// Whether that is the thread that asks.
+pub(super) fn is_this_one(thread: &JoinHandle<()>) -> bool {
+    thread.thread().id() == std::thread::current().id()
 }
 
 impl fmt::Debug for Life {

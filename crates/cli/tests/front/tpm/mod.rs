@@ -1,9 +1,12 @@
 //! TPMs: what Linux' own programs do with them, and what becomes of these when the TPM, or the process that is it, goes.
 
-use crate::stage::{Live, PATIENCE, Run, Who, everybody, kill};
+mod lab;
+mod liar;
+
+use crate::stage::{Live, PATIENCE, Run, everybody, kill};
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -41,7 +44,7 @@ def random(fd):
     os.write(fd, RANDOM); polled(fd, -1); return len(os.read(fd, 4096))
 ";
 
-/// Everything that the issue of a TPM's day is: keys, signatures, registers, storage.
+/// What TPMs are for: keys, signatures, registers, storage. There is no resource manager, so what is loaded is flushed.
 const TOOLS: &str = "
 set -e
 cd $1
@@ -95,13 +98,14 @@ impl Place {
         self.0.path().join(name)
     }
 
-    /// Runs a client in Python; each command is given enough time to be stopped in.
+    /// Starts a client in Python, and waits until it is ready.
     fn client(&self, run: Run, program: &str) -> Live {
         let live = run.start(["python3", "-c", &format!("{PRELUDE}{program}")]);
         live.line("ready");
         live
     }
 
+    /// With enough time for each command to be stopped in.
     fn run(&self) -> Run {
         Run::with(&[&self.spec(",deadline=60s")])
     }
@@ -129,10 +133,7 @@ fn until_ended(pid: u32) {
 /// Waits until the device has gone by itself.
 fn until_gone(live: &Live) {
     let deadline = Instant::now() + PATIENCE;
-    while live.report()["state"]["gone"].is_null() && live.report()["state"] != "gone" {
-        if live.report().to_string().contains("left by the process of its driver") {
-            return;
-        }
+    while !live.report().to_string().contains("left by the process of its driver") {
         assert!(Instant::now() < deadline, "it stays: {}", live.report());
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
@@ -339,71 +340,6 @@ say('found', subprocess.run(['sh', '-c', '{STORED}'], capture_output=True).stdou
     }
 }
 
-/// What says to be swtpm, and does one thing wrong; once: the next life has the true one.
-const LIAR: &str = r#"#!/usr/bin/python3
-import os, socket, subprocess, sys, time
-arguments = sys.argv[1:]
-lie = open(os.path.dirname(sys.argv[0]) + '/lie').read()
-if lie == 'none':
-    os.execv('/usr/bin/swtpm', ['swtpm', *arguments])
-open(os.path.dirname(sys.argv[0]) + '/lie', 'w').write('none')
-data = socket.socket(fileno=int(arguments[arguments.index('--fd') + 1]))
-control = socket.socket(fileno=int(arguments[arguments.index('--ctrl') + 1].rsplit('=', 1)[1]))
-if lie == 'mute': time.sleep(1000)
-if lie == 'leaves': sys.exit('I have had enough')
-def answer(text): data.sendall(bytes.fromhex(text))
-if lie == 'unasked': answer('80010000000a00000000')
-control.recv(4)
-control.sendall(bytes(8))
-if lie == 'floods':
-    while True: data.send(bytes(4096))
-data.recv(4096)
-if lie == 'short': answer('80010000000900000000')
-if lie == 'long': data.sendall(bytes.fromhex('80010000100100000000') + bytes(4091))
-if lie == 'more': answer('80010000000a0000000000')
-if lie == 'huge': answer('8001ffffffff00000000')
-if lie == 'tag': answer('12340000000a00000000')
-if lie == 'part': answer('80010000001400')
-if lie == 'hangs up': data.shutdown(socket.SHUT_RDWR)
-if lie == 'control': control.shutdown(socket.SHUT_RDWR)
-if lie == 'child':
-    if os.fork() == 0: time.sleep(2)
-    else: os._exit(0)
-time.sleep(1000)
-"#;
-
-#[test]
-fn a_liar_is_found_out() {
-    for lie in [
-        "mute", "leaves", "unasked", "floods", "short", "long", "more", "huge", "tag", "part", "hangs up", "control",
-        "child",
-    ] {
-        // The beginning has a limit of its own, of ten seconds.
-        let place = Place::new();
-        let (bin, liar) = (place.path("bin"), place.path("bin/swtpm"));
-        fs::create_dir(&bin).unwrap();
-        fs::write(&liar, LIAR).unwrap();
-        fs::set_permissions(&liar, fs::Permissions::from_mode(0o755)).unwrap();
-        fs::write(place.path("bin/lie"), lie).unwrap();
-        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-        let program = "
-fd = os.open('/dev/tpm0', os.O_RDWR)
-say('ready')
-say('said', call(random, fd), polled(fd))
-os.close(fd)
-wait()
-say('again', random(begin()))
-";
-        let run = Run::with(&[&place.spec(",deadline=1s")]).env("PATH", &path);
-        let mut live = place.client(run, program);
-        assert_eq!(live.line("said"), "said ENOTCONN [24]", "{lie}");
-        plugged(&live);
-        live.say("again\n");
-        assert_eq!(live.line("again"), "again 20", "{lie}");
-        assert_eq!(live.exit_code(), 0);
-    }
-}
-
 /// I12: TPM2_Shutdown is its last word where there is one, at the end of a run, too; and it says so afterwards.
 #[test]
 fn a_removal_in_good_order_puts_it_away() {
@@ -426,71 +362,17 @@ fn a_removal_in_good_order_puts_it_away() {
 /// swtpm ends with us, whatever ends us.
 #[test]
 fn it_ends_with_the_run() {
-    for signal in ["KILL", "TERM"] {
+    for (whom, signal) in [("supervisor", "KILL"), ("supervisor", "TERM"), ("guardian", "KILL")] {
         let place = Place::new();
         let mut live = place.client(place.run(), "fd = begin()\nrandom(fd)\nsay('ready')\nwait()\n");
         let swtpm = live.process("swtpm");
-        kill(live.child.id(), signal);
+        let supervisor = live.child.id();
+        let processes = live.processes();
+        let guardian =
+            processes.iter().find(|(pid, name)| name == "outlive" && *pid != supervisor).expect("a guardian").0;
+        kill(if whom == "guardian" { guardian } else { supervisor }, signal);
         live.exit_code();
         until_ended(swtpm);
         live.expect_nothing_left();
     }
-}
-
-#[test]
-fn what_cannot_be_is_said() {
-    let place = Place::new();
-    let says = |run: Run, text: &str| {
-        let said = run.expect(125, ["true"]);
-        assert!(said.contains(text), "{said}");
-    };
-    let empty = place.path("empty");
-    fs::create_dir(&empty).unwrap();
-    let install = "there is no program `swtpm` in PATH; install the package swtpm";
-    says(place.run().env("PATH", empty.to_str().unwrap()), install);
-    says(Run::with(&["tpm:swtpm"]), "add state=DIR");
-    says(Run::with(&["tpm:chip"]), "known tpms: swtpm");
-    says(Run::with(&["tpm:swtpm@1,state=/x"]), "a tpm has no address");
-    says(Run::with(&["tpm:swtpm,state=/dev/null"]), "name one that you may write to");
-    says(Run::with(&["tpm:swtpm,state=/proc/1/x"]).by(Who::User), "name one that you may write to");
-    let busy = "is in use by another TPM; end that one, or name another directory";
-    says(Run::with(&[&place.spec(""), &place.spec("").replace("num=0", "num=1")]), busy);
-    let live = place.client(place.run(), "say('ready')\nwait()\n");
-    says(place.run(), busy);
-    drop(live);
-    // A swtpm of somebody else's.
-    let state = place.path("state");
-    let socket = format!("type=unixio,path={}", place.path("socket").display());
-    let mut other = std::process::Command::new("swtpm")
-        .args(["socket", "--tpm2", "--flags", "not-need-init", "--server", &socket, "--tpmstate"])
-        .arg(format!("dir={}", state.display()))
-        .spawn()
-        .unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while !place.path("socket").exists() {
-        assert!(Instant::now() < deadline, "swtpm does not begin");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    let said = place.run().output(["true"]);
-    other.kill().unwrap();
-    other.wait().unwrap();
-    assert!(String::from_utf8_lossy(&said.stderr).contains(busy), "{said:?}");
-    // By another name it is the same directory.
-    symlink(&state, place.path("link")).unwrap();
-    let link = format!("tpm:swtpm,num=1,state={}", place.path("link").display());
-    says(Run::with(&[&place.spec(""), &link]), busy);
-}
-
-#[test]
-fn a_lab_file_says_the_same() {
-    let place = Place::new();
-    let file = place.path("lab.toml");
-    let text = "[[device]]\nclass = \"tpm\"\nmodel = \"swtpm\"\nnum = 3\nstate = \"deep/state\"\ndeadline = \"1min\"\n";
-    fs::write(&file, text).unwrap();
-    let said = Run::with(&[]).lab(&file).expect(0, ["sh", "-c", "tpm2_getrandom -T device:/dev/tpm3 --hex 4 | wc -c"]);
-    assert_eq!(said, "8\n");
-    assert!(place.path("deep/state/tpm2-00.permall").exists(), "relative to the file's folder");
-    fs::write(&file, text.replace("1min", "1h")).unwrap();
-    let said = Run::with(&[]).lab(&file).expect(125, ["true"]);
-    assert!(said.contains("lab.toml:6:12: key \"deadline\": from 10ms to 5min"), "{said}");
 }
