@@ -220,3 +220,42 @@ fn the_models_of_the_help_are_those_that_there_are() {
         }
     }
 }
+
+/// Why there is no such device.
+fn refusal(spec: &str) -> String {
+    let output = Command::new(OUTLIVE).args(["run", "--device", spec, "--", "true"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(125), "{spec}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// The words of a list that ends a line, or at a semicolon.
+fn listed<'a>(text: &'a str, after: &str) -> Vec<&'a str> {
+    let list = text.split_once(after).unwrap_or_else(|| panic!("{after:?} in {text}")).1;
+    list.split(';').next().unwrap().trim().split(", ").collect()
+}
+
+#[test]
+fn help_tells_each_class_each_model_and_each_key() {
+    let help = told("run --help");
+    let mut missing = Vec::new();
+    let mut keys = 0;
+    let unknown_class = refusal("nothing:x");
+    for class in listed(&unknown_class, "known here: ") {
+        let Some((_, part)) = help.split_once(&format!("\nModels of {class}:\n")) else {
+            missing.push(class.to_owned());
+            continue;
+        };
+        let part = part.split("\n\n").next().unwrap();
+        let is_told = |what: &str| part.split([' ', ',', '\n', '=']).any(|word| word == what);
+        let address = if class == "i2c" { "@0x50" } else { "" };
+        let unknown_model = refusal(&format!("{class}:nothing{address}"));
+        for model in listed(unknown_model.split_once("known ").unwrap().1, "s: ") {
+            let unknown_key = refusal(&format!("{class}:{model}{address},nothing=1"));
+            let of_it = listed(&unknown_key, "its keys: ");
+            keys += of_it.len();
+            let untold = of_it.into_iter().chain([model]).filter(|what| !is_told(what));
+            missing.extend(untold.map(|what| format!("{class}:{model} {what}")));
+        }
+    }
+    assert!(missing.is_empty() && keys > 80, "{keys} keys; not in `outlive run --help`: {missing:?}");
+}

@@ -25,8 +25,9 @@ const LONG: &str = "\
 SPEC:
   CLASS:MODEL[@ADDR][,KEY=VALUE]...
 
-  CLASS  i2c: a bus with chips, /dev/i2c-N; uio: a board with memory to map, /dev/uioN
-  MODEL  what the chip or the board is; see below
+  CLASS  i2c: a bus with chips, /dev/i2c-N; mtd: a flash, /dev/mtdN and /dev/mtdNro; uio: a board
+         with memory to map, /dev/uioN
+  MODEL  what the chip, the flash or the board is; see below
   @ADDR  i2c: where it answers, from 0x03 to 0x77
   num=N  the number of the device; bus=N is the same for i2c. Chips with the same number share
          the bus. Without a number a bus gets the lowest one that is free.
@@ -36,7 +37,7 @@ SPEC:
          leaves an i2c bus these I2C_FUNC_* bits: without the lowest, it knows SMBus only
   mode=0660, group=NAME
          who may open its node under `outlive serve`; elsewhere they change nothing
-Numbers are written 7 or 0x50, times 5ms or 1h, switches true or false.
+Numbers are written 7 or 0x50, sizes 64KiB or 8MiB, times 5ms or 1h, switches true or false.
 
 Models of i2c:
   24c01, 24c02, 24c04, 24c08, 24c16, 24c32, 24c64, 24c128, 24c256, 24c512
@@ -50,6 +51,31 @@ Models of i2c:
   and every chip:
     slow=TIME       each transfer that touches it takes so long
     claimed=true    a driver has it: I2C_SLAVE says EBUSY, I2C_SLAVE_FORCE works
+
+Models of mtd:
+  nor               bits are cleared by programming, set by erasing a block: 8MiB unless told
+    locked=true     all blocks are locked when it gets power
+  nand              has pages with spare bytes, error correction, and bad blocks: 128MiB unless told
+    page=SIZE       512, 2KiB, 4KiB, 8KiB or 16KiB: 2KiB unless told
+    oob=SIZE        spare bytes of a page: a 32nd of it unless told
+    ecc=hamming, ecc=BITS
+                    corrects 1 bit of 256 bytes, or so many of 512; 0 for none: hamming unless told
+    bad=N+N...      these blocks are bad from the factory
+    flips=PAGE*COUNT+..., flips=1/STEPS:SEED
+                    weak cells: these pages have so many; or one correction step of so many has one
+  ram               memory, written as it is: 4MiB unless told
+  and every flash:
+    size=SIZE       the whole, up to 1GiB
+    erase=SIZE      an erase block: 64KiB, of ram 128KiB, of nand 64 pages unless told
+    file=PATH       keeps the content in this file, which is made if it is not there
+    name=NAME       what /proc/mtd shows: the model unless told
+    tr=TIME, tprog=TIME, tbers=TIME
+                    how long it takes to read, to program (64 bytes; of nand a page), to erase
+    torn=random:SEED
+                    what is being programmed or erased when it goes is left with some bits changed
+    parts=SIZE[@OFFSET](NAME)[ro]+...
+                    its partitions, devices of their own: parts=256KiB(boot)ro+-(rest); - is all
+                    that is left
 
 Models of uio:
   timer             counts, and interrupts
@@ -67,6 +93,11 @@ Lab file:
       { model = \"lm75\", addr = 0x48, temp = 21.5, slow = \"100ms\" },
   ]
 --lab reads it, as TOML: what --device says, with the same keys. Paths in it are relative to the file.
+In it only, a card whose flashes come, go and are reset with it (`outlive reset gpu0`):
+  [[device]]
+  class = \"gpu\"
+  name = \"gpu0\"
+  flash = [{ model = \"nor\", num = 0, size = \"1MiB\", parts = \"256KiB(boot)+-(rest)\" }]
 
 What is carried:
 Static and dynamic programs, interpreters, and all that they start, daemons too; the run lasts as long as any of them. \
