@@ -21,6 +21,7 @@ pub mod payload;
 pub mod plugged;
 mod stand_in;
 pub mod surroundings;
+pub mod tpm;
 pub mod uio;
 
 pub use contract::{Contract, Fate, LinuxSays, Terms, UnknownContract};

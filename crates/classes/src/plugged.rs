@@ -1,6 +1,6 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
-use crate::{Access, Contract, Errno, File, Kobject, OpenFlags, Surroundings, i2c, mtd, uio};
+use crate::{Access, Contract, Errno, File, Kobject, OpenFlags, Surroundings, i2c, mtd, tpm, uio};
 use outlive::{
     Device, Generation, Gone, Handle, IllegalTransition, Inside, Number, Part, Policy, Reason, Refused, State, Status,
 };
@@ -39,6 +39,8 @@ pub enum Hardware {
     Uio(Box<dyn uio::Driver>),
     /// A flash.
     Mtd(Box<dyn mtd::Flash>),
+    /// A TPM.
+    Tpm(Box<dyn tpm::Tpm>),
 }
 
 /// What an open that was refused says to its client: see [`Plugged::open`].

@@ -29,7 +29,7 @@ impl Copies {
             DeviceConfig::I2c(bus) => bus.chips.iter_mut().map(|chip| &mut chip.keys).collect(),
             DeviceConfig::Mtd(flash) => vec![&mut flash.keys],
             DeviceConfig::Gpu(card) => card.flash.iter_mut().map(|flash| &mut flash.keys).collect(),
-            DeviceConfig::Uio(_) => Vec::new(),
+            DeviceConfig::Uio(_) | DeviceConfig::Tpm(_) => Vec::new(),
         });
         let mut files = Vec::new();
         for path in keys.filter_map(|keys| keys.get_mut(KEY)) {

@@ -3,9 +3,11 @@
 pub mod control;
 pub mod dma;
 pub mod doctor;
+mod driver_server;
 pub mod front;
 mod fuse;
 pub mod lab;
+mod swtpm;
 mod sys;
 pub mod trace;
 pub mod trial;

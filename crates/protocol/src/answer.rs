@@ -7,10 +7,12 @@ use crate::{
     limits::TPM_MAX,
     mtd,
     status::{self, CANCELLED, OK},
+    tpm,
 };
 use outlive_classes::{
     i2c::{Error as I2cError, Message, uapi::flag},
     mtd::{Command, Done, Error as MtdError, Fault},
+    tpm::Error as TpmError,
 };
 
 /// What was asked for, so far as the answer depends on it.
@@ -123,7 +125,16 @@ impl Asked {
             Asked::Transfer(messages) => {
                 i2c::answer(number, messages, body, &data).map(|messages| Reply::I2c(Ok(messages)))
             }
-            Asked::Response => cursor.end().map(|()| Reply::Tpm(Ok(data))),
+            Asked::Response => {
+                cursor.end()?;
+                match tpm::is_whole(&data) {
+                    true => Ok(Reply::Tpm(Ok(data))),
+                    false => {
+                        let (wanted, is) = (tpm::length(&data).unwrap_or(tpm::HEADER as u32).into(), data.len() as u64);
+                        Err(Violation::Size { number, wanted, is })
+                    }
+                }
+            }
             Asked::Read { length, .. } => mtd::found(body, length, data).map(|found| Reply::Mtd(Ok(Done::Read(found)))),
             Asked::Work(_) => cursor.end().map(|()| Reply::Mtd(Ok(Done::Nothing))),
             Asked::Question(_) => match word(cursor)? {
@@ -139,7 +150,7 @@ impl Asked {
         let reply = match self {
             _ if number == CANCELLED => Reply::Cancelled,
             Asked::Transfer(_) => Reply::I2c(Err(status::i2c(number).unwrap_or(I2cError::Io))),
-            Asked::Response => Reply::Tpm(Err(status::tpm(number).unwrap_or(crate::TpmError::Io))),
+            Asked::Response => Reply::Tpm(Err(status::tpm(number).unwrap_or(TpmError::Io))),
             _ => {
                 let at = Some(cursor.u64()?).filter(|at| *at != mtd::NOWHERE);
                 Reply::Mtd(Err(MtdError { fault: status::mtd(number).unwrap_or(Fault::Io), at }))
@@ -161,7 +172,9 @@ impl Asked {
                 None => (status::IO, none(), none()),
             },
             (Asked::Transfer(_), Reply::I2c(Err(error))) => (status::of_i2c(error), none(), none()),
-            (Asked::Response, Reply::Tpm(Ok(response))) if response.len() <= TPM_MAX => (OK, none(), response),
+            (Asked::Response, Reply::Tpm(Ok(response))) if response.len() <= TPM_MAX && tpm::is_whole(&response) => {
+                (OK, none(), response)
+            }
             (Asked::Response, Reply::Tpm(Err(error))) => (status::of_tpm(error), none(), none()),
             (Asked::Transfer(_) | Asked::Response, _) => (status::IO, none(), none()),
             (_, Reply::Mtd(Err(error))) => failed(error),

@@ -1,7 +1,7 @@
 //! The first frame of a server: what it serves.
 
 use crate::{Class, Header, Kind, Violation, cursor::Cursor, cursor::text, i2c, limits::NAME_MAX, mtd};
-use outlive_classes::{i2c::Claim, mtd::Geometry};
+use outlive_classes::{i2c::Claim, mtd::Geometry, tpm::Version};
 
 /// Who a server is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,8 +26,8 @@ pub enum Device {
     Mtd(Geometry),
     /// A TPM.
     Tpm {
-        /// Of its specification: 1 for 1.2, 2 for 2.0.
-        version: u32,
+        /// Of its specification.
+        version: Version,
     },
 }
 
@@ -52,7 +52,7 @@ impl Hello {
         match &self.device {
             Device::I2c { functionality, claims } => i2c::put_adapter(&mut body, *functionality, claims),
             Device::Mtd(geometry) => mtd::put_geometry(&mut body, geometry),
-            Device::Tpm { version } => body.extend(version.to_le_bytes()),
+            Device::Tpm { version } => body.extend(version.major().to_le_bytes()),
         }
         let data = self.name.len() as u32;
         let frame = Header { data, ..Header::of(Kind::Hello) }.frame(&body, self.name.as_bytes());
@@ -80,7 +80,8 @@ impl Hello {
             Class::I2c => i2c::adapter(&mut cursor)?,
             Class::Mtd => Device::Mtd(mtd::geometry(&mut cursor)?),
             Class::Tpm => match cursor.u32()? {
-                version @ (1 | 2) => Device::Tpm { version },
+                1 => Device::Tpm { version: Version::V1 },
+                2 => Device::Tpm { version: Version::V2 },
                 _ => return Err(Violation::Device("the version of a TPM is 1 or 2")),
             },
         };

@@ -53,6 +53,19 @@ pub struct Session<T> {
     late: u64,
     events: Rate,
     parting: Parting,
+    greeting: Greeting,
+}
+
+/// Where the beginning of another life stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Greeting {
+    Done,
+    /// `Again` is to be sent.
+    Wanted,
+    /// The hello is awaited.
+    Asked,
+    /// It has come; the welcome of that generation is to be sent.
+    Answered(u64),
 }
 
 #[derive(Debug)]
@@ -105,6 +118,8 @@ pub enum Heard<T> {
     Gone,
     /// A line for the log.
     Log(String),
+    /// The server says who it is, after [`Session::again`].
+    Hello(Hello),
     /// The server takes its leave.
     Goodbye,
 }
@@ -143,6 +158,7 @@ impl<T> Session<T> {
             late: 0,
             events: Rate::new(EVENT_BURST, EVENT_RATE),
             parting: Parting::None,
+            greeting: Greeting::Done,
         };
         (session, welcome.encode())
     }
@@ -172,6 +188,19 @@ impl<T> Session<T> {
     pub fn next(&mut self, now: Duration) -> Option<Outgoing> {
         if let Some(number) = self.cancels.pop_front() {
             return Some(Header { number, ..Header::of(Kind::Cancel) }.frame(&[], &[]).into());
+        }
+        match self.greeting {
+            Greeting::Done => {}
+            Greeting::Wanted => {
+                self.greeting = Greeting::Asked;
+                return Some(Header::of(Kind::Again).frame(&[], &[]).into());
+            }
+            Greeting::Asked => return None,
+            Greeting::Answered(generation) => {
+                self.greeting = Greeting::Done;
+                self.welcome.generation = generation;
+                return Some(self.welcome.encode().into());
+            }
         }
         match self.waiting.pop_front() {
             Some(waiting) => self.send(now, waiting),
@@ -273,6 +302,18 @@ impl<T> Session<T> {
         }
     }
 
+    /// Begins another life of the device with the same server, which is asked to say hello again. Nothing else is sent
+    /// before [`welcome_again`](Session::welcome_again); answers that are still owed may come.
+    pub fn again(&mut self) {
+        self.greeting = Greeting::Wanted;
+        self.misses = 0;
+    }
+
+    /// Has that life begun, as `generation`.
+    pub fn welcome_again(&mut self, generation: u64) {
+        self.greeting = Greeting::Answered(generation);
+    }
+
     /// What a packet means that came with so many descriptors.
     ///
     /// # Errors
@@ -293,6 +334,7 @@ impl<T> Session<T> {
                     false => Err(Violation::Truncated),
                 }
             }
+            Kind::Hello if self.greeting == Greeting::Asked => hello(packet, descriptors, self.class).map(Heard::Hello),
             kind => Err(Violation::Unexpected(kind)),
         }
     }

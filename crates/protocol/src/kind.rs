@@ -16,6 +16,8 @@ pub enum Kind {
     Gone = 5,
     /// Server: a line for the log.
     Log = 6,
+    /// Host: another life of the device begins; the server says hello again.
+    Again = 7,
     /// Host: a transfer on an I2C bus.
     Transfer = 0x10,
     /// Host: reads flash.
@@ -67,13 +69,14 @@ pub(crate) const ANSWER: u16 = 0x8000;
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 28] = [
+    pub const ALL: [Kind; 29] = [
         Kind::Hello,
         Kind::Welcome,
         Kind::Goodbye,
         Kind::Cancel,
         Kind::Gone,
         Kind::Log,
+        Kind::Again,
         Kind::Transfer,
         Kind::Read,
         Kind::Program,

@@ -34,6 +34,5 @@ pub use kind::Kind;
 pub use outgoing::Outgoing;
 pub use reply::Reply;
 pub use request::Request;
-pub use tpm::Error as TpmError;
 pub use violation::Violation;
 pub use welcome::Welcome;

@@ -1,9 +1,9 @@
 //! What a driver answers, as frames carry it.
 
-use crate::TpmError;
 use outlive_classes::{
     i2c::{self, Message},
     mtd::{self, Done},
+    tpm,
 };
 
 /// How a call of a driver ended.
@@ -16,5 +16,5 @@ pub enum Reply {
     /// What a flash did.
     Mtd(Result<Done, mtd::Error>),
     /// The response of a TPM.
-    Tpm(Result<Vec<u8>, TpmError>),
+    Tpm(Result<Vec<u8>, tpm::Error>),
 }

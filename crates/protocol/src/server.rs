@@ -11,6 +11,8 @@ use std::{collections::BTreeMap, time::Duration};
 pub struct Session {
     hello: Hello,
     welcome: Option<Welcome>,
+    /// Whether the host waits for a hello, or the server for the welcome after it.
+    greets: bool,
     /// The highest number so far.
     last: u64,
     open: BTreeMap<u64, Open>,
@@ -35,6 +37,8 @@ pub enum Heard {
     Cancel(u64),
     /// The cancellation of what has been answered.
     Nothing,
+    /// Another life begins, and the host waits for a hello: see [`Session::greet`].
+    Again,
     /// No more comes. When all has been answered, the server says goodbye and closes.
     Goodbye,
 }
@@ -73,7 +77,7 @@ impl Session {
     /// What the host would say of it.
     pub fn new(hello: Hello) -> Result<(Self, Vec<u8>), Violation> {
         let frame = hello.encode()?;
-        Ok((Session { hello, welcome: None, last: 0, open: BTreeMap::new(), parted: false }, frame))
+        Ok((Session { hello, welcome: None, greets: false, last: 0, open: BTreeMap::new(), parted: false }, frame))
     }
 
     /// What a packet means that came with so many descriptors.
@@ -96,6 +100,18 @@ impl Session {
         let (header, body) = Header::parse(packet)?;
         match header.kind {
             _ if self.parted && header.kind != Kind::Cancel => Err(Violation::AfterGoodbye),
+            Kind::Again if !self.greets => {
+                header.is_of_no_operation()?;
+                header.is_bare(body)?;
+                self.greets = true;
+                Ok(Heard::Again)
+            }
+            Kind::Welcome if self.greets => {
+                let welcome = Welcome::decode(packet)?;
+                (self.welcome, self.greets) = (Some(welcome), false);
+                Ok(Heard::Welcome(welcome))
+            }
+            kind if kind.is_operation() && self.greets => Err(Violation::Unexpected(kind)),
             kind if kind.is_operation() => self.operation(welcome, header, body),
             Kind::Cancel => {
                 header.is_bare(body)?;
@@ -158,6 +174,16 @@ impl Session {
         self.last = number;
         self.open.insert(number, Open { asked, place });
         Ok(Operation { number, deadline: Duration::from_nanos(terms.deadline), request })
+    }
+
+    /// The hello that answers to [`Heard::Again`], which is to be sent.
+    ///
+    /// # Errors
+    /// What the host would say of it.
+    pub fn greet(&mut self, hello: Hello) -> Result<Vec<u8>, Violation> {
+        let frame = hello.encode()?;
+        self.hello = hello;
+        Ok(frame)
     }
 
     /// The answer to an operation; `None` if there is none of that number to be answered. What is no answer to it becomes

@@ -1,9 +1,9 @@
 //! How an operation ended: the number in the header of its answer. The table *Status* of `docs/driver-protocol.md`.
 
-use crate::TpmError;
 use outlive_classes::{
     i2c,
     mtd::{self, Fault},
+    tpm,
 };
 
 /// It did.
@@ -88,18 +88,19 @@ pub fn mtd(status: u32) -> Option<mtd::Fault> {
 }
 
 /// The number of an error of tpm.
-pub fn of_tpm(error: TpmError) -> u32 {
+pub fn of_tpm(error: tpm::Error) -> u32 {
     match error {
-        TpmError::TimedOut => TIMED_OUT,
-        TpmError::Io => IO,
+        tpm::Error::TimedOut => TIMED_OUT,
+        tpm::Error::Canceled => CANCELLED,
+        _ => IO,
     }
 }
 
 /// The error of tpm of that number.
-pub fn tpm(status: u32) -> Option<TpmError> {
+pub fn tpm(status: u32) -> Option<tpm::Error> {
     Some(match status {
-        IO => TpmError::Io,
-        TIMED_OUT => TpmError::TimedOut,
+        IO => tpm::Error::Io,
+        TIMED_OUT => tpm::Error::TimedOut,
         _ => return None,
     })
 }

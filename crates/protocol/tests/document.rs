@@ -3,6 +3,7 @@
 use outlive_classes::{
     i2c::{Claim, Message},
     mtd::{Command, Done, Error, Fault, Found, Geometry, Kind as Flash, Mode, Region},
+    tpm::Version,
 };
 use outlive_protocol::{Class, Device, Hello, Kind, Reply, Request, host, limits, server, status};
 use std::{collections::BTreeSet, time::Duration};
@@ -97,7 +98,7 @@ fn device(class: Class) -> Device {
     match class {
         Class::I2c => Device::I2c { functionality: 0x1234_5678, claims: claims() },
         Class::Mtd => Device::Mtd(geometry()),
-        Class::Tpm => Device::Tpm { version: 2 },
+        Class::Tpm => Device::Tpm { version: Version::V2 },
     }
 }
 
@@ -241,8 +242,9 @@ fn commands_to_flash_and_their_answers() {
         let heading = "Answer to IsLocked, IsBad, BadBlocks";
         holds(heading, &answered, 24, answered.len(), &numbers([("value", value)]));
     }
-    let (asked, answered) = exchange(Request::Tpm(vec![9; 12]), Reply::Tpm(Ok(vec![8; 10])));
-    assert_eq!((&asked[48..], &answered[24..]), (&[9; 12][..], &[8; 10][..]));
+    let response = [8, 8, 0, 0, 0, 10, 8, 8, 8, 8];
+    let (asked, answered) = exchange(Request::Tpm(vec![9; 12]), Reply::Tpm(Ok(response.into())));
+    assert_eq!((&asked[48..], &answered[24..]), (&[9; 12][..], &response[..]));
 }
 
 #[test]

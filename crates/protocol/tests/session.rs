@@ -1,8 +1,11 @@
 //! What the host's end makes of servers that are late, or that do what they must not.
 
-use outlive_classes::mtd::{Command, Done, Found, Geometry, Kind as Flash, Mode, Region};
+use outlive_classes::{
+    mtd::{Command, Done, Found, Geometry, Kind as Flash, Mode, Region},
+    tpm::{Error as TpmError, Version},
+};
 use outlive_protocol::{
-    Class, Device, Hello, Kind, Reply, Request, TpmError, Violation,
+    Class, Device, Hello, Kind, Reply, Request, Violation,
     host::{self, Heard, Refusal},
     limits::{EVENT_BURST, FRAME_MAX, WAITING, WINDOW},
     server,
@@ -11,6 +14,7 @@ use std::time::Duration;
 
 const NOW: Duration = Duration::from_secs(100);
 const SOON: Duration = Duration::from_secs(101);
+const RESPONSE: [u8; 10] = [9, 9, 0, 0, 0, 10, 9, 9, 9, 9];
 const LATER: Duration = Duration::from_secs(102);
 
 fn flash() -> Hello {
@@ -48,7 +52,7 @@ impl Ends {
     }
 
     fn tpm() -> Ends {
-        Ends::of(Hello { name: "tpm".into(), device: Device::Tpm { version: 2 } })
+        Ends::of(Hello { name: "tpm".into(), device: Device::Tpm { version: Version::V2 } })
     }
 
     /// A command that the server has.
@@ -71,7 +75,7 @@ impl Ends {
     }
 
     fn answer(&mut self, number: u64) -> Vec<u8> {
-        self.server.answer(number, Reply::Tpm(Ok(vec![9; 10]))).unwrap().frame
+        self.server.answer(number, Reply::Tpm(Ok(RESPONSE.into()))).unwrap().frame
     }
 }
 
@@ -82,7 +86,7 @@ fn answers_come_in_any_order_to_whom_they_are_for() {
     for (number, who) in [(two, "two"), (one, "one")] {
         let frame = ends.answer(number);
         let Ok(Heard::Answer(landed)) = ends.host.receive(NOW, &frame, 0) else { panic!() };
-        assert_eq!(landed.finish(None), (who, Ok(Reply::Tpm(Ok(vec![9; 10])))));
+        assert_eq!(landed.finish(None), (who, Ok(Reply::Tpm(Ok(RESPONSE.into())))));
     }
     assert_eq!(ends.host.outstanding(), 0);
 }
@@ -209,6 +213,27 @@ fn goodbyes_come_after_all_that_waits() {
     assert!(matches!(ends.host.receive(NOW, &ends.server.goodbye(), 0), Ok(Heard::Goodbye)));
 }
 
+/// What was under way when the device was pulled is owed in the next life still.
+#[test]
+fn another_life_begins_with_another_hello_on_the_same_connection() {
+    let mut ends = Ends::tpm();
+    let number = ends.ask("pulled");
+    assert_eq!(ends.host.cancel(number), Some("pulled"));
+    ends.host.again();
+    ends.host.begin(SOON, Request::Tpm(Vec::new()), "next").unwrap();
+    assert_eq!(ends.deliver(), [Kind::Cancel, Kind::Again]);
+    let hello = Hello { name: "other".into(), device: Device::Tpm { version: Version::V1 } };
+    let late = ends.answer(number);
+    assert!(matches!(ends.host.receive(NOW, &late, 0), Ok(Heard::Late(1))));
+    let frame = ends.server.greet(hello.clone()).unwrap();
+    assert!(matches!(ends.host.receive(NOW, &frame, 0), Ok(Heard::Hello(is)) if is == hello));
+    ends.host.welcome_again(2);
+    assert_eq!(ends.deliver(), [Kind::Welcome, Kind::Command]);
+    assert_eq!(ends.server.welcome().unwrap().generation, 2);
+    let frame = ends.server.greet(hello).unwrap();
+    assert_eq!(ends.host.receive(NOW, &frame, 0).unwrap_err(), Violation::Unexpected(Kind::Hello));
+}
+
 #[test]
 fn events_are_heard_up_to_a_rate() {
     let mut ends = Ends::tpm();
@@ -243,7 +268,7 @@ fn every_violation_has_its_name() {
     version[2] = 2;
     let mut length = frame(command, 1, 0, 0, &[]);
     length[4] = 25;
-    let hello = Hello { name: "tpm".into(), device: Device::Tpm { version: 2 } }.encode().unwrap();
+    let hello = Hello { name: "tpm".into(), device: Device::Tpm { version: Version::V2 } }.encode().unwrap();
     let cases: Vec<(Vec<u8>, usize, Violation)> = vec![
         (Vec::new(), 0, Violation::Truncated),
         (vec![0x30, 0x80, 1, 0], 0, Violation::Truncated),
@@ -268,6 +293,12 @@ fn every_violation_has_its_name() {
         (frame(command, 1, 0, 4097, &[0; 4097]), 0, Violation::Limit { number: 1, limit: 4096, is: 4097 }),
         (frame(command, 1, 2, 1, &[0]), 0, Violation::Size { number: 1, wanted: 0, is: 1 }),
         (frame(command, 1, 0, 9, &[0; 8]), 0, Violation::Truncated),
+        (frame(command, 1, 0, 0, &[]), 0, Violation::Size { number: 1, wanted: 10, is: 0 }),
+        (
+            frame(command, 1, 0, 11, &[0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0]),
+            0,
+            Violation::Size { number: 1, wanted: 10, is: 11 },
+        ),
         (frame(command, 1, 0, 8, &[0; 9]), 0, Violation::Trailing),
         (frame(command, 1, 0, 1, &[0]), 1, Violation::Descriptors),
         (frame(5, 1, 0, 0, &[]), 0, Violation::Header(Kind::Gone)),
@@ -295,7 +326,7 @@ fn every_violation_has_its_name() {
 
 #[test]
 fn a_server_refuses_what_no_host_sends() {
-    let hello = Hello { name: "tpm".into(), device: Device::Tpm { version: 2 } };
+    let hello = Hello { name: "tpm".into(), device: Device::Tpm { version: Version::V2 } };
     let (mut server, _) = server::Session::new(hello).unwrap();
     let (mut host, welcome) = host::Session::new(Class::Tpm, 1);
     assert_eq!(server.receive(&welcome, 0).unwrap_err(), Violation::NoDescriptor);

@@ -4,9 +4,10 @@
 use outlive_classes::{
     i2c::{self, Claim, Message},
     mtd::{self, Command, Done, Fault, Found, Geometry, Kind as Flash, Mode, Region},
+    tpm::{Error as TpmError, Version},
 };
 use outlive_protocol::{
-    Asked, Class, Device, Hello, Outgoing, Place, Reply, Request, TpmError, Violation, Welcome, host, server,
+    Asked, Class, Device, Hello, Outgoing, Place, Reply, Request, Violation, Welcome, host, server,
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
 use std::time::Duration;
@@ -32,7 +33,7 @@ fn device(class: Class) -> Device {
     match class {
         Class::I2c => Device::I2c { functionality: 1, claims: Vec::new() },
         Class::Mtd => Device::Mtd(nor(1 << 20, 1 << 12)),
-        Class::Tpm => Device::Tpm { version: 2 },
+        Class::Tpm => Device::Tpm { version: Version::V2 },
     }
 }
 
@@ -162,7 +163,7 @@ fn exchanges() -> impl Strategy<Value = (Request, Reply)> {
         1 => (transfers(), i2c_errors()).prop_map(|((asked, _), error)| (Request::I2c(asked), Reply::I2c(Err(error)))),
         4 => commands().prop_map(|(asked, done)| (Request::Mtd(asked), Reply::Mtd(Ok(done)))),
         1 => (commands(), mtd_errors()).prop_map(|((asked, _), error)| (Request::Mtd(asked), Reply::Mtd(Err(error)))),
-        2 => (bytes(4096), bytes(4096)).prop_map(|(asked, answered)| (Request::Tpm(asked), Reply::Tpm(Ok(answered)))),
+        2 => (bytes(4096), bytes(4086)).prop_map(|(asked, parameters)| (Request::Tpm(asked), Reply::Tpm(Ok(response(parameters))))),
         1 => bytes(64).prop_map(|asked| (Request::Tpm(asked), Reply::Tpm(Err(TpmError::TimedOut)))),
         1 => commands().prop_map(|(asked, _)| (Request::Mtd(asked), Reply::Cancelled)),
     ]
@@ -179,7 +180,11 @@ fn hellos() -> impl Strategy<Value = Hello> {
     });
     let flash =
         (1_u64..5000, 1_u32..1 << 20).prop_map(|(blocks, size)| Device::Mtd(nor(blocks * u64::from(size), size)));
-    let device = prop_oneof![adapter, flash, (1_u32..3).prop_map(|version| Device::Tpm { version })];
+    let device = prop_oneof![
+        adapter,
+        flash,
+        prop::sample::select(vec![Version::V1, Version::V2]).prop_map(|version| Device::Tpm { version })
+    ];
     ("[a-zA-Zäöü ]{1,20}", device).prop_map(|(name, device)| Hello { name, device })
 }
 
@@ -239,6 +244,12 @@ proptest! {
     }
 }
 
+/// A response with these parameters.
+fn response(parameters: Vec<u8>) -> Vec<u8> {
+    let length = (10 + parameters.len() as u32).to_be_bytes();
+    [&[0x80, 1][..], &length, &[0; 4], &parameters].concat()
+}
+
 fn samples() -> Vec<(Request, Reply)> {
     let message = |flags, data: &[u8]| Message { address: 0x50, flags, data: data.into() };
     let spare = Region { offset: 0, length: 3 };
@@ -253,7 +264,7 @@ fn samples() -> Vec<(Request, Reply)> {
         (Request::Mtd(read), Reply::Mtd(Ok(Done::Read(found)))),
         (Request::Mtd(program), Reply::Mtd(Err(Fault::Bad.into()))),
         (Request::Mtd(Command::IsBad { at: 0 }), Reply::Mtd(Ok(Done::Is(true)))),
-        (Request::Tpm(vec![1; 12]), Reply::Tpm(Ok(vec![2; 10]))),
+        (Request::Tpm(vec![1; 12]), Reply::Tpm(Ok(response(Vec::new())))),
     ]
 }
 
@@ -299,7 +310,9 @@ fn what_a_driver_answers_wrongly_becomes_an_error() {
         (block.clone(), Reply::I2c(Ok(Vec::new())), Reply::I2c(Err(i2c::Error::Io))),
         (block, Reply::Tpm(Ok(Vec::new())), Reply::I2c(Err(i2c::Error::Io))),
         (Request::Mtd(Command::IsBad { at: 0 }), Reply::Mtd(Ok(Done::Nothing)), Reply::Mtd(Err(Fault::Io.into()))),
-        (Request::Tpm(Vec::new()), Reply::Tpm(Ok(vec![0; 4097])), Reply::Tpm(Err(TpmError::Io))),
+        (Request::Tpm(Vec::new()), Reply::Tpm(Ok(response(vec![0; 4087]))), Reply::Tpm(Err(TpmError::Io))),
+        (Request::Tpm(Vec::new()), Reply::Tpm(Ok(vec![0; 12])), Reply::Tpm(Err(TpmError::Io))),
+        (Request::Tpm(Vec::new()), Reply::Tpm(Err(TpmError::Canceled)), Reply::Cancelled),
     ];
     for (request, reply, wanted) in cases {
         assert_eq!(there_and_back(request, reply).1, wanted);
@@ -336,12 +349,14 @@ fn a_hello_of_what_cannot_be_is_refused() {
         assert!(matches!(refused, Err(Violation::Device(_))), "{geometry:?}: {refused:?}");
     }
     for name in ["", "a\nb", "a\u{7f}", &"x".repeat(65)] {
-        let refused = Hello { name: name.into(), device: Device::Tpm { version: 2 } }.encode();
+        let refused = Hello { name: name.into(), device: Device::Tpm { version: Version::V2 } }.encode();
         refused.expect_err(name);
     }
     let claim = |address, chip: &str| Claim { address, chip: chip.into(), driver: "at24".into() };
     for claims in [vec![claim(0x400, "a")], vec![claim(1, "../x")], vec![claim(1, "")], vec![claim(1, "a"); 2]] {
         Hello { name: "it".into(), device: Device::I2c { functionality: 0, claims } }.encode().unwrap_err();
     }
-    Hello { name: "it".into(), device: Device::Tpm { version: 3 } }.encode().unwrap_err();
+    let mut frame = Hello { name: "it".into(), device: Device::Tpm { version: Version::V2 } }.encode().unwrap();
+    frame[32] = 3;
+    assert!(matches!(Hello::decode(&frame), Err(Violation::Device(_))));
 }

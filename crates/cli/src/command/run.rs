@@ -83,6 +83,20 @@ Models of uio:
     size=SIZE       of its registers, which are its first region: 4KiB unless told
     ram=SIZE        a second region, of plain memory
 
+The model server of i2c, mtd and tpm: a driver in another process, in any language
+  (docs/driver-protocol.md of the sources is enough to write one)
+    socket=PATH     it listens there; or
+    command=WORDS   it is started, split into words as a shell does, with its end of the socket as
+                    descriptor 3; in a lab file it may be a list of words
+    deadline=TIME   how long an operation may take: 1s unless told; then it fails with ETIMEDOUT.
+                    A flash that takes longer to erase all that is asked of it needs more.
+                    The first word of the server has five times as long
+    misses=N        after so many missed deadlines in a row the device has gone: 3 unless told
+    restart=new-generation, back-off=TIME
+                    a device whose server was lost comes back by itself, after 100ms unless told,
+                    twice as long each time in a row
+    writes=PATH     where a server that is started may write; nowhere else, if the kernel has landlock
+
 Lab file:
   contract = \"strict\"
   [[device]]
@@ -188,6 +202,7 @@ pub(super) fn exit_code(end: anyhow::Result<End>) -> ExitCode {
 /// CMD with the devices of a lab, which can be talked to meanwhile.
 pub(super) struct Program {
     running: Running,
+    lab: Arc<Lab>,
     control: Server,
 }
 
@@ -199,12 +214,13 @@ impl Program {
         let environment = vec![("OUTLIVE_LAB".into(), lab.name().into())];
         let (words, road) = (program.command, program.road.road);
         let running = run::start(lab, Command { words, environment, road, ..Command::default() })?;
-        Ok(Program { running, control: socket.serve(lab.clone())? })
+        Ok(Program { running, control: socket.serve(lab.clone())?, lab: lab.clone() })
     }
 
     /// Waits until CMD and all that it started have ended.
     pub(super) fn wait(self) -> End {
         let end = self.running.wait();
+        self.lab.put_away();
         drop(self.control);
         end
     }

@@ -5,7 +5,7 @@ use outlive::{Number, Numbers};
 use outlive_classes::{
     Contract, Hardware, LinuxSays, Plugged, SharedMemory, i2c,
     mtd::{self, Partitions},
-    uio,
+    tpm, uio,
 };
 use rustix::io;
 use std::{collections::BTreeMap, sync::Arc};
@@ -16,10 +16,11 @@ pub(super) enum Class {
     I2c,
     Uio,
     Mtd,
+    Tpm,
 }
 
 impl Class {
-    pub(super) const ALL: [Class; 3] = [Class::I2c, Class::Uio, Class::Mtd];
+    pub(super) const ALL: [Class; 4] = [Class::I2c, Class::Uio, Class::Mtd, Class::Tpm];
 
     /// As in a SPEC.
     pub(super) const fn name(self) -> &'static str {
@@ -27,6 +28,7 @@ impl Class {
             Class::I2c => "i2c",
             Class::Uio => "uio",
             Class::Mtd => "mtd",
+            Class::Tpm => "tpm",
         }
     }
 
@@ -40,6 +42,7 @@ impl Class {
             Hardware::I2c(_) => Class::I2c,
             Hardware::Uio(_) => Class::Uio,
             Hardware::Mtd(_) => Class::Mtd,
+            Hardware::Tpm(_) => Class::Tpm,
         }
     }
 
@@ -49,6 +52,7 @@ impl Class {
             Class::I2c => "bus",
             Class::Uio => "board",
             Class::Mtd => "flash",
+            Class::Tpm => "tpm",
         }
     }
 
@@ -58,6 +62,7 @@ impl Class {
             Class::I2c => format!("i2c-{number}"),
             Class::Uio => uio::node_name(number),
             Class::Mtd => mtd::node_name(number),
+            Class::Tpm => tpm::node_name(number),
         }
     }
 
@@ -67,6 +72,7 @@ impl Class {
             Class::I2c => i2c::zombie::linux_says(),
             Class::Uio => uio::zombie::linux_says(),
             Class::Mtd => mtd::zombie::linux_says(),
+            Class::Tpm => tpm::zombie::linux_says(),
         }
     }
 
@@ -76,6 +82,7 @@ impl Class {
             Class::I2c => (1 << 20) - 1,
             Class::Uio => uio::uapi::MAX_DEVICES - 1,
             Class::Mtd => mtd::uapi::MAX_DEVICES - 1,
+            Class::Tpm => tpm::uapi::MAX_DEVICES - 1,
         }
     }
 }
@@ -106,7 +113,7 @@ impl Means {
     /// Those of `hardware` as device `name`. It is asked for before a number is, since it can fail.
     pub(super) fn of(hardware: &Hardware, name: &str) -> io::Result<Self> {
         let sizes = match hardware {
-            Hardware::I2c(_) | Hardware::Mtd(_) => Vec::new(),
+            Hardware::I2c(_) | Hardware::Mtd(_) | Hardware::Tpm(_) => Vec::new(),
             Hardware::Uio(driver) => driver.regions(),
         };
         let region = |size: &u64| Ok(Arc::new(Region::new(name, *size)?) as Arc<dyn SharedMemory>);
@@ -125,6 +132,7 @@ pub(super) fn plug(
     match hardware {
         Hardware::I2c(adapter) => (Arc::new(i2c::Bus::plug_under(contract, number, adapter)), None),
         Hardware::Uio(driver) => (Arc::new(uio::Board::plug_under(contract, number, driver, means.0)), None),
+        Hardware::Tpm(tpm) => (Arc::new(tpm::Chip::plug_under(contract, number, tpm)), None),
         Hardware::Mtd(flash) => {
             let chip = mtd::Chip::plug_under(contract, number, flash, Some(partitions));
             let parent = chip.parent();

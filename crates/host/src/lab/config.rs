@@ -6,7 +6,9 @@ use super::{
     lab_file,
     permissions::Permissions,
     spec, suggest,
+    tpm::TpmEntry,
 };
+use crate::driver_server::ServerSettings;
 use outlive::Policy;
 use outlive_classes::Contract;
 use serde::{Deserialize, Serialize};
@@ -38,6 +40,8 @@ pub enum DeviceConfig {
     Uio(BoardEntry),
     /// A flash.
     Mtd(FlashEntry),
+    /// A TPM.
+    Tpm(TpmEntry),
     /// A card with flashes.
     Gpu(CardEntry),
 }
@@ -49,6 +53,7 @@ impl DeviceConfig {
             DeviceConfig::I2c(_) => Class::I2c,
             DeviceConfig::Uio(_) => Class::Uio,
             DeviceConfig::Mtd(_) | DeviceConfig::Gpu(_) => Class::Mtd,
+            DeviceConfig::Tpm(_) => Class::Tpm,
         }
     }
 
@@ -58,6 +63,7 @@ impl DeviceConfig {
             DeviceConfig::I2c(bus) => bus.number,
             DeviceConfig::Uio(board) => board.number,
             DeviceConfig::Mtd(flash) => flash.number,
+            DeviceConfig::Tpm(tpm) => tpm.number,
             DeviceConfig::Gpu(_) => None,
         }
     }
@@ -76,7 +82,18 @@ impl DeviceConfig {
             DeviceConfig::I2c(bus) => bus.policy,
             DeviceConfig::Uio(board) => board.policy,
             DeviceConfig::Mtd(flash) => flash.policy,
+            DeviceConfig::Tpm(tpm) => tpm.policy,
             DeviceConfig::Gpu(card) => card.policy,
+        }
+    }
+
+    /// Whether its driver is in another process.
+    pub(super) fn is_served(&self) -> bool {
+        match self {
+            DeviceConfig::I2c(bus) => bus.server.is_some(),
+            DeviceConfig::Mtd(flash) => flash.server.is_some(),
+            DeviceConfig::Tpm(tpm) => tpm.server.is_some(),
+            DeviceConfig::Uio(_) | DeviceConfig::Gpu(_) => false,
         }
     }
 
@@ -86,6 +103,7 @@ impl DeviceConfig {
             DeviceConfig::I2c(bus) => &bus.permissions,
             DeviceConfig::Uio(board) => &board.permissions,
             DeviceConfig::Mtd(flash) => &flash.permissions,
+            DeviceConfig::Tpm(tpm) => &tpm.permissions,
             DeviceConfig::Gpu(card) => &card.permissions,
         }
     }
@@ -137,6 +155,19 @@ pub struct BusConfig {
     pub permissions: Permissions,
     /// The chips.
     pub chips: Vec<ChipEntry>,
+    /// The server that the adapter is in; then it has no chips of ours.
+    #[serde(default)]
+    pub server: Option<Box<ServerEntry>>,
+}
+
+/// A server, and where it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerEntry {
+    /// What it is.
+    pub settings: ServerSettings,
+    /// Where it was asked for: `--device i2c:server`, or `lab.toml:5:11`.
+    pub place: String,
 }
 
 /// One chip on an I2C bus.
@@ -248,6 +279,8 @@ impl LabConfig {
     fn add(&mut self, device: DeviceConfig) {
         let DeviceConfig::I2c(more) = device else { return self.devices.push(device) };
         let same = self.devices.iter_mut().find_map(|old| match old {
+            // An adapter that is in a server is whole.
+            DeviceConfig::I2c(old) if old.server.is_some() || more.server.is_some() => None,
             DeviceConfig::I2c(old) if more.number.is_some() && old.number == more.number => Some(old),
             _ => None,
         });

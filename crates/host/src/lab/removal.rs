@@ -1,7 +1,7 @@
 //! Unplugging: a device with all that hangs on it.
 
-use super::{Lab, UnplugError, Unplugged, bare, holders::Killed};
-use outlive::{Generation, Policy, Reason};
+use super::{Lab, UnplugError, Unplugged, bare, class::Class, holders::Killed};
+use outlive::{Generation, Policy, REMOVAL_BUDGET, Reason};
 use outlive_classes::{Hardware, Plugged, StillBusy};
 use std::{
     sync::Arc,
@@ -62,6 +62,17 @@ impl Lab {
                 Unplugged { name, generation, took, handles, already: !acted, acted, killed }
             }
         })
+    }
+
+    /// Puts away what lives in a process of its own, in good order, at the end of a program whose devices nobody uses any more;
+    /// what takes longer than the budget of a removal ends with us.
+    pub fn put_away(&self) {
+        for device in self.devices() {
+            if device.class() != Class::Tpm.name() && !self.served.has(&device.node().name) {
+                continue;
+            }
+            let _ = device.unplug(Reason::Orderly, Policy::Detach, REMOVAL_BUDGET);
+        }
     }
 
     /// Marks all that hangs on `name`, the deepest first.

@@ -186,6 +186,7 @@ fn serve(
     descriptor_limit::raise();
     // The clock's thread starts when it is first needed; by then CMD may have left no room for one (RLIMIT_NPROC).
     lab.clock().after(Duration::ZERO, Box::new(|| {}));
+    lab.go().map_err(said("starting a thread"))?;
     let (files, root) = match mount {
         Some(Mount { root, channel, .. }) => {
             let files = Files::new(lab.clone(), Some(channel), None, matches!(attended.traps, Traps::Range(_)));

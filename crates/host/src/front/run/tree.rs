@@ -18,14 +18,17 @@ use super::{
 };
 use crate::{
     fuse::mount::receive_descriptors,
-    sys::process::{SignalState, fork, kill, next_signal, signal_descriptor},
+    sys::{
+        child,
+        process::{SignalState, fork, kill, next_signal, signal_descriptor},
+    },
     trial::End,
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
-    process::{Pid, WaitOptions, WaitStatus, set_child_subreaper, wait},
+    process::{Pid, WaitOptions, WaitStatus, set_child_subreaper, wait, waitpid},
 };
 use std::{
     ffi::OsString,
@@ -250,9 +253,27 @@ pub(super) fn reap_any(mut ended: impl FnMut(Pid, WaitStatus)) -> bool {
     }
 }
 
-/// Ends all that is left when the guardian is gone: in the end nothing; but if somebody has killed it, its tree is ours.
+/// Ends all that is left when the guardian is gone, but for our own helpers: in the end nothing; but if somebody has killed
+/// it, its tree is ours.
 fn end_all() {
-    kill_below(std::process::id(), || reap_any(|_, _| ()));
+    let own = std::process::id();
+    loop {
+        let left = descendants_but(own, &child::helpers());
+        if left.is_empty() {
+            return;
+        }
+        for pid in left {
+            let _ = kill(pid as i32, libc::SIGKILL);
+            // Of those that are not ours to reap it says ECHILD.
+            let _ = waitpid(Pid::from_raw(pid as i32), WaitOptions::NOHANG);
+        }
+        pause();
+    }
+}
+
+fn pause() {
+    let pause = Timespec::try_from(Duration::from_millis(1)).expect("a millisecond fits");
+    let _ = poll(&mut [], Some(&pause));
 }
 
 /// Kills every descendant of `root`, this process, until `reap` finds that there is none. Those that are no children
@@ -262,16 +283,21 @@ pub(super) fn kill_below(root: u32, mut reap: impl FnMut() -> bool) {
         for pid in descendants(root) {
             let _ = kill(pid as i32, libc::SIGKILL);
         }
-        let pause = Timespec::try_from(Duration::from_millis(1)).expect("a millisecond fits");
-        let _ = poll(&mut [], Some(&pause));
+        pause();
     }
 }
 
 /// All processes below `root`, from the parents that /proc names.
 pub(crate) fn descendants(root: u32) -> Vec<u32> {
+    descendants_but(root, &[])
+}
+
+/// The same without `spared` and what is below them.
+fn descendants_but(root: u32, spared: &[u32]) -> Vec<u32> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    let parents: Vec<(u32, u32)> = pids.filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
+    let counts = |pid: &u32| !spared.contains(pid);
+    let parents: Vec<(u32, u32)> = pids.filter(counts).filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
     let mut found = vec![root];
     let mut next = 0;
     while next < found.len() {

@@ -1,0 +1,5 @@
+mod bench;
+mod calls;
+mod contracts;
+mod life;
+mod random;
