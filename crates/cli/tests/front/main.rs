@@ -12,6 +12,7 @@ mod policies;
 mod removal;
 mod roads;
 mod scale;
+mod served;
 mod servers;
 mod signals;
 mod stage;
