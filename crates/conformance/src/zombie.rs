@@ -43,10 +43,12 @@ pub(crate) fn exactly_one_answer(subject: &dyn Subject) -> Result<(), Breach> {
     const CALLS: usize = 8;
     for round in 0..10_u64 {
         let stage = Stage::new(subject);
-        let users = [stage.open()?, stage.open()?];
+        // Where users have one call each, as many of them as there are calls.
+        let others = if subject.one_call_at_a_time() { CALLS + 1 } else { 2 };
+        let users = (0..others).map(|_| stage.open()).collect::<Result<Vec<_>, _>>()?;
         let held = stage.held(&*users[0], Behaviour::Hold)?;
         stage.far.behave(Behaviour::Prompt);
-        let answers: Vec<_> = (0..CALLS).map(|call| stage.ask(&*users[call % 2])).collect();
+        let answers: Vec<_> = (1..=CALLS).map(|call| stage.ask(&*users[call % others])).collect();
         thread::sleep(Duration::from_micros(100 * round));
         stage.pull()?;
         let mut done = 0;

@@ -58,9 +58,9 @@ fn what_is_wrong_with_a_spec_is_said() {
         ("i2c", "--device i2c: not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7"),
         (
             "i2s:24c02@0x50",
-            "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio, mtd",
+            "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio, mtd, tpm",
         ),
-        ("mtb:nor", "--device mtb:nor: unknown class `mtb`; did you mean `mtd`? known here: i2c, uio, mtd"),
+        ("mtb:nor", "--device mtb:nor: unknown class `mtb`; did you mean `mtd`? known here: i2c, uio, mtd, tpm"),
         ("uio:", "--device uio:: which model? write CLASS:MODEL, such as uio:timer"),
         ("uio:timr", "--device uio:timr: there is no board \"timr\"; known boards: timer"),
         ("uio:timer@0x50", "--device uio:timer@0x50: a board has no address; leave out `@0x50`"),
@@ -240,6 +240,34 @@ fn boards_are_understood() {
 }
 
 #[test]
+fn tpms_are_understood() {
+    let text = b"[[device]]\nclass = 'tpm'\nmodel = 'swtpm'\nnum = 3\npolicy = 'kill'\nstate = 'state'\n";
+    let (folder, sources) = lab_file(text);
+    let config = config(&[sources, specs(&["tpm:swtpm,state=/tmp/x,deadline=1s"])].concat());
+    let [DeviceConfig::Tpm(first), DeviceConfig::Tpm(second)] = &config.devices[..] else { panic!("{config:?}") };
+    assert_eq!(first.keys["state"], folder.path().join("state").to_str().unwrap(), "relative to the lab file");
+    assert_eq!((first.number, first.policy), (Some(3), Some(Policy::Kill)));
+    let keys = [("deadline", "1s"), ("state", "/tmp/x")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    assert_eq!((second.number, &second.keys), (None, &BTreeMap::from(keys)));
+    let json = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<LabConfig>(&json).unwrap(), config, "as it is handed to another process");
+    let explored = config.contract_to_explore();
+    assert!(explored.name() == "linux" && !config.conceals(explored));
+    for (spec, wanted) in [
+        ("tpm:", "which model? write CLASS:MODEL, such as tpm:swtpm,state=DIR"),
+        ("tpm:swtpm@0x20,state=/x", "a tpm has no address; leave out `@0x20`"),
+        ("tpm:slb9670,state=/x", "there is no tpm \"slb9670\"; known tpms: swtpm"),
+        ("tpm:swtpm,file=/x", "swtpm has no key \"file\"; its keys: deadline, state"),
+        ("tpm:swtpm", "where is its state? add state=DIR"),
+        ("tpm:swtpm,state=/x,num=65536", "there is no tpm 65536; the highest is 65535"),
+        ("tpm:swtpm,state=/x,deadline=1ms", "key \"deadline\": from 10ms to 5min"),
+    ] {
+        let told = error(&specs(&[spec]), None, None);
+        assert!(told.contains(wanted), "{spec}: {told}");
+    }
+}
+
+#[test]
 fn flashes_are_understood() {
     let text = b"[[device]]\nclass = 'mtd'\nmodel = 'nor'\nnum = 3\nfile = 'nor.bin'\nerase = '64KiB'\n\
         partitions = [ { name = 'boot', size = '256KiB', ro = true }, { name = 'rest', offset = '1MiB' } ]\n\
@@ -371,7 +399,10 @@ fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
         ("contract = 7\n", "1:12: `contract` is a text; write it in quotes"),
         ("name = 'é!'\n", "1:8: `é!` cannot name a lab; use 1 to 64 of A-Z a-z 0-9 . _ -, the first not a -"),
         ("[[device]]\nnum = 7\n", "1:1: which class? add class = \"i2c\""),
-        ("[[device]]\nclass = 'i2d'\n", "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c, uio, mtd, gpu"),
+        (
+            "[[device]]\nclass = 'i2d'\n",
+            "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c, uio, mtd, tpm, gpu",
+        ),
         ("[[device]]\nclass = 'i2c'\n", "1:1: which model? add model = \"24c02\""),
         ("[[device]]\nclass = 'i2c'\nmodel = '24c02'\n", "1:1: which address? add addr = 0x50"),
         (

@@ -26,8 +26,8 @@ SPEC:
   CLASS:MODEL[@ADDR][,KEY=VALUE]...
 
   CLASS  i2c: a bus with chips, /dev/i2c-N; mtd: a flash, /dev/mtdN and /dev/mtdNro; uio: a board
-         with memory to map, /dev/uioN
-  MODEL  what the chip, the flash or the board is; see below
+         with memory to map, /dev/uioN; tpm: a TPM, /dev/tpmN
+  MODEL  what the chip, the flash, the board or the TPM is; see below
   @ADDR  i2c: where it answers, from 0x03 to 0x77
   num=N  the number of the device; bus=N is the same for i2c. Chips with the same number share
          the bus. Without a number a bus gets the lowest one that is free.
@@ -83,6 +83,11 @@ Models of uio:
     size=SIZE       of its registers, which are its first region: 4KiB unless told
     ram=SIZE        a second region, of plain memory
 
+Models of tpm:
+  swtpm             a TPM 2.0 of the program swtpm (Debian's package swtpm), in a process of its own
+    state=DIR       keeps what is stored in it in this directory, which is made if it is not there
+    deadline=TIME   a TPM that takes longer for a command is given up: as long as Linux waits unless told
+
 The model server of i2c, mtd and tpm: a driver in another process, in any language
   (docs/driver-protocol.md of the sources is enough to write one)
     socket=PATH     it listens there; or
@@ -90,7 +95,7 @@ The model server of i2c, mtd and tpm: a driver in another process, in any langua
                     descriptor 3; in a lab file it may be a list of words
     deadline=TIME   how long an operation may take: 1s unless told; then it fails with ETIMEDOUT.
                     A flash that takes longer to erase all that is asked of it needs more.
-                    The first word of the server has five times as long
+                    The first word of a server has ten seconds, or five times as long
     misses=N        after so many missed deadlines in a row the device has gone: 3 unless told
     restart=new-generation, back-off=TIME
                     a device whose server was lost comes back by itself, after 100ms unless told,
@@ -128,6 +133,7 @@ Examples:
   outlive run --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
   outlive run --device i2c:24c02@0x50,bus=7,file=eeprom.bin -- i2cset -y 7 0x50 0 0x2a
   outlive run --device i2c:24c02@0x50,bus=7 --device i2c:lm75@0x48,bus=7 -- i2cget -y 7 0x48 0 w
+  outlive run --device tpm:swtpm,num=0,state=tpm0 -- tpm2_getrandom -T device:/dev/tpm0 --hex 8
   outlive run --lab lab.toml -- sh
 
 Exit status:

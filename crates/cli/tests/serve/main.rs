@@ -11,3 +11,4 @@ mod killed;
 mod load;
 mod removal;
 mod stage;
+mod tpm;

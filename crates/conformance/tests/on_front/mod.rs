@@ -39,6 +39,12 @@ pub(crate) trait Class: Copy + Send + Sync + 'static {
     const FAILED: &'static str;
     /// Whether poll always says that a live device can be read (I19).
     const ALWAYS_READABLE: bool;
+    /// Whether a second call by a user is refused while another of its calls is in flight.
+    const ONE_CALL_AT_A_TIME: bool = false;
+    /// The call by which a user asks for something that comes to be read then; `None` where the hardware sends it by itself.
+    const ASKS: Option<&'static str> = None;
+    /// The call that reads what has come, and does not wait.
+    const RECEIVES: &'static str = "count";
 
     /// Why a statement does not apply.
     fn excuse(statement: u8) -> Option<&'static str>;
@@ -137,6 +143,10 @@ impl<C: Class> Subject for OnFront<C> {
 
     fn received_at_once(&self) -> bool {
         true
+    }
+
+    fn one_call_at_a_time(&self) -> bool {
+        C::ONE_CALL_AT_A_TIME
     }
 
     fn plug(&self, far: &Arc<FarEnd>, badge: Badge) -> Arc<dyn Rig> {
@@ -342,11 +352,15 @@ impl<C: Class> User for Open<C> {
     }
 
     fn receive(&self) {
-        self.socket.send();
+        match C::ASKS {
+            // A second one may be refused until the first has been read.
+            Some(call) => drop(self.ask(call)),
+            None => self.socket.send(),
+        }
     }
 
     fn read_received(&self) -> Said {
-        self.ask("count")
+        self.ask(C::RECEIVES)
     }
 
     fn events(&self) -> Vec<Happened> {

@@ -4,6 +4,7 @@ use super::{
     Link,
     channel::{Channel, Room},
     link::{End, State, Then},
+    log::say,
 };
 use outlive::Reason;
 use outlive_protocol::{
@@ -94,14 +95,14 @@ impl Link {
                 drop(state);
                 self.pump();
             }
-            Ok(Heard::Log(text)) => log(state, &format!("says: {text}")),
+            Ok(Heard::Log(text)) => report(state, &format!("says: {text}")),
             Ok(Heard::Hello(hello)) => {
                 state.hello = Some(hello);
                 self.changed.notify_all();
             }
             Ok(Heard::Gone) => {
                 let noticer = state.noticer.clone();
-                log(state, "says that its hardware has gone");
+                report(state, "says that its hardware has gone");
                 noticer.into_iter().for_each(|noticer| noticer.gone(Reason::Pulled));
             }
             Ok(Heard::Goodbye) => {
@@ -203,19 +204,19 @@ impl Link {
         connection.lost = true;
         let (pid, parting) = (connection.peer.pid(), connection.parting);
         let (noticer, name) = (state.noticer.take(), state.name.clone());
-        let pause = self.pause(&mut state);
+        let pause = if parting { None } else { self.pause(&mut state) };
         drop(state);
         let lived = self.servers.lab().is_none_or(|lab| lab.is_live(&name));
         if !parting {
             let so = if lived { "; its device has gone" } else { "" };
-            eprintln!("outlive: {name}: its server (pid {pid}) {what}{so}");
+            say(&format!("{name}: its server (pid {pid}) {what}{so}"));
         }
         // The mark first: whoever was refused before would have heard an error of a device that is there.
         noticer.into_iter().for_each(|noticer| noticer.gone(Reason::DriverLost));
         let connection = self.lock().connection.take_if(|connection| connection.serial == serial);
         self.changed.notify_all();
         connection.into_iter().for_each(|connection| self.lay_down(connection));
-        if let Some(pause) = pause.filter(|_| lived && !parting) {
+        if let Some(pause) = pause.filter(|_| lived) {
             self.servers.restart(self.me.clone(), pause);
         }
     }
@@ -237,12 +238,12 @@ impl Link {
         let Some(lab) = self.servers.lab() else { return };
         let name = self.lock().name.clone();
         match lab.plug_name(&name) {
-            Ok(_) => eprintln!("outlive: {name}: its server is back; it is a new generation"),
+            Ok(_) => say(&format!("{name}: its server is back; it is a new generation")),
             // Somebody was faster.
             Err(crate::lab::PlugError::Plugged { .. }) => {}
             Err(why) => {
                 let pause = self.pause(&mut self.lock());
-                eprintln!("outlive: {why}");
+                say(&why.to_string());
                 if let Some(pause) = pause {
                     self.servers.restart(self.me.clone(), pause);
                 }
@@ -252,8 +253,8 @@ impl Link {
 }
 
 /// Says on behalf of a device what its server did.
-fn log(state: MutexGuard<'_, State>, what: &str) {
+fn report(state: MutexGuard<'_, State>, what: &str) {
     let name = state.name.clone();
     drop(state);
-    eprintln!("outlive: {name}: its server {what}");
+    say(&format!("{name}: its server {what}"));
 }

@@ -156,7 +156,7 @@ impl Link {
             connection.session.again();
         }
         self.pump();
-        let deadline = Instant::now().checked_add(self.settings.patience());
+        let deadline = Instant::now().checked_add(self.settings.deadline);
         let hello = self.await_state(deadline, |state| match &state.connection {
             Some(_) => state.hello.take().map(Some),
             None => Some(None),
@@ -177,7 +177,7 @@ impl Link {
                 return Some(found);
             }
             let left = deadline?.checked_duration_since(Instant::now())?;
-            if self.servers.is_going() {
+            if self.servers.are_heard_elsewhere() {
                 state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
             } else {
                 let channel = state.connection.as_ref().map(|connection| connection.channel.clone());

@@ -10,6 +10,7 @@ mod channel;
 mod flash;
 mod hearing;
 mod link;
+mod log;
 mod process;
 mod servers;
 mod settings;

@@ -56,15 +56,18 @@ impl Peer {
     /// How it has ended, in words, if it has.
     pub(super) fn ended(&mut self) -> Option<String> {
         match self {
-            Peer::Ours(started) => started.ended(),
-            Peer::Theirs(_, pidfd) => {
-                let pidfd = pidfd.as_ref()?;
-                let mut watched = [PollFd::new(pidfd, PollFlags::IN)];
-                let ended = matches!(poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1..));
-                ended.then(|| "has ended".to_owned())
+            // Whoever waits for all children may have had the status.
+            Peer::Ours(started) => {
+                started.ended().or_else(|| is_readable(started.pidfd.as_fd()).then(|| "has ended".to_owned()))
             }
+            Peer::Theirs(_, pidfd) => is_readable(pidfd.as_ref()?.as_fd()).then(|| "has ended".to_owned()),
         }
     }
+}
+
+fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    matches!(poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], Some(&now)), Ok(1..))
 }
 
 /// Gets at the server and hears its hello.
@@ -160,7 +163,7 @@ fn hello(
         }
         let left = left(deadline);
         if left.is_zero() {
-            return Err(format!("did not say hello within {patience:?} (five times its deadline)"));
+            return Err(format!("did not say hello within {patience:?}"));
         }
         let mut watched = vec![PollFd::new(channel, PollFlags::IN)];
         let pidfd = peer.pidfd();

@@ -27,6 +27,8 @@ use std::{
 
 /// What wakes the thread that hears, among the numbers that events have.
 const WAKE: u64 = u64::MAX;
+/// How long after there was no thread to be had it is tried again.
+const LATER: Duration = Duration::from_secs(1);
 /// No deadline is planned for.
 const NEVER: u64 = u64::MAX;
 
@@ -43,6 +45,7 @@ pub(crate) struct Servers {
     last: AtomicU64,
     lab: OnceLock<Weak<Lab>>,
     errands: OnceLock<(mpsc::Sender<Errand>, ThreadId)>,
+    hearing: OnceLock<ThreadId>,
 }
 
 /// What the second thread does.
@@ -69,6 +72,7 @@ impl Servers {
             last: AtomicU64::new(0),
             lab: OnceLock::new(),
             errands: OnceLock::new(),
+            hearing: OnceLock::new(),
         }))
     }
 
@@ -90,13 +94,19 @@ impl Servers {
         let helper = thread::Builder::new().name("outlive-errands".into()).spawn(move || run_errands(&told))?;
         let _ = self.errands.set((tell, helper.thread().id()));
         let (servers, heard) = (Arc::downgrade(self), [self.epoll.clone(), self.wake.clone()]);
-        thread::Builder::new().name("outlive-servers".into()).spawn(move || hear(&servers, &heard))?;
+        let hearing = thread::Builder::new().name("outlive-servers".into()).spawn(move || hear(&servers, &heard))?;
+        let _ = self.hearing.set(hearing.thread().id());
         Ok(())
     }
 
     /// Whether there are threads that hear.
     pub(super) fn is_going(&self) -> bool {
         self.errands.get().is_some()
+    }
+
+    /// Whether another thread than this one hears, so that it can be waited for.
+    pub(super) fn are_heard_elsewhere(&self) -> bool {
+        self.hearing.get().is_some_and(|hearing| *hearing != thread::current().id())
     }
 
     /// The time, as deadlines have it.
@@ -258,7 +268,14 @@ fn run_errands(told: &mpsc::Receiver<Errand>) {
         }
         let now = Instant::now();
         let due: Vec<_> = restarts.extract_if(.., |(at, _)| *at <= now).collect();
-        due.into_iter().filter_map(|(_, link)| link.upgrade()).for_each(|link| link.come_back());
+        for link in due.into_iter().filter_map(|(_, link)| link.upgrade()) {
+            // It waits for a hello, which shall not hold up others; without a thread it comes back at the next attempt.
+            let coming = link.clone();
+            let begun = thread::Builder::new().name("outlive-restart".into()).spawn(move || coming.come_back());
+            if begun.is_err() {
+                restarts.push((now + LATER, Arc::downgrade(&link)));
+            }
+        }
     }
 }
 

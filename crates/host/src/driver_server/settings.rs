@@ -104,8 +104,8 @@ impl ServerSettings {
         }
     }
 
-    /// How long its hello is waited for.
+    /// How long the hello of a server that begins is waited for: programs take their time to start.
     pub(crate) fn patience(&self) -> Duration {
-        self.deadline.saturating_mul(5)
+        self.deadline.saturating_mul(5).max(Duration::from_secs(10))
     }
 }

@@ -66,6 +66,7 @@ struct Reader<'a> {
     folder: &'a Path,
 }
 
+type Words = BTreeMap<String, String>;
 type Table<'a> = DeTable<'a>;
 type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -211,10 +212,7 @@ impl Reader<'_> {
     }
 
     /// The keys of a device that are its driver's, and where each key stands.
-    fn driver_keys(
-        &self,
-        table: &Table<'_>,
-    ) -> Result<(BTreeMap<String, String>, BTreeMap<String, String>), ConfigError> {
+    fn driver_keys(&self, table: &Table<'_>) -> Result<(Words, Words), ConfigError> {
         let (mut keys, mut places) = (BTreeMap::new(), BTreeMap::new());
         for (key, value) in table {
             let key = key.get_ref().as_ref();

@@ -2,7 +2,7 @@
 
 use super::{Parts, worker};
 use outlive::Noticer;
-use outlive_classes::tpm::Order;
+use outlive_classes::tpm::{Order, Then};
 use rustix::event::{EventfdFlags, eventfd};
 use std::{
     collections::VecDeque,
@@ -33,6 +33,10 @@ struct Queue {
     wake: Option<Arc<OwnedFd>>,
     thread: Option<JoinHandle<()>>,
     wish: Wish,
+    /// It takes commands, or never will.
+    ready: bool,
+    /// Those who wait for that.
+    waiting_for_it: Vec<Then>,
     /// The thread does nothing any more.
     over: bool,
 }
@@ -107,6 +111,7 @@ impl Life {
         queue.over = true;
         drop(queue);
         self.lose(parts, why);
+        self.ready();
     }
 
     /// Takes a command.
@@ -184,6 +189,25 @@ impl Life {
         thread
     }
 
+    /// Keeps `then` until it is ready; gives it back if it is.
+    pub(super) fn when_ready(&self, then: Then) -> Option<Then> {
+        let mut queue = self.queue();
+        if queue.ready {
+            return Some(then);
+        }
+        queue.waiting_for_it.push(then);
+        None
+    }
+
+    /// It takes commands from now on, or never will.
+    pub(super) fn ready(&self) {
+        let mut queue = self.queue();
+        queue.ready = true;
+        let waiting = std::mem::take(&mut queue.waiting_for_it);
+        drop(queue);
+        waiting.into_iter().for_each(|then| then());
+    }
+
     /// The thread does nothing any more, and its process has ended.
     pub(super) fn over(&self) {
         let mut queue = self.queue();
@@ -192,6 +216,7 @@ impl Life {
         drop(queue);
         self.changed.notify_all();
         left.iter().for_each(|job| drop(job.take()));
+        self.ready();
     }
 
     /// The TPM has gone by itself: says so, to its device and to people.

@@ -21,7 +21,7 @@ pub(crate) use config::SwtpmConfig;
 
 use life::Life;
 use outlive::Noticer;
-use outlive_classes::tpm::{Order, Tpm};
+use outlive_classes::tpm::{Order, Then, Tpm};
 use state::StateDirectory;
 use std::{
     path::PathBuf,
@@ -86,6 +86,13 @@ impl Tpm for Swtpm {
 
     fn opened(&self) {
         drop(self.begun());
+    }
+
+    fn when_ready(&self, then: Then) -> Option<Then> {
+        match self.begun() {
+            Some(life) => life.when_ready(then),
+            None => Some(then),
+        }
     }
 
     fn teardown(&mut self) {

@@ -144,6 +144,18 @@ fn without_waiting_a_write_returns_at_once_and_poll_tells() {
     assert_eq!(woken.load(Relaxed), 2);
 }
 
+#[test]
+fn a_write_that_does_not_wait_waits_for_the_tpm_to_begin() {
+    let bench = Bench::new();
+    bench.file.set_nonblock(true);
+    *bench.notes.beginning.lock().unwrap() = Some(Vec::new());
+    let write = bench.begin_write(&get_random(4));
+    assert!(write.is_waiting());
+    let waiting = bench.notes.beginning.lock().unwrap().take().unwrap();
+    waiting.into_iter().for_each(|waiting| (waiting.0)());
+    assert_eq!((write.answer(), bench.read(99)), (WRITTEN, data(&random(4))));
+}
+
 /// Whoever waits is told by the write; without waiting the next read is told, once.
 #[test]
 fn failures_are_told_where_somebody_listens() {

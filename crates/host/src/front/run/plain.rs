@@ -110,7 +110,7 @@ impl Line {
     /// There may be news of `file`.
     fn news(&self, file: &dyn File) {
         let mut state = self.state();
-        if file.gone().is_some() {
+        if file.poll().contains(PollBits::HUP) {
             self.end(&mut state);
         } else if !state.token
             && is_readable(file)
