@@ -112,7 +112,7 @@ fn sorted(regions: &[Region]) -> Vec<Region> {
 fn are_apart(regions: &[Region], size: u32) -> bool {
     let next = |from: u32, region: &Region| {
         let end = region.offset.checked_add(region.length)?;
-        (region.offset >= from && region.length > 0 && end <= size).then_some(end)
+        (region.offset >= from && end <= size).then_some(end)
     };
     regions.iter().try_fold(0, next).is_some()
 }

@@ -1,7 +1,9 @@
 //! A server's end: what a host asks, and how that is answered.
 
 use crate::{
-    Asked, Header, Hello, Kind, Outgoing, Place, Reply, Request, Violation, Welcome, cursor::Cursor, limits::LOG_MAX,
+    Asked, Header, Hello, Kind, Outgoing, Place, Reply, Request, Violation, Welcome,
+    cursor::Cursor,
+    limits::{INLINE_MAX, LOG_MAX},
     request::Terms,
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -167,8 +169,8 @@ impl Session {
             return Err(Violation::Unexpected(kind));
         }
         let (asked, place) = (Asked::of(&request), terms.place);
-        let fits = place.is_none_or(|place| place.length >= terms.limit);
-        if !fits || asked.limit() as u64 > u64::from(terms.limit) {
+        let most = place.map_or(INLINE_MAX as u32, |place| place.length);
+        if terms.limit > most || asked.limit() as u64 > u64::from(terms.limit) {
             return Err(Violation::Operation(number));
         }
         self.last = number;
