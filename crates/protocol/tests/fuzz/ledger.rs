@@ -18,7 +18,6 @@ pub(crate) type Wrong = String;
 pub(crate) struct Ledger {
     /// Who waits: what they asked, and until when.
     waiting: BTreeMap<u64, (Request, Duration)>,
-    told: u64,
     /// Operations that were sent and not answered, by number: their places.
     outstanding: BTreeMap<u64, (u32, u32)>,
     /// Places of answers that have not been copied yet.
@@ -39,13 +38,8 @@ impl Ledger {
         self.waiting.keys().copied().collect()
     }
 
-    pub(crate) fn told(&self) -> u64 {
-        self.told
-    }
-
     /// Somebody is told how it ended; once.
     pub(crate) fn tell(&mut self, token: u64) -> Result<(Request, Duration), Wrong> {
-        self.told += 1;
         self.waiting.remove(&token).ok_or_else(|| format!("operation {token} ends twice, or was never begun"))
     }
 

@@ -179,7 +179,7 @@ impl Wire {
             Err(violation) => self.accused(&violation),
             Ok(server::Heard::Again) => {
                 let frame = self.server.greet(hello(self.class)).map_err(|wrong| wrong.to_string())?;
-                self.to_host(frame);
+                self.pass_to_host(frame);
                 Ok(())
             }
             Ok(_) => Ok(()),
@@ -212,11 +212,11 @@ impl Wire {
             return Err(format!("operation {number} is answered twice"));
         }
         self.put(answer.bulk);
-        self.to_host(answer.frame);
+        self.pass_to_host(answer.frame);
         Ok(())
     }
 
-    fn to_host(&mut self, frame: Vec<u8>) {
+    fn pass_to_host(&mut self, frame: Vec<u8>) {
         match &mut self.meddlers[1] {
             Some(meddler) => self.to_host.extend(meddler.passes(&mut self.chance, frame)),
             None => self.to_host.push_back((frame, 0)),
@@ -299,7 +299,7 @@ impl Wire {
             1..=2 if self.now >= self.event + EVENTS => {
                 self.event = self.now;
                 let frame = self.server.log("it is \u{1b}well\n");
-                self.to_host(frame);
+                self.pass_to_host(frame);
             }
             _ => {}
         }
@@ -359,9 +359,5 @@ impl Wire {
             Ok(host::Heard::Goodbye) => self.end(),
             other => Err(format!("a goodbye is {other:?}")),
         }
-    }
-
-    pub(crate) fn told(&self) -> u64 {
-        self.ledger.told()
     }
 }
