@@ -86,7 +86,7 @@ fn every_command_explains_itself() {
     let help = outlive("--help");
     assert_eq!(help.status.code(), Some(0));
     for command in
-        ["run", "trace", "explore", "demo", "ls", "unplug", "plug", "set", "events", "doctor", "completions", "man"]
+        ["run", "trace", "explore", "driver", "demo", "ls", "unplug", "plug", "set", "events", "doctor", "completions", "man"]
     {
         assert!(text(&help.stdout).contains(&format!("\n  {command} ")), "{command}");
         let help = outlive(&format!("{command} --help"));
@@ -130,7 +130,7 @@ fn help_speaks_in_the_imperative() {
         ["Pulls", "Shows", "Runs", "Prints", "Lists", "Says", "Removes", "Plugs", "Writes", "Takes"].contains(&first)
     };
     for command in
-        ["", "run", "trace", "explore", "demo", "ls", "unplug", "plug", "set", "events", "doctor", "completions", "man"]
+        ["", "run", "trace", "explore", "driver", "demo", "ls", "unplug", "plug", "set", "events", "doctor", "completions", "man"]
     {
         let help = text(&outlive(&format!("{command} -h")).stdout);
         let wrong: Vec<&str> = help.lines().map(str::trim).filter(|line| third_person(line)).collect();

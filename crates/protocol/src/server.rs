@@ -1,7 +1,9 @@
 //! A server's end: what a host asks, and how that is answered.
 
 use crate::{
-    Asked, Header, Hello, Kind, Outgoing, Place, Reply, Request, Violation, Welcome, cursor::Cursor, limits::LOG_MAX,
+    Asked, Header, Hello, Kind, Outgoing, Place, Reply, Request, Violation, Welcome,
+    cursor::Cursor,
+    limits::{INLINE_MAX, LOG_MAX},
     request::Terms,
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -167,7 +169,8 @@ impl Session {
             return Err(Violation::Unexpected(kind));
         }
         let (asked, place) = (Asked::of(&request), terms.place);
-        let fits = place.is_none_or(|place| place.length >= terms.limit);
+        let most = place.map_or(INLINE_MAX as u32, |place| place.length);
+        let fits = most >= terms.limit && self.hello.device.can_be_asked(&request);
         if !fits || asked.limit() as u64 > u64::from(terms.limit) {
             return Err(Violation::Operation(number));
         }

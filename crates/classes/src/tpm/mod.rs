@@ -40,6 +40,13 @@ pub struct Shared {
     taken: Arc<AtomicBool>,
 }
 
+impl Shared {
+    /// Of a TPM that is being plugged in as `number`.
+    pub fn new(number: Number, contract: Contract) -> Self {
+        Shared { number, contract, taken: Arc::default() }
+    }
+}
+
 type ChipHandle = Handle<Shared, Box<dyn Tpm>>;
 
 /// A TPM that is plugged in.
@@ -63,7 +70,7 @@ impl Chip {
         tpm.plugged(&noticer);
         let kobjects = kobjects::kobjects(&node);
         let surroundings = surroundings::of(&kobjects, tpm.version());
-        let device = builder.build(Shared { number, contract, taken: Arc::default() }, tpm);
+        let device = builder.build(Shared::new(number, contract), tpm);
         device.noticed_by(&noticer);
         Chip { device, shown: Shown { node, kobjects, surroundings } }
     }

@@ -4,6 +4,7 @@ mod client;
 mod control;
 mod demo;
 mod doctor;
+mod driver;
 mod explore;
 mod lab;
 mod reset;
@@ -66,6 +67,7 @@ enum Command {
     Serve(serve::Args),
     Trace(trace::Args),
     Explore(explore::Args),
+    Driver(driver::Args),
     Demo(demo::Args),
     Ls(control::Ls),
     Unplug(control::Unplug),
@@ -87,6 +89,7 @@ impl Outlive {
             Command::Serve(args) => args.run(),
             Command::Trace(args) => args.run(),
             Command::Explore(args) => args.run(),
+            Command::Driver(args) => args.run(),
             Command::Demo(args) => args.run(),
             Command::Ls(args) => args.run(),
             Command::Unplug(args) => args.run(),

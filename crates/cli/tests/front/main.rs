@@ -12,6 +12,7 @@ mod policies;
 mod removal;
 mod roads;
 mod scale;
+mod served;
 mod server_lives;
 mod servers;
 mod signals;

@@ -97,6 +97,22 @@ impl DeviceConfig {
         }
     }
 
+    /// A key that is there and means something only to who has the device's users.
+    pub(crate) fn key_of_users(&self) -> Option<&'static str> {
+        let parts = match self {
+            DeviceConfig::Mtd(flash) => !flash.partitions.is_empty(),
+            _ => false,
+        };
+        let Permissions { mode, group } = self.permissions();
+        let keys = [
+            (self.policy().is_some(), "policy"),
+            (parts, "parts"),
+            (mode.is_some(), "mode"),
+            (group.is_some(), "group"),
+        ];
+        keys.into_iter().find_map(|(is_there, key)| is_there.then_some(key))
+    }
+
     /// Who may open its node, under `outlive serve`.
     pub fn permissions(&self) -> &Permissions {
         match self {

@@ -35,6 +35,22 @@ pub(super) fn check(device: &DeviceConfig, clock: &Arc<dyn Clock>) -> Result<(),
     }
 }
 
+/// What a device is, by itself: without what a lab makes of it.
+pub(crate) fn make(device: &DeviceConfig, clock: Arc<dyn Clock>) -> Result<Hardware, ConfigError> {
+    match device {
+        device if device.is_served() => {
+            Err(ConfigError::new("this server", "its driver would be in another server; serve the driver itself"))
+        }
+        DeviceConfig::I2c(bus) => adapter(bus, clock).map(Hardware::I2c),
+        DeviceConfig::Uio(entry) => board(entry, clock).map(Hardware::Uio),
+        DeviceConfig::Mtd(entry) => flash(entry, clock).map(|(flash, _)| Hardware::Mtd(flash)),
+        DeviceConfig::Tpm(entry) => entry.build().map(Hardware::Tpm),
+        DeviceConfig::Gpu(card) => {
+            Err(ConfigError::new(&card.place, "a card is several devices; serve its flash one by one"))
+        }
+    }
+}
+
 /// A uio board.
 pub(super) fn board(entry: &BoardEntry, clock: Arc<dyn Clock>) -> Result<Box<dyn uio::Driver>, ConfigError> {
     let config = BoardConfig { model: entry.model.clone(), keys: entry.keys.clone() };

@@ -9,7 +9,7 @@ mod config;
 pub(crate) mod entries;
 mod family;
 mod flash;
-mod hardware;
+pub(crate) mod hardware;
 mod holders;
 mod hotplug;
 mod kin;

@@ -4,6 +4,7 @@
 pub(crate) mod child;
 pub(crate) mod confinement;
 pub(crate) mod group;
+pub(crate) mod inherited;
 pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod seccomp;
