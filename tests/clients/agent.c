@@ -205,7 +205,7 @@ static void standing(const struct command *c)
 	static char text[1 << 20];
 	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
 	const char *path = getenv("OUTLIVE_STATUS");
-	size_t length = snprintf(text, 32, "%s ok ", c->id), start = length;
+	size_t length, start;
 	ssize_t n;
 	int fd = open(path ? path : "", O_RDONLY);
 
@@ -214,6 +214,7 @@ static void standing(const struct command *c)
 		return;
 	}
 	pthread_mutex_lock(&one);
+	start = length = snprintf(text, 32, "%s ok ", c->id);
 	while ((n = read(fd, text + length, sizeof(text) - length - 1)) > 0)
 		length += n;
 	for (size_t i = start; i < length; i++)
