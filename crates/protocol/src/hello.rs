@@ -1,6 +1,6 @@
 //! The first frame of a server: what it serves.
 
-use crate::{Class, Header, Kind, Request, Violation, cursor::Cursor, cursor::text, i2c, limits::NAME_MAX, mtd};
+use crate::{Class, Header, Kind, Violation, cursor::Cursor, cursor::text, i2c, limits::NAME_MAX, mtd};
 use outlive_classes::{i2c::Claim, mtd::Geometry, tpm::Version};
 
 /// Who a server is.
@@ -29,16 +29,6 @@ pub enum Device {
         /// Of its specification.
         version: Version,
     },
-}
-
-impl Device {
-    /// Whether a host may ask for that.
-    pub(crate) fn can_be_asked(&self, request: &Request) -> bool {
-        match (self, request) {
-            (Device::Mtd(geometry), Request::Mtd(command)) => mtd::is_within(geometry, command),
-            _ => true,
-        }
-    }
 }
 
 impl Hello {

@@ -64,8 +64,8 @@ enum Greeting {
     Wanted,
     /// The hello is awaited.
     Asked,
-    /// It has come; the welcome of that generation is to be sent.
-    Answered(u64),
+    /// It has come; the welcome of that generation is to be sent. Then, perhaps, `Again`: that life was over by then.
+    Answered { generation: u64, again: bool },
 }
 
 #[derive(Debug)]
@@ -196,8 +196,8 @@ impl<T> Session<T> {
                 return Some(Header::of(Kind::Again).frame(&[], &[]).into());
             }
             Greeting::Asked => return None,
-            Greeting::Answered(generation) => {
-                self.greeting = Greeting::Done;
+            Greeting::Answered { generation, again } => {
+                self.greeting = if again { Greeting::Wanted } else { Greeting::Done };
                 self.welcome.generation = generation;
                 return Some(self.welcome.encode().into());
             }
@@ -305,13 +305,19 @@ impl<T> Session<T> {
     /// Begins another life of the device with the same server, which is asked to say hello again. Nothing else is sent
     /// before [`welcome_again`](Session::welcome_again); answers that are still owed may come.
     pub fn again(&mut self) {
-        self.greeting = Greeting::Wanted;
+        self.greeting = match self.greeting {
+            Greeting::Done | Greeting::Wanted => Greeting::Wanted,
+            // The hello that is awaited is as good.
+            Greeting::Asked => Greeting::Asked,
+            // The server waits for the welcome, and for nothing else.
+            Greeting::Answered { generation, .. } => Greeting::Answered { generation, again: true },
+        };
         self.misses = 0;
     }
 
     /// Has that life begun, as `generation`.
     pub fn welcome_again(&mut self, generation: u64) {
-        self.greeting = Greeting::Answered(generation);
+        self.greeting = Greeting::Answered { generation, again: false };
     }
 
     /// What a packet means that came with so many descriptors.

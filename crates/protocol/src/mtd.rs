@@ -209,43 +209,6 @@ fn pages(number: u64, kind: Frame, (at, length, spare, mode): Pages, mut data: V
     Ok(Command::Program { at, data, spare_from: spare.offset, spare: behind, mode })
 }
 
-/// Whether a flash is asked for nothing beyond its end and in no other units than its own, as its class sees to.
-pub(crate) fn is_within(it: &Geometry, command: &Command) -> bool {
-    let in_blocks = |at: u64, length: u64| {
-        let block = u64::from(it.erase_size);
-        at.is_multiple_of(block) && length.is_multiple_of(block) && at < it.size && length <= it.size - at
-    };
-    match *command {
-        Command::Read { at, length, spare, mode } => {
-            (spare.length == 0 || at.is_multiple_of(it.write_size.into()))
-                && are_pages(it, at, length, (spare.offset, spare.length as usize), mode)
-        }
-        Command::Program { at, ref data, spare_from, ref spare, mode } => {
-            let unit = it.write_size as usize;
-            at.is_multiple_of(unit as u64)
-                && data.len().is_multiple_of(unit)
-                && are_pages(it, at, data.len(), (spare_from, spare.len()), mode)
-        }
-        Command::Erase { at, length }
-        | Command::Lock { at, length, .. }
-        | Command::IsLocked { at, length }
-        | Command::BadBlocks { at, length } => in_blocks(at, length),
-        Command::IsBad { at } | Command::MarkBad { at } => in_blocks(at, 0),
-    }
-}
-
-/// Whether so many bytes of the main area at `at`, and so many to spare from one of the first page's on, are there.
-fn are_pages(it: &Geometry, at: u64, length: usize, (from, spare): (u32, usize), mode: Mode) -> bool {
-    let available = match mode {
-        Mode::Auto => it.free.iter().map(|region| region.length).sum(),
-        Mode::Place | Mode::Raw => it.spare_size,
-    };
-    let is_in = at <= it.size && length as u64 <= it.size - at;
-    let pages = (it.size - at.min(it.size)) / u64::from(it.write_size);
-    let room = pages.saturating_mul(available.into());
-    is_in && (spare == 0 || from < available && u64::from(from) + spare as u64 <= room)
-}
-
 /// What a read's answer says, and what was read.
 pub(crate) fn put_found(found: Found) -> (Vec<u8>, Vec<u8>) {
     let mut body = Vec::new();

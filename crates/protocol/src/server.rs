@@ -170,8 +170,7 @@ impl Session {
         }
         let (asked, place) = (Asked::of(&request), terms.place);
         let most = place.map_or(INLINE_MAX as u32, |place| place.length);
-        let fits = most >= terms.limit && self.hello.device.can_be_asked(&request);
-        if !fits || asked.limit() as u64 > u64::from(terms.limit) {
+        if terms.limit > most || asked.limit() as u64 > u64::from(terms.limit) {
             return Err(Violation::Operation(number));
         }
         self.last = number;

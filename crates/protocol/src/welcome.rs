@@ -37,6 +37,9 @@ impl Welcome {
             return Err(Violation::Unexpected(header.kind));
         }
         header.is_of_no_operation()?;
+        if header.data != 0 {
+            return Err(Violation::Header(header.kind));
+        }
         let mut cursor = Cursor::new(body);
         let (area, generation) = (cursor.u64()?, cursor.u64()?);
         let welcome = Welcome { area, generation, window: cursor.u32()?, frame: cursor.u32()?, events: cursor.u32()? };

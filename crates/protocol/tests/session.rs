@@ -234,6 +234,28 @@ fn another_life_begins_with_another_hello_on_the_same_connection() {
     assert_eq!(ends.host.receive(NOW, &frame, 0).unwrap_err(), Violation::Unexpected(Kind::Hello));
 }
 
+/// Found by the fuzz: a life that is over before it was welcomed.
+#[test]
+fn lives_that_are_over_at_once_confuse_nobody() {
+    let mut ends = Ends::tpm();
+    let hello = Hello { name: "tpm".into(), device: Device::Tpm { version: Version::V2 } };
+    ends.host.again();
+    ends.host.again();
+    assert_eq!(ends.deliver(), [Kind::Again]);
+    ends.host.again();
+    assert_eq!(ends.deliver(), [], "its hello will do");
+    let frame = ends.server.greet(hello.clone()).unwrap();
+    assert!(matches!(ends.host.receive(NOW, &frame, 0), Ok(Heard::Hello(_))));
+    ends.host.welcome_again(2);
+    ends.host.again();
+    assert_eq!(ends.deliver(), [Kind::Welcome, Kind::Again]);
+    let frame = ends.server.greet(hello).unwrap();
+    assert!(matches!(ends.host.receive(NOW, &frame, 0), Ok(Heard::Hello(_))));
+    ends.host.welcome_again(3);
+    ends.host.begin(SOON, Request::Tpm(vec![1]), "next").unwrap();
+    assert_eq!(ends.deliver(), [Kind::Welcome, Kind::Command]);
+}
+
 #[test]
 fn events_are_heard_up_to_a_rate() {
     let mut ends = Ends::tpm();

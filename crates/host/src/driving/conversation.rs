@@ -195,6 +195,9 @@ impl Conversation {
         };
         let operation = self.lock().session.accept(incoming, data)?;
         let number = operation.number;
+        if !driver.may_be_asked(&operation.request) {
+            return Err(Violation::Operation(number));
+        }
         self.unsent.fetch_add(1, SeqCst);
         let began = |call| _ = self.lock().under_way.insert(number, call);
         let conversation = self.clone();

@@ -1,6 +1,6 @@
 //! The driver as a device of its own: who calls it is the host, by way of frames, and not a file.
 
-use super::DrivingError;
+use super::{DrivingError, bounds};
 use outlive::{Builder, Cause, Device as CoreDevice, Handle, Noticer, Number, Numbers, Outcome, Part, Reason, Refused};
 use outlive_classes::{
     Contract, Hardware, hand_over,
@@ -82,6 +82,16 @@ impl Driver {
             }
             // Of another class than the hello: a session takes none.
             _ => reply(Reply::Cancelled),
+        }
+    }
+
+    /// Whether a host may ask for that.
+    pub(super) fn may_be_asked(&self, request: &Request) -> bool {
+        match (self, request) {
+            (Driver::Mtd(driven), Request::Mtd(command)) => {
+                bounds::is_within(driven.handle.shared().geometry(), command)
+            }
+            _ => true,
         }
     }
 

@@ -8,6 +8,7 @@
 //! does not read, ends its own connection and nothing else.
 
 mod area;
+mod bounds;
 mod conversation;
 mod driven;
 mod listener;
