@@ -26,6 +26,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tell.h"
+
 #define COMMANDS 65536
 
 struct command {
@@ -299,6 +301,12 @@ static long carry_out(const struct command *c)
 		return write(c->a, ORDER, sizeof(ORDER));
 	if (VERB("response"))
 		return without_waiting(c->a, 64);
+	if (VERB("tell-i2c"))
+		return tell_i2c(c->a, c->b);
+	if (VERB("tell-mtd"))
+		return tell_mtd(c->a, c->b);
+	if (VERB("tell-tpm"))
+		return tell_tpm(c->a, c->b);
 	if (VERB("info"))
 		return ioctl(c->a, MEMGETINFO, &info);
 	if (VERB("pread"))
@@ -357,7 +365,7 @@ int main(void)
 	sigaction(SIGSEGV, &action, NULL);
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&detached, 64 * 1024);
+	pthread_attr_setstacksize(&detached, 128 * 1024);
 	while (fgets(line, sizeof(line), stdin)) {
 		struct command *c = calloc(1, sizeof(*c));
 		pthread_t thread;

@@ -65,7 +65,10 @@ enum Greeting {
     /// The hello is awaited.
     Asked,
     /// It has come; the welcome of that generation is to be sent. Then, perhaps, `Again`: that life was over by then.
-    Answered { generation: u64, again: bool },
+    Answered {
+        generation: u64,
+        again: bool,
+    },
 }
 
 #[derive(Debug)]
