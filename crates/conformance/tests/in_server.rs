@@ -61,14 +61,23 @@ fn subject<C: Class>(lab: &Arc<Lab>, agent: &Arc<Agent>) -> (String, Arc<dyn Sub
     (format!("{} in a server", C::NAME), on_front::on_run::<C>(lab, agent))
 }
 
+fn witness(class: &str, wires: Arc<Wires>) -> Hardware {
+    // It goes with this process.
+    let badge = Badge::new();
+    match class {
+        i2c::I2c::NAME => i2c::I2c::witness(wires, badge),
+        mtd::Mtd::NAME => mtd::Mtd::witness(wires, badge),
+        tpm::Tpm::NAME => tpm::Tpm::witness(wires, badge),
+        _ => unreachable!("a class that can be served"),
+    }
+}
+
 /// Is the server of the device in that place.
 fn serve(class: &str, path: &Path, place: &str) -> ExitCode {
     let line = Line::new(path, place);
     let wires = Wires::along(&line);
-    let witnesses: [(&str, fn(Arc<Wires>, Badge) -> Hardware); 3] =
-        [(i2c::I2c::NAME, i2c::I2c::witness), (mtd::Mtd::NAME, mtd::Mtd::witness), (tpm::Tpm::NAME, tpm::Tpm::witness)];
-    let (_, witness) = witnesses.into_iter().find(|(name, _)| *name == class).expect("a class");
-    let driving = Driving::of(witness(wires.clone(), Badge::new())).expect("a driver that can be served");
+    let witness = witness(class, wires.clone());
+    let driving = Driving::of(witness).expect("a driver that can be served");
     thread::spawn(move || line.obey(|| on_front::Socket::notice(&*wires)));
     let ended = driving.serve_descriptor(3);
     ended.map_or_else(|why| panic!("{why}"), |_| ExitCode::SUCCESS)

@@ -63,9 +63,10 @@ impl Run<'_> {
     }
 
     fn device(&self, desk: &Desk) -> (u64, DeviceConfig) {
-        let spec = format!("{}:server,deadline={}s,command=true", self.class, DEADLINE.as_secs());
-        let mut device = parse_spec(&spec, "the test").expect("a spec");
         let number = desk.number();
+        // A number that nobody is given whom we have not told: between two lives, with no handle open, it would be free.
+        let spec = format!("{}:server,num={},deadline={}s,command=true", self.class, 64 + number, DEADLINE.as_secs());
+        let mut device = parse_spec(&spec, "the test").expect("a spec");
         let program = std::env::current_exe().expect("a path").into_os_string().into_string().expect("UTF-8");
         let settings = settings(&mut device);
         settings.reach =

@@ -145,14 +145,16 @@ impl Places {
                 kept: None,
                 attended: 0,
             });
-            place.live = Some(device.clone());
+            // Somebody else may have plugged another in meanwhile, whose last owner this is.
+            let live = place.live.replace(device.clone());
             place.generation = generation;
             self.entries.add(&device);
             self.events.tell(&name, generation, Change::Plugged);
             self.told.tell(&device, DeviceChange::Plugged);
             self.tell_observer(&name, generation, DeviceChange::Plugged);
-            place.kept.take()
+            (live, place.kept.take())
         };
+        // With no lock held: it comes back here to take its name away.
         drop(replaced);
         let places = Arc::downgrade(self);
         device.on_names(Box::new(move |gone| {
