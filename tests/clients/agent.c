@@ -26,6 +26,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tell.h"
+
 #define COMMANDS 65536
 
 struct command {
@@ -205,7 +207,7 @@ static void standing(const struct command *c)
 	static char text[1 << 20];
 	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
 	const char *path = getenv("OUTLIVE_STATUS");
-	size_t length = snprintf(text, 32, "%s ok ", c->id), start = length;
+	size_t length, start;
 	ssize_t n;
 	int fd = open(path ? path : "", O_RDONLY);
 
@@ -214,6 +216,7 @@ static void standing(const struct command *c)
 		return;
 	}
 	pthread_mutex_lock(&one);
+	start = length = snprintf(text, 32, "%s ok ", c->id);
 	while ((n = read(fd, text + length, sizeof(text) - length - 1)) > 0)
 		length += n;
 	for (size_t i = start; i < length; i++)
@@ -298,6 +301,12 @@ static long carry_out(const struct command *c)
 		return write(c->a, ORDER, sizeof(ORDER));
 	if (VERB("response"))
 		return without_waiting(c->a, 64);
+	if (VERB("tell-i2c"))
+		return tell_i2c(c->a, c->b);
+	if (VERB("tell-mtd"))
+		return tell_mtd(c->a, c->b);
+	if (VERB("tell-tpm"))
+		return tell_tpm(c->a, c->b);
 	if (VERB("info"))
 		return ioctl(c->a, MEMGETINFO, &info);
 	if (VERB("pread"))
@@ -356,7 +365,7 @@ int main(void)
 	sigaction(SIGSEGV, &action, NULL);
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&detached, 64 * 1024);
+	pthread_attr_setstacksize(&detached, 128 * 1024);
 	while (fgets(line, sizeof(line), stdin)) {
 		struct command *c = calloc(1, sizeof(*c));
 		pthread_t thread;

@@ -26,7 +26,7 @@ pub(crate) fn no_false_success(subject: &dyn Subject) -> Result<(), Breach> {
     let (user, culprit) = (stage.open()?, stage.open()?);
     // Also while somebody else is still inside, when a driver would still answer.
     let _deaf = stage.held(&*culprit, Behaviour::Deaf)?;
-    stage.pull_in_vain(Duration::ZERO)?;
+    stage.pull_past_a_call()?;
     for fenced in [false, true] {
         for call in subject.calls() {
             let said = stage.answer(&user.call(call))?;
@@ -141,7 +141,7 @@ pub(crate) fn watchers_hear_at_the_mark(subject: &dyn Subject) -> Result<(), Bre
     let _deaf = stage.held(&*culprit, Behaviour::Deaf)?;
     law!(stage.rig.removals_heard() == 0, "watchers heard of a removal before there was one");
     // The users are still there, and the fence is not.
-    stage.pull_in_vain(Duration::ZERO)?;
+    stage.pull_past_a_call()?;
     law!(stage.rig.removals_heard() == 1, "at the mark watchers heard of {} removals", stage.rig.removals_heard());
     stage.far.release();
     stage.pull()?;
@@ -159,7 +159,7 @@ pub(crate) fn close_works(subject: &dyn Subject) -> Result<(), Breach> {
     let stage = Stage::new(subject);
     let (user, culprit) = (stage.open()?, stage.open()?);
     let _deaf = stage.held(&*culprit, Behaviour::Deaf)?;
-    stage.pull_in_vain(Duration::ZERO)?;
+    stage.pull_past_a_call()?;
     let before = stage.far.called_for();
     let said = user.close();
     law!(said == Said::Done, "while another is inside, close says {said:?}");

@@ -546,6 +546,7 @@ fn servers_are_understood() {
         misses: 3,
         restart: None,
         writes: None,
+        shared: false,
     };
     let full = ServerSettings {
         reach: command.clone(),
@@ -553,6 +554,7 @@ fn servers_are_understood() {
         misses: 7,
         restart: Some(Duration::from_millis(20)),
         writes: Some("/var/lib/it".into()),
+        shared: false,
     };
     let keys = "deadline=50ms,misses=7,restart=new-generation,back-off=20ms,writes=/var/lib/it";
     let spec = format!("mtd:server,num=3,command=prog 'a b' c,{keys}");

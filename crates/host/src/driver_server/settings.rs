@@ -30,6 +30,10 @@ pub struct ServerSettings {
     pub restart: Option<Duration>,
     /// What a server that we start may write to, besides what it is given: a directory or a file.
     pub writes: Option<PathBuf>,
+    /// Whether several may have its TPM open at a time, as [`Tpm::is_shared`](outlive_classes::tpm::Tpm) says it. No key says so:
+    /// /dev/tpmN has one opener, but the removal law, and its suite, speak of many handles.
+    #[serde(default)]
+    pub shared: bool,
 }
 
 /// The keys of a server.
@@ -100,7 +104,7 @@ impl ServerSettings {
                 let why = format!("unknown key `{key}`; {}", crate::lab::known(&key, &KEYS));
                 Err(Wrong { key, why })
             }
-            None => Ok(ServerSettings { reach, deadline, misses, restart, writes }),
+            None => Ok(ServerSettings { reach, deadline, misses, restart, writes, shared: false }),
         }
     }
 

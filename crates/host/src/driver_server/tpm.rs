@@ -10,13 +10,15 @@ use std::{fmt, sync::Arc};
 pub(crate) struct RemoteTpm {
     link: Arc<Link>,
     version: Version,
+    shared: bool,
 }
 
 impl RemoteTpm {
     /// `None` if the hello is of something else.
     pub(crate) fn new(link: Arc<Link>, hello: &Hello) -> Option<Self> {
+        let shared = link.settings.shared;
         match hello.device {
-            Device::Tpm { version } => Some(RemoteTpm { link, version }),
+            Device::Tpm { version } => Some(RemoteTpm { link, version, shared }),
             _ => None,
         }
     }
@@ -25,6 +27,10 @@ impl RemoteTpm {
 impl Tpm for RemoteTpm {
     fn version(&self) -> Version {
         self.version
+    }
+
+    fn is_shared(&self) -> bool {
+        self.shared
     }
 
     fn begin(&self, command: Vec<u8>, order: Order) {

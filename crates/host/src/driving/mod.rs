@@ -113,7 +113,14 @@ impl Driving {
         if let Some(key) = device.key_of_users() {
             return Err(DrivingError::Key { key });
         }
-        let hardware = hardware::make(device, Arc::new(WallClock::new()))?;
+        Self::of(hardware::make(device, Arc::new(WallClock::new()))?)
+    }
+
+    /// A driver of the caller's own; as [`new`](Driving::new) otherwise.
+    ///
+    /// # Errors
+    /// As of [`new`](Driving::new).
+    pub fn of(hardware: Hardware) -> Result<Self, DrivingError> {
         driven::hello(&hardware)?.encode().map_err(DrivingError::Device)?;
         Ok(Driving { hardware: Some(hardware), stop: Stop::on_signals().map_err(system("signalfd"))? })
     }

@@ -134,10 +134,14 @@ impl Lab {
     }
 
     /// The hardware that the last unplug of `name` gave back, for the caller to keep: the device cannot be plugged in
-    /// again by its name then. `None` if there is none, or it is plugged in.
+    /// again by its name then; with hardware that is in a server, the server ends. `None` if there is none, or it is plugged
+    /// in.
     pub fn take_hardware(&self, name: &str) -> Option<Hardware> {
         self.places.prune();
-        match self.places.lock().get_mut(bare(name))?.kept.take()? {
+        let kept = self.places.lock().get_mut(bare(name))?.kept.take()?;
+        // The link lives as long as what has it.
+        self.served.forget(bare(name));
+        match kept {
             Kept::Hardware(hardware) => Some(hardware),
             Kept::Part => None,
         }
