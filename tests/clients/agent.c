@@ -27,6 +27,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tell.h"
+
 #define COMMANDS 65536
 
 struct command {
@@ -99,11 +101,29 @@ static long effect(int fd)
 	return ioctl(fd, EVIOCSFF, &rumble) < 0 ? -1 : rumble.id;
 }
 
+/* A command for a TPM, and its response, which it leaves to be read otherwise. */
+static const unsigned char ORDER[] = { 0x80, 1, 0, 0, 0, 10, 0, 0, 1, 0x7b };
+
+static long order(int fd)
+{
+	char response[64];
+	long result = write(fd, ORDER, sizeof(ORDER));
+	int error = errno;
+
+	/* Also of one that has gone meanwhile: it is there. */
+	if (result > 0 && read(fd, response, sizeof(response)) < 0)
+		return -1;
+	errno = error;
+	return result;
+}
+
 /* The call of that name that reaches a driver. */
 static long first(int fd, const char *name)
 {
 	if (strcmp(name, "effect") == 0)
 		return effect(fd);
+	if (strcmp(name, "order") == 0)
+		return order(fd);
 	if (strcmp(name, "erase") == 0)
 		return erase(fd);
 	return strcmp(name, "irq") == 0 ? irq(fd) : rdwr(fd);
@@ -198,7 +218,7 @@ static void standing(const struct command *c)
 	static char text[1 << 20];
 	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
 	const char *path = getenv("OUTLIVE_STATUS");
-	size_t length = snprintf(text, 32, "%s ok ", c->id), start = length;
+	size_t length, start;
 	ssize_t n;
 	int fd = open(path ? path : "", O_RDONLY);
 
@@ -207,6 +227,7 @@ static void standing(const struct command *c)
 		return;
 	}
 	pthread_mutex_lock(&one);
+	start = length = snprintf(text, 32, "%s ok ", c->id);
 	while ((n = read(fd, text + length, sizeof(text) - length - 1)) > 0)
 		length += n;
 	for (size_t i = start; i < length; i++)
@@ -293,6 +314,18 @@ static long carry_out(const struct command *c)
 		return ioctl(c->a, EVIOCGVERSION, &(int){ 0 });
 	if (VERB("erase"))
 		return erase(c->a);
+	if (VERB("order"))
+		return order(c->a);
+	if (VERB("asks"))
+		return write(c->a, ORDER, sizeof(ORDER));
+	if (VERB("response"))
+		return without_waiting(c->a, 64);
+	if (VERB("tell-i2c"))
+		return tell_i2c(c->a, c->b);
+	if (VERB("tell-mtd"))
+		return tell_mtd(c->a, c->b);
+	if (VERB("tell-tpm"))
+		return tell_tpm(c->a, c->b);
 	if (VERB("info"))
 		return ioctl(c->a, MEMGETINFO, &info);
 	if (VERB("pread"))
@@ -351,7 +384,7 @@ int main(void)
 	sigaction(SIGSEGV, &action, NULL);
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&detached, 64 * 1024);
+	pthread_attr_setstacksize(&detached, 128 * 1024);
 	while (fgets(line, sizeof(line), stdin)) {
 		struct command *c = calloc(1, sizeof(*c));
 		pthread_t thread;

@@ -81,7 +81,7 @@ def main(name, device, removal, count):
         os.close(fd)
     if process.poll() not in (None, 0):
         process = shell(removal)
-    row(f"{name}: the removal, with one descriptor left", ends(process, 0.5))
+    row(f"{name}: the removal, with one descriptor left", ends(process, SOON))
     row(f"{name}: close of the last", call(3, held[0]))
     if process.poll() not in (None, 0):
         process = shell(removal)

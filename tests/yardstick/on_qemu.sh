@@ -51,7 +51,7 @@ nandsim
 python3 mtd_tools.py /dev/mtd1 nand >$results/nandtools.linux
 rmmod nandsim
 # i2c-dev comes last: its removal waits.
-for class in evdev mtd drm sg uio i2c-dev; do
+for class in evdev mtd tpm drm sg uio i2c-dev; do
 	python3 removal.py $class
 done >$results/removal.linux
 # A board of uio's, as that has left it: bound.

@@ -4,6 +4,7 @@
 set -e
 cd "$(dirname "$0")"
 . ./ours.sh
+. ./ours_tpm.sh
 
 # Runs a command, `serve SPEC [OPTION …] -- COMMAND`, with the device served under the name "yard".
 serve() {
@@ -39,3 +40,5 @@ for removal in rmmod unbind; do
 	serve --device $smbus_only -- python3 i2c_holders.py $removal /dev/i2c-0 \
 		"$outlive unplug i2c-0 --in yard >/dev/null" "$outlive ls --in yard --json | $handles" >$results/$removal.serve
 done
+serve --device "$(tpm serve)" -- python3 tpm.py /dev/tpm0 $tpm_parts >$results/tpm.serve
+serve --contract linux --device "$(tpm serve)" -- sh -c "$(tpm_gone yard)" >$results/tpmgone.serve 2>/tmp/said || cat /tmp/said

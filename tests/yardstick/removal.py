@@ -9,9 +9,11 @@ import os
 import select
 import signal
 import struct
+import subprocess
 import sys
 import time
 
+import tpm_responder
 from rows import *
 from uio_zombie import tell_edu
 
@@ -227,6 +229,36 @@ class Drm:
         }
 
 
+class Tpm:
+    """The TPM of `tpm_responder.py` behind tpm_vtpm_proxy, whose server goes. It has one opener: all descriptors are dups of one,
+    which processes inherit. Who sleeps in a call is left out: what a command hears that is under way is the driver's own."""
+
+    sleeps = False
+
+    def __init__(self):
+        self.proxy = subprocess.Popen([sys.executable, "tpm_proxy.py"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.node = self.proxy.stdout.readline().decode().strip()
+        self.held = []
+
+    def open(self, flags=0):
+        self.held.append(os.dup(self.held[0]) if self.held else os.open(self.node, os.O_RDWR | flags))
+        return self.held[-1]
+
+    def remove(self):
+        os.kill(self.proxy.pid, signal.SIGKILL)
+        while "Z" not in open(f"/proc/{self.proxy.pid}/stat").read():  # another process is its parent
+            time.sleep(0.01)
+
+    def calls(self, fd):
+        answers = {}
+        for name, flags in (("write", 0), ("a nonblocking write", os.O_NONBLOCK)):
+            fcntl.fcntl(fd, fcntl.F_SETFL, flags)
+            answers[name] = call(1, fd, tpm_responder.command(tpm_responder.ECHO), tpm_responder.HEADER.size)
+            time.sleep(0.1)
+            answers["read after " + name] = call(READ, fd, buffer(), 16)
+        return answers
+
+
 class I2c:
     """The SMBus of qemu's chipset, whose driver is unbound. Nothing that it does sleeps for long."""
 
@@ -254,7 +286,7 @@ class I2c:
         }
 
 
-CLASSES = {"i2c-dev": I2c, "evdev": Evdev, "mtd": Mtd, "drm": Drm, "sg": Sg, "uio": Uio}
+CLASSES = {"i2c-dev": I2c, "evdev": Evdev, "mtd": Mtd, "tpm": Tpm, "drm": Drm, "sg": Sg, "uio": Uio}
 
 
 def verdict(name, holds, seen):
@@ -263,16 +295,17 @@ def verdict(name, holds, seen):
 
 def main(name):
     device = CLASSES[name]()
-    held = [os.open(device.node, os.O_RDWR | os.O_NONBLOCK) for _ in range(IDLE)]
+    opened = getattr(device, "open", lambda flags=0: os.open(device.node, os.O_RDWR | flags))
+    held = [opened(os.O_NONBLOCK) for _ in range(IDLE)]
     number = os.fstat(held[0]).st_rdev
     alive = device.calls(held[0])
     print(f"note\t{name}: {device.node}, alive: {alive}")
     if hasattr(device, "receive"):
         device.receive()
-    polling = in_process(lambda: f"{poll_for(os.open(device.node, os.O_RDWR), NEVER, -1):#x}")
+    polling = in_process(lambda: f"{poll_for(opened(), NEVER, -1):#x}")
     processes = [polling]
     if device.sleeps:
-        sleeping = in_process(lambda: device.read(os.open(device.node, os.O_RDWR)))
+        sleeping = in_process(lambda: device.read(opened()))
         processes.append(sleeping)
     for process, _ in processes:
         until_asleep(process, device.node)

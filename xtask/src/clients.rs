@@ -32,18 +32,20 @@ pub(crate) fn build(source: &str, libraries: &[&str]) -> Result<PathBuf> {
 pub(crate) fn outlive(given: Option<&Path>) -> Result<PathBuf> {
     match given {
         Some(binary) => fs::canonicalize(binary).with_context(|| format!("no binary {}", binary.display())),
-        None => build_outlive(&["--release"], "release"),
+        None => build_outlive(&["-p", "outlive-cli", "--release"], "release"),
     }
 }
 
-/// The binary `outlive` as the tests have it, with all that it asserts; it is built.
+/// The binary `outlive` as the tests have it, with all that it asserts; it is built. With all tests of the workspace, as
+/// `cargo test --workspace` does: cargo would make another binary by itself, and everything below it, since the packages
+/// that are built together decide which features their dependencies have.
 pub(crate) fn outlive_of_tests() -> Result<PathBuf> {
-    build_outlive(&[], "debug")
+    build_outlive(&["--workspace", "--bins", "--tests"], "debug")
 }
 
 fn build_outlive(options: &[&str], folder: &str) -> Result<PathBuf> {
     let mut cargo = Command::new(workspace::cargo());
-    cargo.args(["build", "--quiet", "-p", "outlive-cli"]).args(options).current_dir(workspace::root());
+    cargo.args(["build", "--quiet"]).args(options).current_dir(workspace::root());
     let status = cargo.status().context("cannot run cargo")?;
     ensure!(status.success(), "outlive-cli does not build");
     Ok(workspace::target().join(folder).join("outlive"))

@@ -12,7 +12,7 @@ use std::{
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Spend so many minutes: half at most on the models, half of the rest at most on each of random ones, the
-    /// sanitizer and properties, with a third of what is left before the last, and ten minutes at most, for flash; a third
+    /// sanitizer and properties, with a quarter of what is left before the last, and ten minutes at most, for flash, and as much for frames of driver servers; a third
     /// of the rest on the soak, what remains on the fuzz
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..))]
     minutes: u64,
@@ -29,8 +29,8 @@ const RANDOM_RUNS_A_SECOND: u64 = 1000;
 /// Operations on each file system: some two minutes for all on two cores.
 const FILE_OPERATIONS: &str = "40000";
 
-/// Calls on flash take no longer than this.
-const LONGEST_OF_FLASH: Duration = Duration::from_secs(10 * 60);
+/// Calls on flash take no longer than this, and frames between ends of the protocol of driver servers.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let end = Instant::now() + Duration::from_secs(60 * args.minutes);
@@ -46,9 +46,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let random = test::random_models(&format!("random models, {runs} runs each by either scheduler, seed {seed}"));
     report.run(&random.env("OUTLIVE_RANDOM_RUNS", &runs).env("SHUTTLE_RANDOM_SEED", &seed).limit(left() / 2));
     report.run(&sanitized().limit(left() / 2));
-    let long = (left() / 3).min(LONGEST_OF_FLASH);
+    let long = (left() / 4).min(LONGEST);
     report.run(&file_systems(&seed).limit(left() / 2));
     report.run(&flash_calls(&seed, long).limit(long + left() / 2));
+    report.run(&driver_frames(&seed, long).limit(long + left() / 2));
     properties(&mut report, Instant::now() + left() / 2)?;
     report.run_here("soak of the run front", || soak::run(Instant::now() + left() / 3));
     report.run_here("fuzz of the run front", || fuzz::until(end));
@@ -69,6 +70,16 @@ fn flash_calls(seed: &str, long: Duration) -> Step {
     let seconds = long.as_secs().to_string();
     let title = format!("calls of all kinds on flash beside a shadow, {seconds} s, seed {seed}");
     Step::cargo(&title, "test --release -p outlive-drivers --test mtd stress --no-fail-fast")
+        .env("OUTLIVE_SEED", seed)
+        .env("OUTLIVE_SECONDS", seconds)
+        .tests()
+}
+
+/// Both ends of the protocol of driver servers, fed with frames that nobody planned.
+fn driver_frames(seed: &str, long: Duration) -> Step {
+    let seconds = long.as_secs().to_string();
+    let title = format!("frames of all kinds at both ends of a driver server's connection, {seconds} s, seed {seed}");
+    Step::cargo(&title, "test --release -p outlive-protocol --test fuzz --no-fail-fast")
         .env("OUTLIVE_SEED", seed)
         .env("OUTLIVE_SECONDS", seconds)
         .tests()

@@ -18,13 +18,20 @@ const fn package(name: &'static str, reason: &'static str, program: Option<&'sta
 }
 
 /// What the tests need.
-pub(crate) const FOR_TESTS: [Package; 26] = [
+pub(crate) const FOR_TESTS: [Package; 29] = [
     package("gcc", "compiles the client programs of tests/clients", Some("gcc")),
     package("libc6-dev", "headers and the static C library for them", None),
     package("libclang-dev", "reads the headers of littlefs, the file system that the tests mount on flash", None),
     package("i2c-tools", "i2cdetect, i2cget, i2cset, i2cdump, i2ctransfer: clients", Some("i2cdetect")),
     package("mtd-utils", "mtdinfo, flashcp, flash_erase, nandwrite, nanddump, nandtest: clients", Some("flashcp")),
     package("python3-smbus2", "a Python client", None),
+    package("swtpm", "the TPM behind /dev/tpmN, in a process of its own", Some("swtpm")),
+    package(
+        "tpm2-tools",
+        "tpm2_createprimary, tpm2_sign, tpm2_nvwrite and their like: clients",
+        Some("tpm2_getrandom"),
+    ),
+    package("libtss2-tcti-device0", "by which tpm2-tools use a device node", None),
     package("evtest", "prints what an input device does: a client", Some("evtest")),
     package("evemu-tools", "evemu-describe, evemu-record: clients", Some("evemu-describe")),
     package("python3-evdev", "a Python client of input devices", None),

@@ -4,11 +4,9 @@ use crate::{step::Step, workspace};
 use anyhow::{Context, Result, ensure};
 use std::{path::PathBuf, process::Command, time::Duration};
 
-/// What it is for, its package, and its name as a test.
-const TESTS: [(&str, &str, &str); 2] = [
-    ("the serve front, in a guest", "outlive-cli", "serve"),
-    ("the removal law on the serve front, in a guest", "outlive-conformance", "i2c_on_serve"),
-];
+/// What it is for, and its name as a test.
+const TESTS: [(&str, &str); 2] =
+    [("the serve front, in a guest", "serve"), ("the removal law on the serve front, in a guest", "i2c_on_serve")];
 /// How long one may take in the guest, in seconds: it has one slow processor.
 const LIMIT: u64 = 300;
 
@@ -17,8 +15,8 @@ const LIMIT: u64 = 300;
 /// # Errors
 /// If one does not build.
 pub(crate) fn steps() -> Result<Vec<Step>> {
-    let step = |(title, package, test)| {
-        let test = build(package, test)?;
+    let step = |(title, test)| {
+        let test = build(test)?;
         let limit = LIMIT.to_string();
         let words = ["xtask", "guest", "uml", "--module", "fuse", "--module", "cuse", "--limit", &limit, "--"];
         let test = test.to_str().context("the path of a test is no text")?;
@@ -30,10 +28,10 @@ pub(crate) fn steps() -> Result<Vec<Step>> {
 }
 
 /// The program that a test becomes.
-fn build(package: &str, test: &str) -> Result<PathBuf> {
-    let words = ["test", "--no-run", "--message-format=json-render-diagnostics", "-p", package, "--test", test];
+fn build(test: &str) -> Result<PathBuf> {
+    let words = ["test", "--no-run", "--message-format=json-render-diagnostics", "--workspace", "--test", test];
     let output = Command::new(workspace::cargo()).args(words).current_dir(workspace::root()).output()?;
-    ensure!(output.status.success(), "{package} does not build:\n{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "{test} does not build:\n{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout)?;
     let executable = text.lines().find_map(|line| executable(line, test));
     executable.with_context(|| format!("cargo does not say where {test} is"))

@@ -44,6 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     report.run_here("bench of the run front, a short form that only has to work", bench::run_front_short);
     report.run_here("bench of the serve front, a short form that only has to work", bench::serve_short);
     report.run_here("bench of mtd, a short form that only has to work", bench::mtd_short);
+    report.run_here("bench of driver servers, a short form that only has to work", bench::driver_short);
     report.run_here("fuzz of the run front, a round on each road as each user", fuzz::short);
     report.run_here("bench of the explorer, a short form that only has to work", bench::explore_short);
     Ok(report.finish())
@@ -56,8 +57,8 @@ fn without_std() -> Step {
 
 /// The run front on another road than the one that it takes by itself.
 fn on_road(road: &str) -> Step {
-    let tests =
-        "test -p outlive-cli -p outlive-conformance --test front --test i2c_on_run --test mtd_on_run --no-fail-fast";
+    let tests = "test --workspace --test front --test i2c_on_run --test mtd_on_run --test tpm_on_run --test in_server \
+                 --test dying_servers --no-fail-fast";
     Step::cargo(&format!("the run front on the road {road}"), tests)
         .env("OUTLIVE_ROAD", road)
         .limit(Duration::from_secs(10 * 60))

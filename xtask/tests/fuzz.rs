@@ -13,7 +13,9 @@ fn outlive() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo).args(["build", "--quiet", "-p", "outlive-cli"]).status().expect("cargo");
+        // With the others, as the tests are: alone it would be another one, since features would be.
+        let build = ["build", "--quiet", "--workspace", "--bins", "--tests"];
+        let built = Command::new(cargo).args(build).status().expect("cargo");
         assert!(built.success(), "outlive-cli does not build");
         Path::new(env!("CARGO_BIN_EXE_xtask")).with_file_name("outlive")
     })

@@ -3,6 +3,7 @@
 //! A device of ours has no such directory in the kernel. What programs are told of it, by whatever way, comes from here.
 
 use crate::Node;
+use std::borrow::Cow;
 
 /// The device of the machine's that all devices of a lab hang on, below `/sys`.
 pub const ROOT: &str = "/devices/platform/outlive.0";
@@ -41,7 +42,7 @@ pub struct Kobject {
     /// Whose it is among devices.
     pub subsystem: Subsystem,
     /// The kernel's driver that is bound to it.
-    pub driver: Option<&'static str>,
+    pub driver: Option<Cow<'static, str>>,
     /// What its uevents say besides, as its bus has it: `MODALIAS`.
     pub properties: Vec<(&'static str, String)>,
     /// What udev's rules say of it, besides: `ID_INPUT`.

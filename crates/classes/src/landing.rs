@@ -9,7 +9,7 @@ use std::{
 
 /// Calls the driver with `operation` as a request. `reply` is called exactly once, on any thread, when nothing of this call
 /// is inside the gate any more, so it may take its time and may even unplug the device.
-pub(crate) fn hand_over<S: Part, H: Part, A: Send + 'static>(
+pub fn hand_over<S: Part, H: Part, A: Send + 'static>(
     operation: Operation<S, H>,
     reply: impl FnOnce(Outcome<A>) + Send + 'static,
     driver: impl FnOnce(&H, Request<S, H, A>),

@@ -31,6 +31,7 @@ pub use file::{
     SharedMemory,
 };
 pub use kobject::Kobject;
+pub use landing::hand_over;
 pub use payload::Payload;
 pub use plugged::{Hardware, Node, Plugged, StillBusy};
 pub use rustix::io::Errno;

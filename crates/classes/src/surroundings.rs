@@ -90,7 +90,7 @@ impl Surroundings {
         if let Some(parent) = it.parent() {
             shown = shown.link(format!("{directory}/device"), parent);
         }
-        if let Some(driver) = it.driver {
+        if let Some(driver) = &it.driver {
             let driver = format!("{subsystem}/drivers/{driver}");
             shown = shown
                 .lasting(&*driver)

@@ -3,20 +3,27 @@
 use outlive_host::lab::{DeviceConfig, LabConfig};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::{
-    fs::File,
+    fs::{DirBuilder, File},
     io::{self, ErrorKind, Read},
-    os::fd::{AsRawFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::DirBuilderExt,
+    },
+    path::{Path, PathBuf},
 };
 
 /// The key that names the file with a chip's content.
 const KEY: &str = "file";
+/// The key that names the directory with a TPM's state.
+const STATE: &str = "state";
 /// More than any chip holds, in bytes. A larger file is cut here and refused as too large by its chip.
 const LARGEST: u64 = 2 << 30;
 
-/// Copies, in memory, of the files that keep the content of chips. The lab that uses them must be of this process, and
+/// Copies of the files that keep the content of chips, in memory, and of the directories that keep the state of TPMs. The lab that uses them must be of this process, and
 /// they last as long as this.
 pub(crate) struct Copies {
     _files: Vec<OwnedFd>,
+    _folders: Vec<Folder>,
 }
 
 impl Copies {
@@ -25,11 +32,16 @@ impl Copies {
     /// # Errors
     /// If a file cannot be read. One that does not exist yet has an empty copy, as the chip would make it.
     pub(crate) fn of(lab: &mut LabConfig) -> io::Result<Self> {
+        let mut tpms = Vec::new();
         let keys = lab.devices.iter_mut().flat_map(|device| match device {
             DeviceConfig::I2c(bus) => bus.chips.iter_mut().map(|chip| &mut chip.keys).collect(),
             DeviceConfig::Mtd(flash) => vec![&mut flash.keys],
             DeviceConfig::Gpu(card) => card.flash.iter_mut().map(|flash| &mut flash.keys).collect(),
-            DeviceConfig::Uio(_) | DeviceConfig::Tpm(_) | DeviceConfig::Input(_) => Vec::new(),
+            DeviceConfig::Tpm(tpm) => {
+                tpms.push(&mut tpm.keys);
+                Vec::new()
+            }
+            DeviceConfig::Uio(_) | DeviceConfig::Input(_) => Vec::new(),
         });
         let mut files = Vec::new();
         for path in keys.filter_map(|keys| keys.get_mut(KEY)) {
@@ -41,7 +53,54 @@ impl Copies {
             *path = format!("/proc/self/fd/{}", copy.as_raw_fd());
             files.push(copy);
         }
-        Ok(Copies { _files: files })
+        let mut folders = Vec::new();
+        for path in tpms.into_iter().filter_map(|keys| keys.get_mut(STATE)) {
+            let copy = Folder::like(Path::new(path));
+            let copy = copy.map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
+            copy.0.to_str().expect("of our own making").clone_into(path);
+            folders.push(copy);
+        }
+        Ok(Copies { _files: files, _folders: folders })
+    }
+}
+
+/// A directory for one run, which goes with this.
+struct Folder(PathBuf);
+
+impl Folder {
+    /// A new one with the files of `original`, which is not made if it is not there.
+    fn like(original: &Path) -> io::Result<Self> {
+        let folder = Folder::new()?;
+        let entries = match std::fs::read_dir(original) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(folder),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_file() && entry.metadata()?.len() <= LARGEST {
+                std::fs::copy(entry.path(), folder.0.join(entry.file_name()))?;
+            }
+        }
+        Ok(folder)
+    }
+
+    fn new() -> io::Result<Self> {
+        for number in 0_u32.. {
+            let path = std::env::temp_dir().join(format!("outlive-tpm-{}-{number}", std::process::id()));
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Folder(path)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ErrorKind::AlreadyExists.into())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -101,6 +160,33 @@ mod tests {
             };
             fs::write(copy, [8; 64 << 10]).unwrap();
             assert_eq!(fs::read(&path).unwrap(), [7; 64 << 10]);
+        }
+    }
+
+    /// A TPM's state is copied, and goes with the run.
+    #[test]
+    fn a_tpm_has_a_copy_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let of = |lab: &LabConfig| {
+            let DeviceConfig::Tpm(tpm) = &lab.devices[0] else { panic!("not a TPM") };
+            std::path::PathBuf::from(&tpm.keys["state"])
+        };
+        let spec = Source::Spec(format!("tpm:swtpm,state={}", state.display()));
+        for there in [false, true] {
+            if there {
+                fs::create_dir(&state).unwrap();
+                fs::write(state.join("tpm2-00.permall"), [7; 9]).unwrap();
+            }
+            let mut lab = LabConfig::new(std::slice::from_ref(&spec), None, None).unwrap();
+            let copies = Copies::of(&mut lab).unwrap();
+            let copy = of(&lab);
+            assert!(copy != state && copy.is_dir());
+            assert_eq!(fs::read(copy.join("tpm2-00.permall")).ok(), there.then(|| vec![7; 9]));
+            fs::write(copy.join("more"), []).unwrap();
+            drop(copies);
+            assert!(!copy.exists());
+            assert_eq!((state.exists(), state.join("more").exists()), (there, false));
         }
     }
 

@@ -85,9 +85,21 @@ fn global_options_may_come_before_or_after_the_command() {
 fn every_command_explains_itself() {
     let help = outlive("--help");
     assert_eq!(help.status.code(), Some(0));
-    for command in
-        ["run", "trace", "explore", "demo", "ls", "unplug", "plug", "set", "events", "doctor", "completions", "man"]
-    {
+    for command in [
+        "run",
+        "trace",
+        "explore",
+        "driver",
+        "demo",
+        "ls",
+        "unplug",
+        "plug",
+        "set",
+        "events",
+        "doctor",
+        "completions",
+        "man",
+    ] {
         assert!(text(&help.stdout).contains(&format!("\n  {command} ")), "{command}");
         let help = outlive(&format!("{command} --help"));
         assert_eq!((help.status.code(), help.stderr.len()), (Some(0), 0), "{command}");
@@ -129,9 +141,22 @@ fn help_speaks_in_the_imperative() {
         let first = text.split(' ').next().unwrap_or_default();
         ["Pulls", "Shows", "Runs", "Prints", "Lists", "Says", "Removes", "Plugs", "Writes", "Takes"].contains(&first)
     };
-    for command in
-        ["", "run", "trace", "explore", "demo", "ls", "unplug", "plug", "set", "events", "doctor", "completions", "man"]
-    {
+    for command in [
+        "",
+        "run",
+        "trace",
+        "explore",
+        "driver",
+        "demo",
+        "ls",
+        "unplug",
+        "plug",
+        "set",
+        "events",
+        "doctor",
+        "completions",
+        "man",
+    ] {
         let help = text(&outlive(&format!("{command} -h")).stdout);
         let wrong: Vec<&str> = help.lines().map(str::trim).filter(|line| third_person(line)).collect();
         assert!(wrong.is_empty() && !help.is_empty(), "{command}: {wrong:?}");

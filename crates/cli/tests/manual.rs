@@ -206,6 +206,7 @@ fn the_models_of_the_help_are_those_that_there_are() {
     let classes = [
         ("i2c", "i2c:nonsense@0x50", "known chips: ", &["i2c:24c02@0x50", "i2c:lm75@0x48"][..]),
         ("uio", "uio:nonsense", "known boards: ", &["uio:timer"]),
+        ("tpm", "tpm:nonsense", "known tpms: ", &["tpm:swtpm"]),
     ];
     for (class, nonsense, behind, specs) in classes {
         let models = section(&told("run --help"), &format!("Models of {class}")).join("\n");

@@ -43,6 +43,9 @@ pub(crate) fn nothing_ever_starts(subject: &dyn Subject) -> Result<(), Breach> {
     stage.far.behave(Behaviour::Prompt);
     stage.answer(&stage.ask(&*other))?;
     stage.pull()?;
+    // It is told once, and hears of it when it does.
+    let cancelled = || stage.far.count(&Entry::Cancelled) == 1;
+    law!(!subject.driver_is_elsewhere() || comes(cancelled), "a driver elsewhere is not told to let go");
     let before = stage.far.called_for();
     for call in subject.calls() {
         stage.answer(&user.call(call))?;
@@ -62,7 +65,7 @@ pub(crate) fn nobody_enters_after_the_mark(subject: &dyn Subject) -> Result<(), 
     let stage = Stage::new(subject);
     let (culprit, other) = (stage.open()?, stage.open()?);
     let _held = stage.held(&*culprit, Behaviour::Deaf)?;
-    stage.pull_in_vain(Duration::ZERO)?;
+    stage.pull_past_a_call()?;
     let before = stage.far.count(&Entry::Called);
     for user in [&culprit, &other] {
         for call in subject.calls() {

@@ -51,6 +51,14 @@ impl Subject for Planted {
         self.subject.received_at_once()
     }
 
+    fn one_call_at_a_time(&self) -> bool {
+        self.subject.one_call_at_a_time()
+    }
+
+    fn driver_is_elsewhere(&self) -> bool {
+        self.subject.driver_is_elsewhere()
+    }
+
     fn plug(&self, far: &Arc<FarEnd>, badge: Badge) -> Arc<dyn Rig> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner).push(far.clone());
         let rig = self.subject.plug(far, badge.clone());

@@ -68,6 +68,11 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// A removal while a call is inside that does not let go. It cannot finish, unless the driver is elsewhere: then it does.
+    pub(crate) fn pull_past_a_call(&self) -> Result<(), Breach> {
+        if self.subject.driver_is_elsewhere() { self.pull() } else { self.pull_in_vain(Duration::ZERO).map(drop) }
+    }
+
     /// The answer, which must come.
     pub(crate) fn answer(&self, answer: &Answer) -> Result<Said, Breach> {
         answer.within(PATIENCE).ok_or_else(|| Breach("a call was never answered".into()))

@@ -28,6 +28,17 @@ pub trait Subject: Send + Sync {
         false
     }
 
+    /// Whether a second call by a user is refused while another of its calls is in flight.
+    fn one_call_at_a_time(&self) -> bool {
+        false
+    }
+
+    /// Whether the driver is in another process. A removal then waits for nothing that it does, and it may hear of what it is
+    /// told after the removal has finished.
+    fn driver_is_elsewhere(&self) -> bool {
+        false
+    }
+
     /// Plugs a device in, in a place of its own that is given out by the lowest free number, with a driver that hands
     /// all its calls to `far` and whose objects carry `badge`.
     fn plug(&self, far: &Arc<FarEnd>, badge: Badge) -> Arc<dyn Rig>;

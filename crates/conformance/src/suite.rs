@@ -4,9 +4,21 @@ use crate::{LAW, Planted, Statement, Subject};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::{process::ExitCode, sync::Arc};
 
+/// How many checks of several subjects run at a time.
+const SIDE_BY_SIDE: usize = 6;
+
 /// Runs all checks on `subject`, called `name` in what is printed, and each again with its bug planted.
 pub fn run(name: &str, subject: Arc<dyn Subject>) -> ExitCode {
     run_with(&Arguments::from_args(), name, &subject)
+}
+
+/// As [`run`], of several subjects, each with its name.
+pub fn run_all(subjects: &[(String, Arc<dyn Subject>)]) -> ExitCode {
+    let trials = subjects.iter().flat_map(|(name, subject)| all_trials(name, subject)).collect();
+    // Most of the time they wait.
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(SIDE_BY_SIDE);
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 /// As [`run`], but only if the test is called with `--ignored` or `--include-ignored`; else it says `why` not, and does
@@ -23,8 +35,11 @@ pub fn run_if_asked(name: &str, why: &str, subject: impl FnOnce() -> Arc<dyn Sub
 }
 
 fn run_with(arguments: &Arguments, name: &str, subject: &Arc<dyn Subject>) -> ExitCode {
-    let trials = LAW.iter().flat_map(|statement| trials(name, statement, subject)).collect();
-    libtest_mimic::run(arguments, trials).exit_code()
+    libtest_mimic::run(arguments, all_trials(name, subject)).exit_code()
+}
+
+fn all_trials(name: &str, subject: &Arc<dyn Subject>) -> Vec<Trial> {
+    LAW.iter().flat_map(|statement| trials(name, statement, subject)).collect()
 }
 
 fn trials(name: &str, statement: &'static Statement, subject: &Arc<dyn Subject>) -> Vec<Trial> {

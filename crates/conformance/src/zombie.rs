@@ -26,7 +26,7 @@ pub(crate) fn no_false_success(subject: &dyn Subject) -> Result<(), Breach> {
     let (user, culprit) = (stage.open()?, stage.open()?);
     // Also while somebody else is still inside, when a driver would still answer.
     let _deaf = stage.held(&*culprit, Behaviour::Deaf)?;
-    stage.pull_in_vain(Duration::ZERO)?;
+    stage.pull_past_a_call()?;
     for fenced in [false, true] {
         for call in subject.calls() {
             let said = stage.answer(&user.call(call))?;
@@ -43,10 +43,12 @@ pub(crate) fn exactly_one_answer(subject: &dyn Subject) -> Result<(), Breach> {
     const CALLS: usize = 8;
     for round in 0..10_u64 {
         let stage = Stage::new(subject);
-        let users = [stage.open()?, stage.open()?];
+        // Where users have one call each, as many of them as there are calls.
+        let others = if subject.one_call_at_a_time() { CALLS + 1 } else { 2 };
+        let users = (0..others).map(|_| stage.open()).collect::<Result<Vec<_>, _>>()?;
         let held = stage.held(&*users[0], Behaviour::Hold)?;
         stage.far.behave(Behaviour::Prompt);
-        let answers: Vec<_> = (0..CALLS).map(|call| stage.ask(&*users[call % 2])).collect();
+        let answers: Vec<_> = (1..=CALLS).map(|call| stage.ask(&*users[call % others])).collect();
         thread::sleep(Duration::from_micros(100 * round));
         stage.pull()?;
         let mut done = 0;
@@ -139,7 +141,7 @@ pub(crate) fn watchers_hear_at_the_mark(subject: &dyn Subject) -> Result<(), Bre
     let _deaf = stage.held(&*culprit, Behaviour::Deaf)?;
     law!(stage.rig.removals_heard() == 0, "watchers heard of a removal before there was one");
     // The users are still there, and the fence is not.
-    stage.pull_in_vain(Duration::ZERO)?;
+    stage.pull_past_a_call()?;
     law!(stage.rig.removals_heard() == 1, "at the mark watchers heard of {} removals", stage.rig.removals_heard());
     stage.far.release();
     stage.pull()?;
@@ -157,7 +159,7 @@ pub(crate) fn close_works(subject: &dyn Subject) -> Result<(), Breach> {
     let stage = Stage::new(subject);
     let (user, culprit) = (stage.open()?, stage.open()?);
     let _deaf = stage.held(&*culprit, Behaviour::Deaf)?;
-    stage.pull_in_vain(Duration::ZERO)?;
+    stage.pull_past_a_call()?;
     let before = stage.far.called_for();
     let said = user.close();
     law!(said == Said::Done, "while another is inside, close says {said:?}");

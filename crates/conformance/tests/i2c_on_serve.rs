@@ -1,13 +1,11 @@
 //! The i2c class on the serve front.
 
-#[path = "i2c_on_run/bus.rs"]
-mod bus;
-#[path = "i2c_on_run/class.rs"]
-mod class;
+#[path = "witness/i2c.rs"]
+mod i2c;
 mod on_front;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    on_front::main_on_serve::<class::I2c>()
+    on_front::main_on_serve::<i2c::I2c>()
 }

@@ -3,6 +3,8 @@
 pub mod control;
 pub mod dma;
 pub mod doctor;
+mod driver_server;
+pub mod driving;
 pub mod front;
 mod fuse;
 pub mod lab;

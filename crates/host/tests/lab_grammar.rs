@@ -261,6 +261,34 @@ fn input_devices_are_understood() {
 }
 
 #[test]
+fn tpms_are_understood() {
+    let text = b"[[device]]\nclass = 'tpm'\nmodel = 'swtpm'\nnum = 3\npolicy = 'kill'\nstate = 'state'\n";
+    let (folder, sources) = lab_file(text);
+    let config = config(&[sources, specs(&["tpm:swtpm,state=/tmp/x,deadline=1s"])].concat());
+    let [DeviceConfig::Tpm(first), DeviceConfig::Tpm(second)] = &config.devices[..] else { panic!("{config:?}") };
+    assert_eq!(first.keys["state"], folder.path().join("state").to_str().unwrap(), "relative to the lab file");
+    assert_eq!((first.number, first.policy), (Some(3), Some(Policy::Kill)));
+    let keys = [("deadline", "1s"), ("state", "/tmp/x")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    assert_eq!((second.number, &second.keys), (None, &BTreeMap::from(keys)));
+    let json = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<LabConfig>(&json).unwrap(), config, "as it is handed to another process");
+    let explored = config.contract_to_explore();
+    assert!(explored.name() == "linux" && !config.conceals(explored));
+    for (spec, wanted) in [
+        ("tpm:", "which model? write CLASS:MODEL, such as tpm:swtpm,state=DIR"),
+        ("tpm:swtpm@0x20,state=/x", "a tpm has no address; leave out `@0x20`"),
+        ("tpm:slb9670,state=/x", "there is no tpm \"slb9670\"; known tpms: swtpm"),
+        ("tpm:swtpm,file=/x", "swtpm has no key \"file\"; its keys: deadline, state"),
+        ("tpm:swtpm", "where is its state? add state=DIR"),
+        ("tpm:swtpm,state=/x,num=65536", "there is no tpm 65536; the highest is 65535"),
+        ("tpm:swtpm,state=/x,deadline=1ms", "key \"deadline\": from 10ms to 5min"),
+    ] {
+        let told = error(&specs(&[spec]), None, None);
+        assert!(told.contains(wanted), "{spec}: {told}");
+    }
+}
+
+#[test]
 fn flashes_are_understood() {
     let text = b"[[device]]\nclass = 'mtd'\nmodel = 'nor'\nnum = 3\nfile = 'nor.bin'\nerase = '64KiB'\n\
         partitions = [ { name = 'boot', size = '256KiB', ro = true }, { name = 'rest', offset = '1MiB' } ]\n\
@@ -516,4 +544,91 @@ fn a_policy_is_the_labs_or_the_devices() {
     let lab = Lab::start(&again).unwrap();
     let policies = ["i2c-1", "i2c-2", "i2c-3", "/dev/i2c-1"].map(|name| lab.policy_of(name));
     assert_eq!(policies, [Policy::Drain, Policy::Kill, Policy::Detach, Policy::Drain]);
+}
+
+/// A driver in another process: what is understood, whichever way it is said.
+#[test]
+fn servers_are_understood() {
+    use outlive_host::lab::{Reach, ServerSettings};
+    use std::time::Duration;
+    let of = |config: LabConfig| -> Vec<ServerSettings> {
+        let server = |device: DeviceConfig| match device {
+            DeviceConfig::I2c(bus) => bus.server,
+            DeviceConfig::Mtd(flash) => flash.server,
+            DeviceConfig::Tpm(tpm) => tpm.server,
+            other => panic!("{other:?}"),
+        };
+        config.devices.into_iter().map(|device| server(device).unwrap().settings).collect()
+    };
+    let command = Reach::Command(["prog", "a b", "c"].map(str::to_owned).into());
+    let plain = ServerSettings {
+        reach: Reach::Socket("/run/s".into()),
+        deadline: Duration::from_secs(1),
+        misses: 3,
+        restart: None,
+        writes: None,
+        shared: false,
+    };
+    let full = ServerSettings {
+        reach: command.clone(),
+        deadline: Duration::from_millis(50),
+        misses: 7,
+        restart: Some(Duration::from_millis(20)),
+        writes: Some("/var/lib/it".into()),
+        shared: false,
+    };
+    let keys = "deadline=50ms,misses=7,restart=new-generation,back-off=20ms,writes=/var/lib/it";
+    let spec = format!("mtd:server,num=3,command=prog 'a b' c,{keys}");
+    let said = of(config(&specs(&["i2c:server,num=7,socket=/run/s", &spec, "tpm:server,socket=/run/s"])));
+    assert_eq!(said, [plain.clone(), full.clone(), plain]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lab.toml");
+    let text = "[[device]]\nclass = \"i2c\"\nmodel = \"server\"\ncommand = [\"prog\", \"a b\", \"c\"]\nmisses = 7\n\
+                deadline = \"50ms\"\nrestart = \"new-generation\"\nback-off = \"20ms\"\nwrites = \"/var/lib/it\"\n\
+                [[device]]\nclass = \"mtd\"\nmodel = \"server\"\nsocket = \"s\"\n\
+                [[device]]\nclass = \"tpm\"\nmodel = \"server\"\ncommand = \"prog 'a b' c\"\n";
+    std::fs::write(&file, text).unwrap();
+    let said = of(config(&[Source::File(file)]));
+    assert_eq!(said[0], full);
+    let beside = folder.path().canonicalize().unwrap().join("s");
+    let Reach::Socket(path) = &said[1].reach else { panic!("{said:?}") };
+    assert_eq!(path.parent().unwrap().canonicalize().unwrap().join("s"), beside);
+    assert_eq!(said[2].reach, command);
+}
+
+#[test]
+fn what_is_wrong_with_a_server_is_said() {
+    for (keys, why) in [
+        ("num=7", "which server? write socket=PATH for one that listens there, or command=WORDS for one to start"),
+        ("socket=/s,command=x", "a server is reached by `socket` or by `command`; leave one out"),
+        ("command='x", "the command `'x`: a ' is not closed"),
+        ("command=x,deadline=0s", "the deadline is 0; write a duration, such as 1s"),
+        ("command=x,deadline=5", "the deadline"),
+        ("command=x,misses=0", "0 misses: from 1 to 1000000 there can be"),
+        ("command=x,misses=many", "the misses"),
+        ("command=x,restart=always", "unknown restart `always`; there is new-generation"),
+        ("command=x,back-off=1s", "`back-off` is for `restart=new-generation`; write that, too"),
+        ("socket=/s,writes=/x", "`writes` limits a server that is started; this one listens"),
+        ("command=x,dedline=1s", "unknown key `dedline`; did you mean `deadline`?"),
+    ] {
+        for class in ["i2c", "mtd", "tpm"] {
+            let spec = format!("{class}:server,{keys}");
+            let told = error(&specs(&[&spec]), None, None);
+            assert!(told.starts_with(&format!("--device {spec}: ")) && told.contains(why), "{told}");
+        }
+    }
+    assert!(error(&specs(&["i2c:server@0x50,socket=/s"]), None, None).contains("has no address"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lab.toml");
+    for (line, place, why) in [
+        ("misses = 0", ":5:10", "0 misses"),
+        ("command = []", ":5:11", "names no program"),
+        ("restart = \"x\"", ":5:11", "unknown restart"),
+    ] {
+        let reach = if line.starts_with("command") { "" } else { "socket = \"s\"" };
+        let text = format!("[[device]]\nclass = \"mtd\"\nmodel = \"server\"\n{reach}\n{line}\n");
+        std::fs::write(&file, text).unwrap();
+        let told = error(&[Source::File(file.clone())], None, None);
+        assert!(told.contains(place) && told.contains(why), "{told}");
+    }
 }

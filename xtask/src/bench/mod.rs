@@ -2,6 +2,7 @@
 
 mod core;
 mod dma;
+mod driver;
 mod explore;
 mod figure;
 mod machine;
@@ -28,6 +29,8 @@ pub(crate) enum Bench {
     Serve(serve::Args),
     /// Measure copies by a dma engine with 32 descriptors in flight, beside plain copies
     Dma(dma::Args),
+    /// Measure operations of a driver in another process, beside the same driver in process and a ping-pong of packets
+    Driver(driver::Args),
     /// Measure large reads and writes of a flash under `outlive run`, beside a plain file, and in a guest beside mtdram
     Mtd(mtd::Args),
     /// Measure `outlive explore` at all operations of i2cdump, beside as many unpulled runs under `outlive run`
@@ -43,6 +46,7 @@ impl Bench {
             Bench::RunFront(args) => args.run(),
             Bench::Serve(args) => args.run(),
             Bench::Dma(args) => args.run(),
+            Bench::Driver(args) => args.run(),
             Bench::Mtd(args) => args.run(),
             Bench::Explore(args) => args.run(),
         }
@@ -72,6 +76,14 @@ pub(crate) fn serve_short() -> Result<()> {
 /// If it does not work.
 pub(crate) fn mtd_short() -> Result<()> {
     mtd::Args::short_form().run()
+}
+
+/// As [`run_front_short`].
+///
+/// # Errors
+/// If it does not work.
+pub(crate) fn driver_short() -> Result<()> {
+    driver::Args::short_form().run()
 }
 
 /// As [`run_front_short`], for the three of the core.

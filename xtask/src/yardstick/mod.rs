@@ -23,7 +23,7 @@ use std::{
 };
 
 /// The sets of rows, and on which of Linux' devices they ran.
-const SETS: [(&str, &str); 13] = [
+const SETS: [(&str, &str); 16] = [
     ("stub", "i2c-stub, which knows SMBus only"),
     ("plain", "radeonfb's DDC lines in qemu: plain transfers by i2c-algo-bit"),
     ("zombie", "i2c-i801 in qemu, unbound; ours under --contract linux"),
@@ -37,13 +37,16 @@ const SETS: [(&str, &str); 13] = [
     ("nandtools", "mtd-utils on nandsim"),
     ("gone", "a partition of mtdram's, deleted while it is open; ours under --contract linux"),
     ("taken", "the same; of ours, the whole flash is unplugged"),
+    ("tpm", "tpm_vtpm_proxy in front of a TPM of our own; ours is in front of the same"),
+    ("tpmshown", "the same in /sys"),
+    ("tpmgone", "the same, and the TPM goes; ours under --contract linux"),
 ];
 /// Those of devices that nobody removes.
-const LIVE: [&str; 6] = ["stub", "plain", "ram", "nand", "ramtools", "nandtools"];
+const LIVE: [&str; 8] = ["stub", "plain", "ram", "nand", "ramtools", "nandtools", "tpm", "tpmshown"];
 /// Where ours ran: the roads of `outlive run`, and `outlive serve`.
 const ROADS: [&str; 4] = ["fuse", "trap", "plain", "serve"];
 /// What Debian's kernel loads in qemu, and the hardware that some of it is for.
-const IN_QEMU: [&str; 12] = [
+const IN_QEMU: [&str; 13] = [
     "i2c-dev",
     "i2c-i801",
     "i2c-tiny-usb",
@@ -56,14 +59,15 @@ const IN_QEMU: [&str; 12] = [
     "scsi_debug add_host=0",
     "sg",
     "uio_pci_generic",
+    "tpm_vtpm_proxy",
 ];
 const HARDWARE: [&str; 6] = ["-device", "ati-vga,model=rv100", "-device", "bochs-display", "-device", "edu"];
 /// Whether ours can be there: `outlive serve` refuses what has mappings, or positions.
 fn is_on(set: &str, road: &str) -> bool {
-    road != "serve" || ["stub", "plain", "zombie", "rmmod", "unbind"].contains(&set)
+    road != "serve" || ["stub", "plain", "zombie", "rmmod", "unbind", "tpm", "tpmgone"].contains(&set)
 }
 /// The fewest rows of live devices: fewer, and something did not run.
-const ROWS: usize = 1900;
+const ROWS: usize = 2300;
 
 /// Runs all of it, and prints what it found.
 ///
@@ -109,31 +113,46 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Boots the guests, one after the other, and keeps what they left in `folder`. Returns the versions of their kernels.
+/// Boots the guests and keeps what they left in `folder`. Returns the versions of their kernels. A guest has one processor, so
+/// two go beside each other.
 fn answers_of_guests(folder: &Path) -> Result<(String, String)> {
     let outlive = clients::outlive_of_tests()?.canonicalize()?.display().to_string();
-    let qemu = Guest::new(Kind::Qemu).modules(&IN_QEMU).options(HARDWARE);
-    let qemu = in_guest(&qemu, &["sh", "tests/yardstick/on_qemu.sh"])?;
     match fs::remove_dir_all(folder) {
         Err(error) if folder.exists() => return Err(error.into()),
         _ => fs::create_dir_all(folder)?,
     }
-    keep(&qemu, folder)?;
-    let content = folder.join("content").canonicalize()?;
+    let results = folder.canonicalize()?.display().to_string();
+    let qemu = Guest::new(Kind::Qemu).modules(&IN_QEMU).options(HARDWARE);
     let uml = Guest::new(Kind::Uml).modules(&["i2c-dev", "i2c-stub chip_addr=0x50 functionality=0x0e7f0000", "fuse"]);
-    let content = content.display().to_string();
-    let here = ["sh", "tests/yardstick/on_host.sh", &outlive, &folder.canonicalize()?.display().to_string()];
-    // Beside each other: a guest of that kind has one processor.
-    let uml = thread::scope(|scope| {
-        let tools = scope.spawn(|| on_this_machine(&here));
-        let uml = in_guest(&uml, &["sh", "tests/yardstick/on_uml.sh", &outlive, &content]);
-        tools.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).and(uml)
-    })?;
-    keep(&uml, folder)?;
     // One without i2c-dev, which would have the major that a served bus should have.
     let served = Guest::new(Kind::Uml).modules(&["fuse", "cuse"]);
-    keep(&in_guest(&served, &["sh", "tests/yardstick/on_serve.sh", &outlive, &content])?, folder)?;
-    Ok((qemu.kernel, uml.kernel))
+    let content = format!("{results}/content");
+    let buses = || {
+        let qemu = in_guest(&qemu, &["sh", "tests/yardstick/on_qemu.sh"])?;
+        keep(&qemu, folder)?;
+        let uml = in_guest(&uml, &["sh", "tests/yardstick/on_uml.sh", &outlive, &content])?;
+        keep(&uml, folder)?;
+        keep(&in_guest(&served, &["sh", "tests/yardstick/on_serve.sh", &outlive, &content])?, folder)?;
+        Ok((qemu.kernel, uml.kernel))
+    };
+    let proxy = Guest::new(Kind::Qemu).modules(&["tpm_vtpm_proxy"]);
+    let tpms = Guest::new(Kind::Uml).modules(&["fuse"]);
+    let others = || {
+        keep(&in_guest(&proxy, &["sh", "tests/yardstick/on_tpm.sh"])?, folder)?;
+        keep(&in_guest(&tpms, &["sh", "tests/yardstick/on_uml_tpm.sh", &outlive])?, folder)?;
+        on_this_machine(&["sh", "tests/yardstick/on_host.sh", &outlive, &results])
+    };
+    Ok(beside(buses, others)?.0)
+}
+
+/// Does two things at a time, and gives what both brought.
+fn beside<A, B: Send>(one: impl FnOnce() -> Result<A>, other: impl FnOnce() -> Result<B> + Send) -> Result<(A, B)> {
+    thread::scope(|scope| {
+        let other = scope.spawn(other);
+        let one = one();
+        let other = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok((one?, other?))
+    })
 }
 
 /// What has no need of a guest.
@@ -149,7 +168,7 @@ fn on_this_machine(command: &[&str]) -> Result<()> {
 
 fn in_guest(guest: &Guest, command: &[&str]) -> Result<Ended> {
     let (mut said, began) = (Vec::new(), Instant::now());
-    let limit = Duration::from_secs(240);
+    let limit = Duration::from_secs(400);
     let ended = guest.clone().limit(limit).run(command, &mut |output| said.extend_from_slice(output))?;
     println!("{} took {:.1} s, with the boot", command[1], began.elapsed().as_secs_f64());
     ensure!(

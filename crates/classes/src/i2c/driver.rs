@@ -2,7 +2,7 @@
 
 use crate::Errno;
 use outlive::{Noticer, Request};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// A transfer in its adapter's hands.
 pub type Transfer = Request<super::Shared, Box<dyn Adapter>, Result<Vec<Message>, Error>>;
@@ -59,7 +59,7 @@ pub struct Claim {
     /// What it is, as in its modalias: `24c02`.
     pub chip: String,
     /// The driver: `at24`.
-    pub driver: &'static str,
+    pub driver: Cow<'static, str>,
 }
 
 /// One message of a transfer, as `struct i2c_msg`.

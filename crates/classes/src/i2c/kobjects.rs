@@ -23,7 +23,7 @@ pub(super) fn kobjects(node: &Node, claims: &[Claim]) -> Vec<Kobject> {
     let device =
         Kobject { node: Some(node.clone()), ..plain(format!("{adapter}/i2c-dev/{name}"), Subsystem::Class("i2c-dev")) };
     let chip = |claim: &Claim| Kobject {
-        driver: Some(claim.driver),
+        driver: Some(claim.driver.clone()),
         properties: vec![("MODALIAS", format!("i2c:{}", claim.chip))],
         ..plain(format!("{adapter}/{bus}-{:04x}", claim.address), Subsystem::Bus("i2c"))
     };
@@ -39,7 +39,7 @@ mod tests {
     fn a_bus_is_where_linux_would_have_it() {
         let node =
             Node { name: "i2c-7".into(), major: 89, minor: 7, positioned: false, mapped: false, read_only: false };
-        let claims = [Claim { address: 0x50, chip: "24c02".into(), driver: "at24" }];
+        let claims = [Claim { address: 0x50, chip: "24c02".into(), driver: "at24".into() }];
         let kobjects = kobjects(&node, &claims);
         let seen: Vec<_> = kobjects.iter().map(|it| (it.devpath.as_str(), it.sysname(), it.udev_id())).collect();
         let wanted = [

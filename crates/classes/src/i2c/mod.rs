@@ -52,7 +52,8 @@ pub struct Shared {
 }
 
 impl Shared {
-    fn new(number: Number, contract: Contract, functionality: u32) -> Self {
+    /// Of a bus that is being plugged in as `number`; `functionality`: what its adapter can do.
+    pub fn new(number: Number, contract: Contract, functionality: u32) -> Self {
         // An adapter that says nothing about it has no retries and one second (i2c_register_adapter in
         // drivers/i2c/i2c-core-base.c).
         let (retries, timeout) = (AtomicU32::new(0), AtomicU32::new(100));

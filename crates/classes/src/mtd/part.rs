@@ -18,6 +18,13 @@ use std::{
 #[derive(Debug)]
 pub struct Parent(FlashHandle);
 
+impl Parent {
+    /// What it is made of.
+    pub fn geometry(&self) -> &Geometry {
+        self.0.shared().geometry()
+    }
+}
+
 impl Chip {
     /// Itself, to make partitions of; `None` if it is gone, or cannot be opened now.
     pub fn parent(&self) -> Option<Parent> {

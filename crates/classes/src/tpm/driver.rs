@@ -8,6 +8,9 @@ use std::fmt;
 /// [`BUFFER_SIZE`](super::uapi::BUFFER_SIZE) bytes and of the length that its header says.
 pub type Order = Request<super::Shared, Box<dyn Tpm>, Result<Vec<u8>, Error>>;
 
+/// Something that is called once, later.
+pub type Then = Box<dyn FnOnce() + Send>;
+
 /// A TPM.
 ///
 /// It is called inside the gate and must not block. It may keep an [`Order`] and answer it later; then it registers
@@ -17,6 +20,12 @@ pub trait Tpm: Send + Sync + fmt::Debug {
     /// Which specification it follows; the same all its life.
     fn version(&self) -> Version {
         Version::V2
+    }
+
+    /// Whether several may have it open at a time, since it keeps what is theirs apart by itself. In Linux a TPM is one
+    /// opener's.
+    fn is_shared(&self) -> bool {
+        false
     }
 
     /// Carries out one command: 1 to [`BUFFER_SIZE`](super::uapi::BUFFER_SIZE) bytes, as many as its header says, which may be
@@ -32,6 +41,15 @@ pub trait Tpm: Send + Sync + fmt::Debug {
     /// Somebody has opened it. What a TPM needs threads or processes for it begins here, since nobody sees it before, and
     /// since a lab is plugged together before its process has threads.
     fn opened(&self) {}
+
+    /// For a TPM that takes its time to begin: keeps `then`, and calls it once, on any thread, when it is ready for commands,
+    /// or never will be. `Some(then)`: it is ready now.
+    ///
+    /// In Linux no TPM is there before it is ready, and programs rely on it: tpm2-tss gives a first response one second. So a
+    /// write that does not wait for its command waits for this.
+    fn when_ready(&self, then: Then) -> Option<Then> {
+        Some(then)
+    }
 
     /// The last word after the drain of an orderly removal, by whoever owns the TPM then (I12).
     fn teardown(&mut self) {}

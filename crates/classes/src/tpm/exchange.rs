@@ -152,6 +152,11 @@ impl Exchange {
         self.state().left.is_some()
     }
 
+    /// Whether a command runs.
+    pub(super) fn is_running(&self) -> bool {
+        self.state().running.is_some()
+    }
+
     /// Whether there is a response to read.
     pub(super) fn has_response(&self) -> bool {
         matches!(self.state().left, Some((Left::Response(_), _)))

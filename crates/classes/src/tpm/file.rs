@@ -1,7 +1,7 @@
 //! What one open file of a TPM does: `drivers/char/tpm/tpm-dev-common.c`, between a front and the gate.
 
 use super::{
-    ChipHandle, Error, Tpm,
+    ChipHandle, Error, Then,
     describe::What,
     exchange::{Exchange, Found, Left},
     uapi::{self, BUFFER_SIZE, HEADER_SIZE},
@@ -65,11 +65,12 @@ pub(super) struct OpenFile {
     handle: ChipHandle,
     exchange: Exchange,
     nonblock: AtomicBool,
-    seat: Seat,
+    /// None of one that is shared.
+    seat: Option<Seat>,
 }
 
 impl OpenFile {
-    pub(super) fn new(handle: ChipHandle, seat: Seat, flags: OpenFlags) -> Self {
+    pub(super) fn new(handle: ChipHandle, seat: Option<Seat>, flags: OpenFlags) -> Self {
         OpenFile { handle, exchange: Exchange::default(), nonblock: AtomicBool::new(flags.nonblock), seat }
     }
 
@@ -242,7 +243,12 @@ impl OpenFile {
             Some(errno) => Err(errno),
             None => Ok(Answer::Value(size as i32)),
         };
-        completion.complete(answer);
+        let tell: Then = Box::new(move || completion.complete(answer));
+        let now = match self.handle.enter() {
+            Ok(tpm) => tpm.when_ready(tell),
+            Err(_) => Some(tell),
+        };
+        now.into_iter().for_each(|tell| tell());
     }
 
     /// Hands a command to the TPM. `reply` is called once, with how it ended.
@@ -256,8 +262,7 @@ impl OpenFile {
     fn submit_or(&self, command: Vec<u8>, reply: impl FnOnce(Result<End, End>) + Send + 'static) -> Option<u64> {
         self.handle.begin_or_park("command", move |begun| match begun {
             Ok(operation) => {
-                let hand_over = |tpm: &Box<dyn Tpm>, order| tpm.begin(command, order);
-                landing::hand_over(operation, move |end| reply(Ok(end)), hand_over);
+                landing::hand_over(operation, move |end| reply(Ok(end)), |tpm, order| tpm.begin(command, order));
             }
             Err(why) => reply(Err(refused(why).unwrap_or(Outcome::Done(Err(Error::Io))))),
         })
@@ -274,7 +279,7 @@ struct Sent {
     size: usize,
     exchange: Exchange,
     /// The TPM is its client's until it has ended, also if that has closed it: in Linux its close waits.
-    _seat: Seat,
+    _seat: Option<Seat>,
 }
 
 impl Sent {
@@ -346,6 +351,9 @@ impl File for OpenFile {
 
     fn poll(&self) -> PollBits {
         match self.handle.gone() {
+            // In Linux a poll waits for the command (tpm_common_poll, for a mutex). Here it says that there is nothing yet:
+            // neither a response nor room for another command.
+            None if self.exchange.is_running() => PollBits(0),
             None => zombie::alive(self.exchange.has_something()),
             Some(_) if self.contract() == Contract::Linux => {
                 zombie::poll(Contract::Linux, self.exchange.has_something())

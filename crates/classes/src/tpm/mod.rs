@@ -21,7 +21,7 @@ mod tests;
 pub mod uapi;
 pub mod zombie;
 
-pub use driver::{Error, Order, Tpm, Version};
+pub use driver::{Error, Order, Then, Tpm, Version};
 
 use crate::{
     Contract, Errno, File, Hardware, OpenFlags,
@@ -38,6 +38,13 @@ pub struct Shared {
     contract: Contract,
     /// Somebody has it open: `is_open` of `struct tpm_chip`.
     taken: Arc<AtomicBool>,
+}
+
+impl Shared {
+    /// Of a TPM that is being plugged in as `number`.
+    pub fn new(number: Number, contract: Contract) -> Self {
+        Shared { number, contract, taken: Arc::default() }
+    }
 }
 
 type ChipHandle = Handle<Shared, Box<dyn Tpm>>;
@@ -63,7 +70,7 @@ impl Chip {
         tpm.plugged(&noticer);
         let kobjects = kobjects::kobjects(&node);
         let surroundings = surroundings::of(&kobjects, tpm.version());
-        let device = builder.build(Shared { number, contract, taken: Arc::default() }, tpm);
+        let device = builder.build(Shared::new(number, contract), tpm);
         device.noticed_by(&noticer);
         Chip { device, shown: Shown { node, kobjects, surroundings } }
     }
@@ -90,10 +97,15 @@ impl OfClass for Chip {
         &self.device.shared().number
     }
 
-    /// EBUSY while somebody has it open (`tpm_open` of `drivers/char/tpm/tpm-dev.c`).
+    /// EBUSY while somebody has it open, unless it is [shared](Tpm::is_shared) (`tpm_open` of `drivers/char/tpm/tpm-dev.c`).
     fn file(&self, handle: ChipHandle, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {
-        let seat = Seat::take(&handle.shared().taken).ok_or(Errno::BUSY)?;
-        handle.enter().map_err(|_| Errno::NODEV)?.opened();
+        let tpm = handle.enter().map_err(|_| Errno::NODEV)?;
+        let seat = match tpm.is_shared() {
+            true => None,
+            false => Some(Seat::take(&handle.shared().taken).ok_or(Errno::BUSY)?),
+        };
+        tpm.opened();
+        drop(tpm);
         Ok(Arc::new(file::OpenFile::new(handle, seat, flags)))
     }
 

@@ -4,6 +4,7 @@ mod client;
 mod control;
 mod demo;
 mod doctor;
+mod driver;
 mod explore;
 mod input;
 mod lab;
@@ -67,6 +68,7 @@ enum Command {
     Serve(serve::Args),
     Trace(trace::Args),
     Explore(explore::Args),
+    Driver(driver::Args),
     Demo(demo::Args),
     Ls(control::Ls),
     Unplug(control::Unplug),
@@ -89,6 +91,7 @@ impl Outlive {
             Command::Serve(args) => args.run(),
             Command::Trace(args) => args.run(),
             Command::Explore(args) => args.run(),
+            Command::Driver(args) => args.run(),
             Command::Demo(args) => args.run(),
             Command::Ls(args) => args.run(),
             Command::Unplug(args) => args.run(),

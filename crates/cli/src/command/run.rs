@@ -26,7 +26,8 @@ SPEC:
   CLASS:MODEL[@ADDR][,KEY=VALUE]...
 
   CLASS  i2c: a bus with chips, /dev/i2c-N; mtd: a flash, /dev/mtdN and /dev/mtdNro; uio: a board
-         with memory to map, /dev/uioN; input: what people touch, /dev/input/eventN
+         with memory to map, /dev/uioN; tpm: a TPM, /dev/tpmN; input: what people touch,
+         /dev/input/eventN
   MODEL  what the chip, the flash or the like is; see below
   @ADDR  i2c: where it answers, from 0x03 to 0x77
   num=N  the number of the device; bus=N is the same for i2c. Chips with the same number share
@@ -98,6 +99,25 @@ Models of input:
     name=TEXT, phys=TEXT, uniq=TEXT
                     what it is called, where it is plugged in, and its serial number
 
+Models of tpm:
+  swtpm             a TPM 2.0 of the program swtpm (Debian's package swtpm), in a process of its own
+    state=DIR       keeps what is stored in it in this directory, which is made if it is not there
+    deadline=TIME   a TPM that takes longer for a command is given up: as long as Linux waits unless told
+
+The model server of i2c, mtd and tpm: a driver in another process, in any language
+  (docs/driver-protocol.md of the sources is enough to write one)
+    socket=PATH     it listens there; or
+    command=WORDS   it is started, split into words as a shell does, with its end of the socket as
+                    descriptor 3; in a lab file it may be a list of words
+    deadline=TIME   how long an operation may take: 1s unless told; then it fails with ETIMEDOUT.
+                    A flash that takes longer to erase all that is asked of it needs more.
+                    The first word of a server has ten seconds, or five times as long
+    misses=N        after so many missed deadlines in a row the device has gone: 3 unless told
+    restart=new-generation, back-off=TIME
+                    a device whose server was lost comes back by itself, after 100ms unless told,
+                    twice as long each time in a row
+    writes=PATH     where a server that is started may write; nowhere else, if the kernel has landlock
+
 Lab file:
   contract = \"strict\"
   [[device]]
@@ -129,6 +149,7 @@ Examples:
   outlive run --device i2c:24c02@0x50,bus=7 -- i2cdump -y 7 0x50 b
   outlive run --device i2c:24c02@0x50,bus=7,file=eeprom.bin -- i2cset -y 7 0x50 0 0x2a
   outlive run --device i2c:24c02@0x50,bus=7 --device i2c:lm75@0x48,bus=7 -- i2cget -y 7 0x48 0 w
+  outlive run --device tpm:swtpm,num=0,state=tpm0 -- tpm2_getrandom -T device:/dev/tpm0 --hex 8
   outlive run --lab lab.toml -- sh
 
 Exit status:

@@ -15,7 +15,7 @@ struct Variable {
 }
 
 /// Every variable that we read or set.
-const VARIABLES: [Variable; 7] = [
+const VARIABLES: [Variable; 8] = [
     Variable {
         name: "OUTLIVE_LAB",
         text: "The lab to talk to, as --in. CMD has it set to the name of its own lab, so that these commands need no --in \
@@ -44,6 +44,11 @@ const VARIABLES: [Variable; 7] = [
         commands: &["run", "trace", "explore"],
     },
     Variable {
+        name: "OUTLIVE_DRIVER_FD",
+        text: "The descriptor of the host, where neither --fd nor --socket says it: a host that starts a server sets it.",
+        commands: &["driver"],
+    },
+    Variable {
         name: "NO_COLOR",
         text: "If it is set and not empty there is no colour, unless --color always says otherwise.",
         commands: &[""],
@@ -66,6 +71,7 @@ fn see_also(command: &str) -> &'static [&'static str] {
         "serve" => &["outlive-run(1)", "outlive-ls(1)", "outlive-unplug(1)", "outlive-plug(1)", "outlive-doctor(1)"],
         "trace" => &["outlive-run(1)", "outlive-explore(1)", "outlive-unplug(1)", "strace(1)"],
         "explore" => &["outlive-run(1)", "outlive-trace(1)"],
+        "driver" => &["outlive-run(1)", "outlive-serve(1)"],
         "demo" => &["outlive-explore(1)"],
         "ls" => &["outlive-events(1)", "outlive-unplug(1)", "outlive-plug(1)", "outlive-set(1)"],
         "unplug" => &["outlive-plug(1)", "outlive-ls(1)", "outlive-set(1)"],

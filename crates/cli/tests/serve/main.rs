@@ -12,3 +12,4 @@ mod killed;
 mod load;
 mod removal;
 mod stage;
+mod tpm;

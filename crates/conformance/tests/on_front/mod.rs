@@ -1,9 +1,10 @@
 //! A class on a front: users are another process, which makes real system calls. On the run front it is of the tree.
 #![allow(dead_code, reason = "each test is of one front")]
 
-mod agent;
+pub(crate) mod agent;
+pub(crate) mod line;
 #[path = "../tables/mod.rs"]
-mod tables;
+pub(crate) mod tables;
 pub(crate) mod wires;
 
 use agent::Agent;
@@ -15,13 +16,13 @@ use outlive_conformance::{
 };
 use outlive_host::{
     front::serve,
-    lab::{Lab, LabConfig, Lookup, UnplugError},
+    lab::{DeviceReport, Lab, LabConfig, Lookup, UnplugError},
 };
 use std::{
     any::Any,
     marker::PhantomData,
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -40,6 +41,12 @@ pub(crate) trait Class: Copy + Send + Sync + 'static {
     const FAILED: &'static str;
     /// Whether poll always says that a live device can be read (I19).
     const ALWAYS_READABLE: bool;
+    /// Whether a second call by a user is refused while another of its calls is in flight.
+    const ONE_CALL_AT_A_TIME: bool = false;
+    /// The call by which a user asks for something that comes to be read then; `None` where the hardware sends it by itself.
+    const ASKS: Option<&'static str> = None;
+    /// The call that reads what has come, and does not wait.
+    const RECEIVES: &'static str = "count";
 
     /// The call that reads what nobody asked for, without waiting.
     const RECEIVES: &'static str = "count";
@@ -49,8 +56,17 @@ pub(crate) trait Class: Copy + Send + Sync + 'static {
     /// Why a statement does not apply.
     fn excuse(statement: u8) -> Option<&'static str>;
 
+    /// Whether the driver is in another process.
+    const DRIVER_IS_ELSEWHERE: bool = false;
+
     /// A driver that hands its calls to `far`.
     fn driver(far: &Arc<FarEnd>, badge: Badge) -> (Arc<Self::Socket>, Hardware);
+
+    /// Plugs a device in that has such a driver; its name.
+    fn plug(lab: &Lab, far: &Arc<FarEnd>, badge: Badge) -> (Arc<Self::Socket>, String) {
+        let (socket, hardware) = Self::driver(far, badge);
+        (socket, lab.plug_hardware(None, hardware).expect("the lowest free number"))
+    }
 }
 
 /// Where the far end is connected, which may be another in the next life.
@@ -60,6 +76,9 @@ pub(crate) trait Socket: Send + Sync + 'static {
 
     /// The driver notices that its hardware is gone.
     fn notice(&self);
+
+    /// Waits until nothing is left of hardware that is not kept for another life.
+    fn scrapped(&self) {}
 
     /// The hardware sends something that nobody asked for.
     fn send(&self) {
@@ -86,13 +105,15 @@ pub(crate) fn main_on_run<C: Class>() -> ExitCode {
     }
     let lab = Lab::start(&LabConfig::default()).expect("an empty lab");
     let agent = Agent::start_on_run(&lab);
-    let calls = C::CALLS.to_vec();
-    let code = run(
-        &format!("{} on run", C::NAME),
-        Arc::new(OnFront::<C> { lab, agent: agent.clone(), calls, class: PhantomData }),
-    );
+    let code = run(&format!("{} on run", C::NAME), on_run::<C>(&lab, &agent));
     agent.end();
     code
+}
+
+/// A class in `lab`, whose users are `agent`'s.
+pub(crate) fn on_run<C: Class>(lab: &Arc<Lab>, agent: &Arc<Agent>) -> Arc<dyn Subject> {
+    let (lab, agent, calls) = (lab.clone(), agent.clone(), C::CALLS.to_vec());
+    Arc::new(OnFront::<C> { lab, agent, calls, class: PhantomData })
 }
 
 /// Runs a class through the law on the serve front.
@@ -145,12 +166,21 @@ impl<C: Class> Subject for OnFront<C> {
         true
     }
 
+    fn one_call_at_a_time(&self) -> bool {
+        C::ONE_CALL_AT_A_TIME
+    }
+
+    fn driver_is_elsewhere(&self) -> bool {
+        C::DRIVER_IS_ELSEWHERE
+    }
+
     fn plug(&self, far: &Arc<FarEnd>, badge: Badge) -> Arc<dyn Rig> {
         let watcher = self.lab.events().watch();
-        let (socket, hardware) = C::driver(far, badge);
-        let name = self.lab.plug_hardware(None, hardware).expect("the lowest free number");
+        let (socket, name) = C::plug(&self.lab, far, badge);
         let (lab, agent, heard) = (self.lab.clone(), self.agent.clone(), Mutex::new(0));
-        Arc::new(Place::<C> { lab, agent, name, socket, watcher, heard })
+        let place = Place::<C> { lab, agent, name, socket, watcher, heard, lives: Mutex::default() };
+        place.has_another_life();
+        Arc::new(place)
     }
 }
 
@@ -162,6 +192,8 @@ struct Place<C: Class> {
     socket: Arc<C::Socket>,
     watcher: Watcher,
     heard: Mutex<usize>,
+    /// Its lives, and their numbers. When nothing is left of them, somebody else may have the name.
+    lives: Mutex<Vec<(u64, Weak<dyn Plugged>)>>,
 }
 
 impl<C: Class> Place<C> {
@@ -169,11 +201,36 @@ impl<C: Class> Place<C> {
         format!("/dev/{}", self.name)
     }
 
+    fn has_another_life(&self) {
+        if let Lookup::Here(device) = self.lab.find(&self.path()) {
+            self.lives().push((device.generation().0, Arc::downgrade(&device)));
+        }
+    }
+
+    fn lives(&self) -> MutexGuard<'_, Vec<(u64, Weak<dyn Plugged>)>> {
+        self.lives.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something of one of its lives, so that nobody else gets the name as long as this is kept.
+    fn hold(&self) -> Option<Arc<dyn Plugged>> {
+        self.lives().iter().find_map(|(_, life)| life.upgrade())
+    }
+
     fn live(&self) -> Option<Arc<dyn Plugged>> {
         match self.lab.find(&self.path()) {
-            Lookup::Here(device) => Some(device),
-            Lookup::Gone | Lookup::NotOurs => None,
+            Lookup::Here(device) if self.is_ours(device.generation().0) => Some(device),
+            _ => None,
         }
+    }
+
+    fn is_ours(&self, generation: u64) -> bool {
+        self.lives().iter().any(|(ours, _)| *ours == generation)
+    }
+
+    /// What is left of its lives.
+    fn left(&self) -> Vec<DeviceReport> {
+        let ours = |device: &DeviceReport| device.name == self.name && self.is_ours(device.generation);
+        self.lab.list().into_iter().filter(ours).collect()
     }
 }
 
@@ -198,6 +255,7 @@ impl<C: Class> Rig for Place<C> {
     }
 
     fn unplug(&self, reason: Reason, policy: Policy, limit: Duration) -> Result<bool, Stuck> {
+        let Some(_name) = self.hold() else { return Ok(false) };
         match self.lab.unplug(&self.name, reason, policy, limit) {
             Ok(unplugged) => Ok(unplugged.acted),
             Err(UnplugError::Busy { busy, .. }) => {
@@ -214,7 +272,7 @@ impl<C: Class> Rig for Place<C> {
     }
 
     fn handles(&self) -> usize {
-        self.lab.list().iter().filter(|device| device.name == self.name).map(|device| device.handles).sum()
+        self.left().iter().map(|device| device.handles).sum()
     }
 
     fn is_gone(&self) -> bool {
@@ -245,10 +303,15 @@ impl<C: Class> Rig for Place<C> {
     fn replug(&self, far: &Arc<FarEnd>) {
         self.socket.connect(far);
         self.lab.plug_name(&self.name).expect("it has been unplugged");
+        self.has_another_life();
     }
 
     fn scrap(&self) {
-        drop(self.lab.take_hardware(&self.name));
+        let Some(_name) = self.hold() else { return };
+        if let Some(hardware) = self.lab.take_hardware(&self.name) {
+            drop(hardware);
+            self.socket.scrapped();
+        }
     }
 
     fn word(&self, number: usize) -> Option<u32> {
@@ -261,7 +324,7 @@ impl<C: Class> Rig for Place<C> {
 
     fn remains(&self) -> bool {
         // What holds the number is the memory of the handles' lifetime.
-        self.lab.list().iter().any(|device| device.name == self.name && device.holds_number)
+        self.left().iter().any(|device| device.holds_number)
     }
 }
 
@@ -350,7 +413,11 @@ impl<C: Class> User for Open<C> {
     }
 
     fn receive(&self) {
-        self.socket.send();
+        match C::ASKS {
+            // A second one may be refused until the first has been read.
+            Some(call) => drop(self.ask(call)),
+            None => self.socket.send(),
+        }
     }
 
     fn read_received(&self) -> Said {

@@ -40,7 +40,7 @@ pub(crate) fn read(page: &str) -> Table {
 /// "yes", "-" for nobody, or the names of the only classes that it applies to.
 pub(crate) fn check_claims(column: &str, class: &str, excuse: impl Fn(u8) -> Option<&'static str>) {
     for (number, line) in read("README.md").lines {
-        let claimed = line[column] == "yes" || line[column].split(", ").any(|name| name == class);
+        let claimed = line[column] == "yes" || line[column].split(", ").any(|one| one == class);
         let checked = excuse(number).is_none();
         assert_eq!(
             claimed,

@@ -166,7 +166,7 @@ impl Model {
             Model::Sram => ("pcf8570", "at24"),
             Model::Tmp102 => ("tmp102", "tmp102"),
         };
-        Claim { address, chip: chip.to_owned(), driver }
+        Claim { address, chip: chip.to_owned(), driver: driver.into() }
     }
 
     /// Its keys besides those of every chip.

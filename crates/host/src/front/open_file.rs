@@ -9,7 +9,11 @@ use crate::{
     trial::Answered,
 };
 use outlive_classes::{Access, Call, Errno, File, Node, OpenFlags, Plugged, PollBits};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
 use zerocopy::IntoBytes;
 
 /// What every poller hears of, asked or not: ERR and HUP (poll(2)).
@@ -41,16 +45,32 @@ pub(super) fn open_device(
     flags: i32,
 ) -> Result<Arc<dyn File>, Errno> {
     let number = lab.arrived(name, pid, "open", &"");
-    let opened = device.as_ref().ok_or(Errno::NODEV).and_then(|device| match by {
+    let open = |device: &Arc<dyn Plugged>| match by {
         Some(node) => device.open_by(node, open_flags(flags)),
         None => device.open(open_flags(flags)),
-    });
+    };
+    let opened = device.as_ref().ok_or(Errno::NODEV).and_then(|device| behind_closes(|| open(device)));
     if let Ok(file) = &opened {
         lab.detail(|| Some(Detail::Opened { number, handle: file.id() }));
     }
     let answer = opened.as_ref().map_or_else(|e| Answered::Errno(e.raw_os_error()), |_| Answered::Ok(0));
     lab.answered(number, answer, device.is_none_or(|device| device.gone().is_some()));
     opened
+}
+
+/// For how long a close may be under way to us: its client goes on before we have heard of it (`fuse_release_common` in
+/// fs/fuse/file.c does not wait), and on a busy machine somebody who was waiting for that client opens before that.
+const CLOSE_ON_ITS_WAY: Duration = Duration::from_millis(200);
+
+/// Opens what only so many may have open. That others have it is no answer before their closes have come.
+fn behind_closes<T>(open: impl Fn() -> Result<T, Errno>) -> Result<T, Errno> {
+    let start = Instant::now();
+    loop {
+        match open() {
+            Err(Errno::BUSY) if start.elapsed() < CLOSE_ON_ITS_WAY => thread::sleep(Duration::from_millis(1)),
+            answer => return answer,
+        }
+    }
 }
 
 fn open_flags(flags: i32) -> OpenFlags {

@@ -9,6 +9,7 @@ use super::{
     spec, suggest,
     tpm::TpmEntry,
 };
+use crate::driver_server::ServerSettings;
 use outlive::Policy;
 use outlive_classes::Contract;
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,32 @@ impl DeviceConfig {
         }
     }
 
+    /// Whether its driver is in another process.
+    pub(super) fn is_served(&self) -> bool {
+        match self {
+            DeviceConfig::I2c(bus) => bus.server.is_some(),
+            DeviceConfig::Mtd(flash) => flash.server.is_some(),
+            DeviceConfig::Tpm(tpm) => tpm.server.is_some(),
+            DeviceConfig::Uio(_) | DeviceConfig::Gpu(_) => false,
+        }
+    }
+
+    /// A key that is there and means something only to who has the device's users.
+    pub(crate) fn key_of_users(&self) -> Option<&'static str> {
+        let parts = match self {
+            DeviceConfig::Mtd(flash) => !flash.partitions.is_empty(),
+            _ => false,
+        };
+        let Permissions { mode, group } = self.permissions();
+        let keys = [
+            (self.policy().is_some(), "policy"),
+            (parts, "parts"),
+            (mode.is_some(), "mode"),
+            (group.is_some(), "group"),
+        ];
+        keys.into_iter().find_map(|(is_there, key)| is_there.then_some(key))
+    }
+
     /// Who may open its node, under `outlive serve`.
     pub fn permissions(&self) -> &Permissions {
         match self {
@@ -151,6 +178,19 @@ pub struct BusConfig {
     pub permissions: Permissions,
     /// The chips.
     pub chips: Vec<ChipEntry>,
+    /// The server that the adapter is in; then it has no chips of ours.
+    #[serde(default)]
+    pub server: Option<Box<ServerEntry>>,
+}
+
+/// A server, and where it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerEntry {
+    /// What it is.
+    pub settings: ServerSettings,
+    /// Where it was asked for: `--device i2c:server`, or `lab.toml:5:11`.
+    pub place: String,
 }
 
 /// One chip on an I2C bus.
@@ -262,6 +302,8 @@ impl LabConfig {
     fn add(&mut self, device: DeviceConfig) {
         let DeviceConfig::I2c(more) = device else { return self.devices.push(device) };
         let same = self.devices.iter_mut().find_map(|old| match old {
+            // An adapter that is in a server is whole.
+            DeviceConfig::I2c(old) if old.server.is_some() || more.server.is_some() => None,
             DeviceConfig::I2c(old) if more.number.is_some() && old.number == more.number => Some(old),
             _ => None,
         });

@@ -54,8 +54,19 @@ impl Lab {
     /// A flash with its partitions, on `parent`.
     pub(super) fn plug_flash(&self, entry: &FlashEntry, parent: Option<&str>) -> Result<String, PlugError> {
         self.refuse_held(super::class::Class::Mtd, entry.number)?;
-        let (flash, parts) = hardware::flash(entry, self.clock.clone()).map_err(PlugError::Config)?;
-        let name = self.plug_as(entry.number, Hardware::Mtd(flash), Some(&entry.permissions))?;
+        let (name, parts) = match &entry.server {
+            None => {
+                let (flash, parts) = hardware::flash(entry, self.clock.clone()).map_err(PlugError::Config)?;
+                (self.plug_as(entry.number, Hardware::Mtd(flash), Some(&entry.permissions))?, parts)
+            }
+            Some(server) => {
+                let name = self.plug_served(entry.number, hardware::flash_server(server), &entry.permissions)?;
+                let parts = self.parts_of_served(&name, entry).inspect_err(|_| {
+                    let _ = self.unplug(&name, Reason::Pulled, Policy::Detach, REMOVAL_BUDGET);
+                })?;
+                (name, parts)
+            }
+        };
         // What had the number before has no parts any more.
         self.disown_parts(&name);
         self.places.kin.tie(&name, Tie::new(parent, None, true));
@@ -69,6 +80,13 @@ impl Lab {
             }
         }
         Ok(name)
+    }
+
+    /// Which parts a flash has that is in a server: how large it is, that has said.
+    fn parts_of_served(&self, name: &str, entry: &FlashEntry) -> Result<Vec<PartitionSpec>, PlugError> {
+        let gone = || PlugError::Server { name: name.to_owned(), what: "was lost".into() };
+        let whole = self.places.kin.flash(name).ok_or_else(gone)?;
+        super::partitions::parts(&entry.partitions, whole.geometry()).map_err(PlugError::Config)
     }
 
     fn disown_parts(&self, name: &str) {
@@ -99,7 +117,7 @@ impl Lab {
     }
 
     /// Whether there is a device, or a card, of that name now.
-    pub(super) fn is_live(&self, name: &str) -> bool {
+    pub(crate) fn is_live(&self, name: &str) -> bool {
         let live = self.places.lock().get(name).and_then(|place| place.live.clone());
         live.is_some_and(|device| device.gone().is_none()) || self.cards.is_live(name)
     }

@@ -1,6 +1,10 @@
 //! What a lab is told of flashes, and of cards that carry them.
 
-use super::{config::policy_name, partitions::PartitionEntry, permissions::Permissions};
+use super::{
+    config::{ServerEntry, policy_name},
+    partitions::PartitionEntry,
+    permissions::Permissions,
+};
 use outlive::Policy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,6 +28,9 @@ pub struct FlashEntry {
     /// Its parts, each of which is a device, too.
     #[serde(default)]
     pub partitions: Vec<PartitionEntry>,
+    /// The server that it is in; then there is no model of ours.
+    #[serde(default)]
+    pub server: Option<Box<ServerEntry>>,
     /// Where it was asked for: `--device mtd:nor`, or `lab.toml:5:11`.
     pub place: String,
     /// Where the value of each key stands, `model` among them; empty if all are at `place`.

@@ -1,28 +1,55 @@
 //! Makes the hardware that a configuration asks for.
 
 use super::{
-    config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig},
+    config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry},
     flash::FlashEntry,
-    partitions, suggest,
+    partitions,
+    served::Server,
+    suggest,
 };
-use outlive_classes::{i2c::Adapter, mtd, uio};
+use crate::driver_server::{Link, RemoteAdapter, RemoteFlash, RemoteTpm};
+use outlive_classes::{Hardware, i2c::Adapter, mtd, tpm::Tpm, uio};
 use outlive_drivers::{
     clock::Clock,
     i2c::{Bus, ChipConfig, ConfigError as Refused},
     mtd::{self as mtd_models, FlashConfig},
     uio::BoardConfig,
 };
+use outlive_protocol::{Class, Hello};
 use std::sync::Arc;
 
 /// Whether there can be such a device: makes it and drops it.
 pub(super) fn check(device: &DeviceConfig, clock: &Arc<dyn Clock>) -> Result<(), ConfigError> {
     match device {
+        // What a server says it says when it is there.
+        device if device.is_served() => Ok(()),
         DeviceConfig::I2c(bus) => adapter(bus, clock.clone()).map(drop),
         DeviceConfig::Uio(entry) => board(entry, clock.clone()).map(drop),
         DeviceConfig::Mtd(entry) => flash(entry, clock.clone()).map(drop),
         DeviceConfig::Tpm(entry) => entry.build().map(drop),
         DeviceConfig::Input(entry) => entry.build(clock.clone()).map(drop),
-        DeviceConfig::Gpu(card) => card.flash.iter().try_for_each(|entry| flash(entry, clock.clone()).map(drop)),
+        DeviceConfig::Gpu(card) => card
+            .flash
+            .iter()
+            .filter(|entry| entry.server.is_none())
+            .try_for_each(|entry| flash(entry, clock.clone()).map(drop)),
+    }
+}
+
+/// What a device is, by itself: without what a lab makes of it.
+pub(crate) fn make(device: &DeviceConfig, clock: Arc<dyn Clock>) -> Result<Hardware, ConfigError> {
+    match device {
+        device if device.is_served() => {
+            Err(ConfigError::new("this server", "its driver would be in another server; serve the driver itself"))
+        }
+        DeviceConfig::I2c(bus) => adapter(bus, clock).map(Hardware::I2c),
+        DeviceConfig::Uio(entry) => board(entry, clock).map(Hardware::Uio),
+        DeviceConfig::Mtd(entry) => flash(entry, clock).map(|(flash, _)| Hardware::Mtd(flash)),
+        DeviceConfig::Tpm(entry) => entry.build().map(Hardware::Tpm),
+        DeviceConfig::Input(entry) => entry.build(clock).map(Hardware::Input),
+        DeviceConfig::Gpu(card) => {
+            Err(ConfigError::new(&card.place, "a card is several devices; serve its flash one by one"))
+        }
     }
 }
 
@@ -51,6 +78,34 @@ pub(super) fn flash(
     let flash = config.build(clock).map_err(refused)?;
     let parts = partitions::parts(&entry.partitions, &flash.geometry())?;
     Ok((flash, parts))
+}
+
+/// The server of an adapter; `limit`: the `I2C_FUNC_*` bits that it is limited to.
+pub(super) fn adapter_server(entry: &ServerEntry, limit: Option<u32>) -> Server<'_> {
+    let limit = limit.unwrap_or(u32::MAX);
+    let maker = move |link: Arc<Link>, hello: Hello| {
+        let adapter: Box<dyn Adapter> = Box::new(RemoteAdapter::new(link, hello, limit)?);
+        Some(Hardware::I2c(adapter))
+    };
+    Server { class: Class::I2c, settings: &entry.settings, place: &entry.place, maker: Arc::new(maker) }
+}
+
+/// The server of a flash.
+pub(super) fn flash_server(entry: &ServerEntry) -> Server<'_> {
+    let maker = |link: Arc<Link>, hello: Hello| {
+        let flash: Box<dyn mtd::Flash> = Box::new(RemoteFlash::new(link, hello)?);
+        Some(Hardware::Mtd(flash))
+    };
+    Server { class: Class::Mtd, settings: &entry.settings, place: &entry.place, maker: Arc::new(maker) }
+}
+
+/// The server of a TPM.
+pub(super) fn tpm_server(entry: &ServerEntry) -> Server<'_> {
+    let maker = |link: Arc<Link>, hello: Hello| {
+        let tpm: Box<dyn Tpm> = Box::new(RemoteTpm::new(link, &hello)?);
+        Some(Hardware::Tpm(tpm))
+    };
+    Server { class: Class::Tpm, settings: &entry.settings, place: &entry.place, maker: Arc::new(maker) }
 }
 
 /// The adapter of an i2c bus, with its chips.

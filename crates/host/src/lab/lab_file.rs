@@ -4,7 +4,10 @@
 
 use super::{
     class::Class,
-    config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_contract, parse_name, parse_policy},
+    config::{
+        BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry, parse_contract, parse_name,
+        parse_policy,
+    },
     flash::{CardEntry, FlashEntry},
     input::InputEntry,
     partitions::{self, PartitionEntry},
@@ -12,6 +15,7 @@ use super::{
     spec, suggest,
     tpm::TpmEntry,
 };
+use crate::driver_server::ServerSettings;
 use outlive::Policy;
 use outlive_classes::Contract;
 use outlive_drivers::value;
@@ -63,6 +67,8 @@ struct Reader<'a> {
     folder: &'a Path,
 }
 
+/// What is said of keys, by their names.
+type Words = BTreeMap<String, String>;
 type Table<'a> = DeTable<'a>;
 type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -71,6 +77,9 @@ const CARD: &str = "gpu";
 
 /// The keys of a bus, besides its chips.
 const KEYS_OF_BUS: [&str; 7] = ["class", "num", "bus", "policy", "functionality", "mode", "group"];
+
+/// The keys of a flash, besides its driver's.
+const KEYS_OF_FLASH: [&str; 7] = ["class", "num", "policy", "mode", "group", "parts", "partitions"];
 
 impl Reader<'_> {
     /// `lab.toml:4:1`, counted in characters from 1.
@@ -151,7 +160,7 @@ impl Reader<'_> {
         let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
         let permissions = self.permissions(table)?;
         let functionality = table.get("functionality").map(|value| self.functionality(value)).transpose()?;
-        let mut bus = BusConfig { number, policy, functionality, permissions, chips: Vec::new() };
+        let mut bus = BusConfig { number, policy, functionality, permissions, chips: Vec::new(), server: None };
         match (table.get("chips"), table.get("model")) {
             (Some(chips), None) => {
                 let mut known = KEYS_OF_BUS.to_vec();
@@ -164,6 +173,9 @@ impl Reader<'_> {
                     bus.chips.push(self.chip(at, self.table("chip", chip)?, &[])?);
                     Ok(())
                 })?;
+            }
+            (None, Some(model)) if self.string("model", model)? == spec::SERVER => {
+                bus.server = Some(self.server(at, table, &KEYS_OF_BUS)?);
             }
             (None, _) => bus.chips.push(self.chip(at, table, &KEYS_OF_BUS)?),
             (Some(_), Some(model)) => {
@@ -191,11 +203,15 @@ impl Reader<'_> {
         let model = table.get("model").ok_or_else(|| self.error(at, "which model? add model = \"swtpm\""))?;
         let number = table.get("num").map(|value| self.number(Class::Tpm, value)).transpose()?;
         let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
-        let (mut keys, places) = self.driver_keys(table)?;
-        spec::absolute_paths(&mut keys, self.folder).map_err(|why| self.error(at, why))?;
-        let (model, place) = (self.string("model", model)?, self.place(at));
-        let permissions = self.permissions(table)?;
-        Ok(TpmEntry { number, policy, permissions, model, keys, place, places })
+        let (model, place, permissions) = (self.string("model", model)?, self.place(at), self.permissions(table)?);
+        let (mut keys, mut places, mut server) = (BTreeMap::new(), BTreeMap::new(), None);
+        if model == spec::SERVER {
+            server = Some(self.server(at, table, &["class", "num", "policy", "mode", "group"])?);
+        } else {
+            (keys, places) = self.driver_keys(table)?;
+            spec::absolute_paths(&mut keys, self.folder).map_err(|why| self.error(at, why))?;
+        }
+        Ok(TpmEntry { number, policy, permissions, model, keys, server, place, places })
     }
 
     /// An input device. Keys that are not the lab's are its driver's.
@@ -211,10 +227,7 @@ impl Reader<'_> {
     }
 
     /// The keys of a device that are its driver's, and where each key stands.
-    fn driver_keys(
-        &self,
-        table: &Table<'_>,
-    ) -> Result<(BTreeMap<String, String>, BTreeMap<String, String>), ConfigError> {
+    fn driver_keys(&self, table: &Table<'_>) -> Result<(Words, Words), ConfigError> {
         let (mut keys, mut places) = (BTreeMap::new(), BTreeMap::new());
         for (key, value) in table {
             let key = key.get_ref().as_ref();
@@ -232,17 +245,49 @@ impl Reader<'_> {
         let number = table.get("num").map(|value| self.number(Class::Mtd, value)).transpose()?;
         let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
         let (mut keys, mut places) = (BTreeMap::new(), BTreeMap::new());
-        for (key, value) in table {
+        let model = self.string("model", model)?;
+        let is_served = model == spec::SERVER;
+        let server = is_served.then(|| self.server(at, table, &KEYS_OF_FLASH)).transpose()?;
+        for (key, value) in table.iter().filter(|_| !is_served) {
             let key = key.get_ref().as_ref();
             places.insert(key.to_owned(), self.place(value.span().start));
-            if !["class", "num", "policy", "mode", "group", "model", "parts", "partitions"].contains(&key) {
+            if !KEYS_OF_FLASH.contains(&key) && key != "model" {
                 keys.insert(key.to_owned(), self.scalar(key, value)?);
             }
         }
         spec::absolute_paths(&mut keys, self.folder).map_err(|why| self.error(at, why))?;
         let partitions = self.partitions(table)?;
-        let (model, place, permissions) = (self.string("model", model)?, self.place(at), self.permissions(table)?);
-        Ok(FlashEntry { number, policy, permissions, model, keys, partitions, place, places })
+        let (place, permissions) = (self.place(at), self.permissions(table)?);
+        Ok(FlashEntry { number, policy, permissions, model, keys, partitions, server, place, places })
+    }
+
+    /// The server of a device, of the keys that are not its class's. `command` may be a list of words.
+    fn server(&self, at: usize, table: &Table<'_>, others: &[&str]) -> Result<Box<ServerEntry>, ConfigError> {
+        let (mut keys, mut places, mut words) = (BTreeMap::new(), BTreeMap::new(), None);
+        for (key, value) in table {
+            let key = key.get_ref().as_ref();
+            if key == "model" || others.contains(&key) {
+                continue;
+            }
+            places.insert(key.to_owned(), value.span().start);
+            match value.get_ref().as_array() {
+                Some(list) if key == "command" => words = Some(self.words(value.span().start, list)?),
+                _ => drop(keys.insert(key.to_owned(), self.scalar(key, value)?)),
+            }
+        }
+        spec::absolute_paths(&mut keys, self.folder).map_err(|why| self.error(at, why))?;
+        let settings = ServerSettings::parse(keys, words);
+        let settings =
+            settings.map_err(|wrong| self.error(places.get(&wrong.key).copied().unwrap_or(at), wrong.why))?;
+        Ok(Box::new(ServerEntry { settings, place: self.place(at) }))
+    }
+
+    fn words(&self, at: usize, list: &[Value<'_>]) -> Result<Vec<String>, ConfigError> {
+        let words: Vec<_> = list.iter().map(|word| self.string("command", word)).collect::<Result<_, _>>()?;
+        match words.first() {
+            Some(program) if !program.is_empty() => Ok(words),
+            _ => Err(self.error(at, "`command` names no program")),
+        }
     }
 
     /// The parts of a flash: in one word, as in a SPEC, or a list of tables.

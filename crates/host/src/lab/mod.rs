@@ -9,7 +9,7 @@ mod config;
 pub(crate) mod entries;
 mod family;
 mod flash;
-mod hardware;
+pub(crate) mod hardware;
 mod holders;
 mod hotplug;
 mod input;
@@ -23,15 +23,17 @@ mod places;
 mod plugging;
 mod removal;
 mod report;
+mod served;
 mod spec;
 mod suggest;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tpm;
 
+pub use crate::driver_server::{Reach, ServerSettings};
 pub(crate) use announcer::Announcer;
 pub use clock::WallClock;
-pub use config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, Source};
+pub use config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, ServerEntry, Source};
 pub use family::Reset;
 pub use flash::{CardEntry, FlashEntry};
 pub use holders::{Holders, Killed};
@@ -46,6 +48,7 @@ pub use report::{
     DeviceReport, LabError, OperationReport, PlugError, ResetError, SetError, State, UnplugError, Unplugged,
 };
 pub use spec::parse as parse_spec;
+pub(crate) use suggest::known;
 pub use tpm::TpmEntry;
 
 use crate::trial::Answered;
@@ -58,6 +61,7 @@ use outlive::Events;
 use outlive_classes::{Contract, Plugged};
 use outlive_drivers::clock::Clock;
 use places::Places;
+use served::Served;
 use std::{
     collections::BTreeMap,
     fmt::{self, Display},
@@ -74,6 +78,7 @@ pub struct Lab {
     places: Arc<Places>,
     cards: Cards,
     client_partitions: Arc<ClientPartitions>,
+    served: Served,
     numbers: ClassNumbers,
     operations: Arc<Operations>,
     /// What becomes of the users of each device, unless an unplug says otherwise.
@@ -121,6 +126,7 @@ impl Lab {
             places: Arc::new(Places::new(operations.clone())),
             cards: Cards::default(),
             client_partitions: Arc::default(),
+            served: Served::default(),
             numbers: ClassNumbers::new(),
             operations,
             policies: Mutex::default(),
@@ -140,6 +146,7 @@ impl Lab {
         }
         let lab = Arc::new(lab);
         lab.client_partitions.are_of(&lab);
+        lab.served.are_of(&lab);
         Ok(lab)
     }
 

@@ -46,6 +46,22 @@ pub(super) struct Place {
     former: Vec<Former>,
     /// What the last of them gave back.
     pub(super) kept: Option<Kept>,
+    /// How many unplugs of what is here go on, and will bring its hardware back.
+    attended: usize,
+}
+
+/// An unplug that goes on, as long as this is kept.
+pub(super) struct Attended {
+    places: Arc<Places>,
+    name: String,
+}
+
+impl Drop for Attended {
+    fn drop(&mut self) {
+        if let Some(place) = self.places.lock().get_mut(&self.name) {
+            place.attended -= 1;
+        }
+    }
 }
 
 /// What a device is plugged in with again.
@@ -105,6 +121,12 @@ impl Places {
         self.operations.detail(|| Some(Detail::Changed { device, generation, change }));
     }
 
+    /// An unplug of what is in that place begins.
+    pub(super) fn attend(self: &Arc<Self>, name: &str, place: &mut Place) -> Attended {
+        place.attended += 1;
+        Attended { places: self.clone(), name: name.to_owned() }
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Place>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,15 +143,18 @@ impl Places {
                 live: None,
                 former: Vec::new(),
                 kept: None,
+                attended: 0,
             });
-            place.live = Some(device.clone());
+            // Somebody else may have plugged another in meanwhile, whose last owner this is.
+            let live = place.live.replace(device.clone());
             place.generation = generation;
             self.entries.add(&device);
             self.events.tell(&name, generation, Change::Plugged);
             self.told.tell(&device, DeviceChange::Plugged);
             self.tell_observer(&name, generation, DeviceChange::Plugged);
-            place.kept.take()
+            (live, place.kept.take())
         };
+        // With no lock held: it comes back here to take its name away.
         drop(replaced);
         let places = Arc::downgrade(self);
         device.on_names(Box::new(move |gone| {
@@ -220,8 +245,10 @@ impl Places {
     /// Lets go of those that hold their number for nobody: their last handle has been closed. What they share with
     /// their handles holds the number, so this comes before a number is asked for.
     pub(super) fn prune(&self) {
-        // An unplug that gave up at its limit left the hardware inside; it is fetched once everybody has left.
-        let leaving: Vec<_> = self.lock().values().filter_map(Place::leaving).collect();
+        // An unplug that gave up at its limit left the hardware inside; it is fetched once everybody has left. Where one goes
+        // on, that does it: the driver may have a last word that takes its time, which nobody else waits for (I4).
+        let given_up = |place: &&Place| place.attended == 0;
+        let leaving: Vec<_> = self.lock().values().filter(given_up).filter_map(Place::leaving).collect();
         for device in leaving {
             let reason = device.gone().map_or(Reason::Pulled, |gone| gone.reason);
             if let Ok(Some(hardware)) = device.unplug(reason, Policy::Detach, Duration::ZERO) {

@@ -1,7 +1,7 @@
 //! Plugging in: by what a SPEC says, with a driver of the caller's own, or again what was here before.
 
 use super::{
-    DeviceConfig, Lab, Permissions, PlugError, bare,
+    BusConfig, DeviceConfig, Lab, Permissions, PlugError, TpmEntry, bare,
     class::{self, Class, Means},
     hardware,
     places::Kept,
@@ -30,6 +30,23 @@ impl Lab {
     /// As [`plug_spec`](Lab::plug_spec).
     pub fn plug(&self, device: &DeviceConfig) -> Result<String, PlugError> {
         let clock = self.clock.clone();
+        let served = match device {
+            DeviceConfig::I2c(BusConfig { server: Some(server), functionality, .. }) => {
+                Some((Class::I2c, hardware::adapter_server(server, *functionality)))
+            }
+            DeviceConfig::Tpm(TpmEntry { server: Some(server), .. }) => {
+                Some((Class::Tpm, hardware::tpm_server(server)))
+            }
+            _ => None,
+        };
+        if let Some((class, server)) = served {
+            self.refuse_held(class, device.number())?;
+            let name = self.plug_served(device.number(), server, device.permissions())?;
+            if let Some(policy) = device.policy() {
+                self.set_policy(&name, policy);
+            }
+            return Ok(name);
+        }
         let (class, hardware): (_, &dyn Fn() -> _) = match device {
             DeviceConfig::I2c(bus) => (Class::I2c, &|| hardware::adapter(bus, clock.clone()).map(Hardware::I2c)),
             DeviceConfig::Uio(board) => (Class::Uio, &|| hardware::board(board, clock.clone()).map(Hardware::Uio)),
@@ -110,6 +127,7 @@ impl Lab {
         let mut all = self.permissions.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(name.clone(), permissions.cloned().unwrap_or_default());
         drop(all);
+        self.served.forget(&name);
         let device = self.make(number, hardware, means);
         // The hardware is dropped with what could not be plugged in.
         self.announce(&device)?;
@@ -142,10 +160,14 @@ impl Lab {
     }
 
     /// The hardware that the last unplug of `name` gave back, for the caller to keep: the device cannot be plugged in
-    /// again by its name then. `None` if there is none, or it is plugged in.
+    /// again by its name then; with hardware that is in a server, the server ends. `None` if there is none, or it is plugged
+    /// in.
     pub fn take_hardware(&self, name: &str) -> Option<Hardware> {
         self.places.prune();
-        match self.places.lock().get_mut(bare(name))?.kept.take()? {
+        let kept = self.places.lock().get_mut(bare(name))?.kept.take()?;
+        // The link lives as long as what has it.
+        self.served.forget(bare(name));
+        match kept {
             Kept::Hardware(hardware) => Some(hardware),
             Kept::Part => None,
         }
@@ -193,8 +215,8 @@ impl Lab {
         };
         let hardware = match self.renewed(&name, kept) {
             Ok(hardware) => hardware,
-            Err(error) => {
-                self.places.put_back(&name, Kept::Part);
+            Err((error, kept)) => {
+                self.places.put_back(&name, kept);
                 return Err(error);
             }
         };
@@ -218,15 +240,20 @@ impl Lab {
         self.with_children(name)
     }
 
-    /// What is to be plugged in as `name` again: a part is made anew, of the life that its flash is in.
-    fn renewed(&self, name: &str, kept: Kept) -> Result<Hardware, PlugError> {
+    /// What is to be plugged in as `name` again: a part is made anew, of the life that its flash is in; what is in a server,
+    /// of what that says now.
+    fn renewed(&self, name: &str, kept: Kept) -> Result<Hardware, (PlugError, Kept)> {
         if let Kept::Hardware(hardware) = kept {
-            return Ok(hardware);
+            let renewed = self.served.renew(name);
+            return match renewed {
+                None => Ok(hardware),
+                Some(renewed) => renewed.map_err(|error| (error, Kept::Hardware(hardware))),
+            };
         }
         let kin = &self.places.kin;
         let parent = kin.parent(name).unwrap_or_default();
         let slice = kin.flash(&parent).zip(kin.part(name)).and_then(|(whole, part)| Slice::of(&whole, part).ok());
-        let gone = || PlugError::Parent { name: name.to_owned(), parent };
+        let gone = || (PlugError::Parent { name: name.to_owned(), parent }, Kept::Part);
         slice.map(|slice| Hardware::Mtd(Box::new(slice))).ok_or_else(gone)
     }
 

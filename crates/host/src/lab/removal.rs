@@ -1,6 +1,6 @@
 //! Unplugging: a device with all that hangs on it.
 
-use super::{Lab, UnplugError, Unplugged, bare, class::Class, holders::Killed};
+use super::{Lab, UnplugError, Unplugged, bare, class::Class, holders::Killed, places::Attended};
 use outlive::{Generation, Policy, REMOVAL_BUDGET, Reason};
 use outlive_classes::{Hardware, Plugged, StillBusy};
 use std::{
@@ -18,6 +18,7 @@ struct Begun {
     since: Instant,
     /// The device, and what its unplug said; `None` if it was behind its fence before.
     device: Option<(Arc<dyn Plugged>, Said)>,
+    attended: Attended,
 }
 
 impl Lab {
@@ -67,7 +68,10 @@ impl Lab {
     /// Puts away what lives in a process of its own, in good order, at the end of a program whose devices nobody uses any more;
     /// what takes longer than the budget of a removal ends with us.
     pub fn put_away(&self) {
-        for device in self.devices().into_iter().filter(|device| device.class() == Class::Tpm.name()) {
+        for device in self.devices() {
+            if device.class() != Class::Tpm.name() && !self.served.has(&device.node().name) {
+                continue;
+            }
             let _ = device.unplug(Reason::Orderly, Policy::Detach, REMOVAL_BUDGET);
         }
     }
@@ -114,23 +118,24 @@ impl Lab {
     }
 
     fn begin(&self, name: &str, reason: Reason, policy: Policy, since: Instant) -> Result<Begun, UnplugError> {
-        let (device, generation) = {
-            let table = self.places.lock();
-            let Some(place) = table.get(name) else {
+        let (device, generation, attended) = {
+            let mut table = self.places.lock();
+            let Some(place) = table.get_mut(name) else {
                 drop(table);
                 return Err(UnplugError::Unknown { name: name.to_owned(), known: self.known() });
             };
-            (place.live.clone().or_else(|| place.leaving()), place.generation)
+            let attended = self.places.attend(name, place);
+            (place.live.clone().or_else(|| place.leaving()), place.generation, attended)
         };
         let device = device.map(|device| {
             let removal = device.unplug(reason, policy, Duration::ZERO);
             (device, removal)
         });
-        Ok(Begun { name: name.to_owned(), generation, since, device })
+        Ok(Begun { name: name.to_owned(), generation, since, device, attended })
     }
 
     fn finish(&self, begun: Begun, reason: Reason, policy: Policy, limit: Duration) -> Result<Unplugged, UnplugError> {
-        let Begun { name, generation, since, device } = begun;
+        let Begun { name, generation, since, device, attended: _attended } = begun;
         let left = || limit.saturating_sub(since.elapsed());
         let Some((device, mut removal)) = device else {
             let handles = self.places.lock().get(&name).map_or(0, |place| place.zombies());

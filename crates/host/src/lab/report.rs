@@ -245,6 +245,14 @@ pub enum PlugError {
         /// What it is a part of.
         parent: String,
     },
+    /// The process that its driver is in cannot be had, or says what cannot be.
+    #[error("{name}: its server {what}")]
+    Server {
+        /// The device's name.
+        name: String,
+        /// What it did.
+        what: String,
+    },
     /// There can be no node for it.
     #[error("{name}: {why}")]
     NoNode {

@@ -2,7 +2,7 @@
 
 use super::{
     class::Class,
-    config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, parse_policy},
+    config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry, parse_policy},
     flash::FlashEntry,
     input::InputEntry,
     partitions,
@@ -10,11 +10,14 @@ use super::{
     suggest,
     tpm::TpmEntry,
 };
+use crate::driver_server::ServerSettings;
 use outlive_drivers::value;
 use std::{collections::BTreeMap, path::Path};
 
 /// The keys that are names of files and directories.
-const PATHS: [&str; 3] = ["file", "script", "state"];
+const PATHS: [&str; 5] = ["file", "script", "state", "socket", "writes"];
+/// The model that stands for a driver in another process.
+pub(super) const SERVER: &str = "server";
 
 /// Reads `text`; an error says that it is at `place`. Relative paths are relative to the working directory.
 ///
@@ -47,6 +50,16 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
         Ok((number, policy, Permissions { mode, group }))
     };
     match class {
+        Class::I2c if model == SERVER => {
+            no_address("server", address).map_err(error)?;
+            let mut keys = parse_keys(class, parts).map_err(error)?;
+            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
+            let functionality = keys.remove("functionality").map(|text| parse_functionality(&text));
+            let functionality = functionality.transpose().map_err(error)?;
+            let server = served(&model, &mut keys, &place).map_err(error)?;
+            let chips = Vec::new();
+            Ok(DeviceConfig::I2c(BusConfig { number, policy, functionality, permissions, chips, server }))
+        }
         Class::I2c => {
             let missing = || error(format!("which address? write it after the model: i2c:{model}@0x50"));
             let address = parse_address(address.ok_or_else(missing)?).map_err(error)?;
@@ -55,34 +68,37 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
             let functionality = keys.remove("functionality").map(|text| parse_functionality(&text));
             let functionality = functionality.transpose().map_err(error)?;
             let chip = ChipEntry { model, address, keys, place, places };
-            Ok(DeviceConfig::I2c(BusConfig { number, policy, functionality, permissions, chips: vec![chip] }))
+            Ok(DeviceConfig::I2c(BusConfig {
+                number,
+                policy,
+                functionality,
+                permissions,
+                chips: vec![chip],
+                server: None,
+            }))
         }
         Class::Uio => {
-            if let Some(address) = address {
-                return Err(error(format!("a board has no address; leave out `@{address}`")));
-            }
+            no_address("board", address).map_err(error)?;
             let mut keys = parse_keys(class, parts).map_err(error)?;
             let (number, policy, permissions) = device(&mut keys).map_err(error)?;
             Ok(DeviceConfig::Uio(BoardEntry { number, policy, permissions, model, keys, place, places }))
         }
         Class::Mtd => {
-            if let Some(address) = address {
-                return Err(error(format!("a flash has no address; leave out `@{address}`")));
-            }
+            no_address("flash", address).map_err(error)?;
             let mut keys = parse_keys(class, parts).map_err(error)?;
             let (number, policy, permissions) = device(&mut keys).map_err(error)?;
             let partitions = keys.remove("parts").map(|text| partitions::parse(&text, &place));
             let partitions = partitions.transpose().map_err(error)?.unwrap_or_default();
-            let flash = FlashEntry { number, policy, permissions, model, keys, partitions, place, places };
+            let server = served(&model, &mut keys, &place).map_err(error)?;
+            let flash = FlashEntry { number, policy, permissions, model, keys, partitions, server, place, places };
             Ok(DeviceConfig::Mtd(flash))
         }
         Class::Tpm => {
-            if let Some(address) = address {
-                return Err(error(format!("a tpm has no address; leave out `@{address}`")));
-            }
+            no_address("tpm", address).map_err(error)?;
             let mut keys = parse_keys(class, parts).map_err(error)?;
             let (number, policy, permissions) = device(&mut keys).map_err(error)?;
-            Ok(DeviceConfig::Tpm(TpmEntry { number, policy, permissions, model, keys, place, places }))
+            let server = served(&model, &mut keys, &place).map_err(error)?;
+            Ok(DeviceConfig::Tpm(TpmEntry { number, policy, permissions, model, keys, server, place, places }))
         }
         Class::Input => {
             if let Some(address) = address {
@@ -93,6 +109,19 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
             Ok(DeviceConfig::Input(InputEntry { number, policy, permissions, model, keys, place, places }))
         }
     }
+}
+
+/// The server that the model of a device stands for, of all its keys; `None` if it is a model of ours.
+fn served(model: &str, keys: &mut BTreeMap<String, String>, place: &str) -> Result<Option<Box<ServerEntry>>, String> {
+    if model != SERVER {
+        return Ok(None);
+    }
+    let settings = ServerSettings::parse(std::mem::take(keys), None).map_err(|wrong| wrong.why)?;
+    Ok(Some(Box::new(ServerEntry { settings, place: place.to_owned() })))
+}
+
+fn no_address(what: &str, address: Option<&str>) -> Result<(), String> {
+    address.map_or(Ok(()), |address| Err(format!("a {what} has no address; leave out `@{address}`")))
 }
 
 /// A SPEC of that class.

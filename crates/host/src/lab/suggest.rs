@@ -1,7 +1,7 @@
 //! What to say to somebody who wrote a word that is not known.
 
 /// "did you mean `x`?" if a known word is close, and all that are known.
-pub(super) fn known(word: &str, known: &[&str]) -> String {
+pub(crate) fn known(word: &str, known: &[&str]) -> String {
     let list = known.join(", ");
     match closest(word, known) {
         Some(close) => format!("did you mean `{close}`? known here: {list}"),

@@ -351,3 +351,39 @@ fn nobody_watching_costs_no_words() {
     let lab = lab_with_bus_7();
     assert_eq!((lab.arrived("i2c-7", 1, "read", &Loud), lab.arrived("i2c-7", 1, "read", &Loud)), (1, 2));
 }
+
+#[test]
+fn who_plugs_in_what_somebody_else_is_plugging_in_waits_for_nobody() {
+    let lab = lab_with_bus_7();
+    let (tell, told) = mpsc::channel();
+    let plugged = lab.clone();
+    // As two threads come to it that both found the place free: with the second, the first device is nobody's.
+    std::thread::spawn(move || {
+        let number = plugged.numbers.of(Class::I2c).claim_again(7);
+        plugged.places.settle(7, Arc::new(outlive_classes::i2c::Bus::plug(number, Box::new(Stuck::default()))));
+        let _ = tell.send(());
+    });
+    told.recv_timeout(SOON).expect("it does not wait for itself");
+    assert_eq!(rows(&lab), [(2, true, 0, 0)]);
+    assert!(pull(&lab, "i2c-7").acted);
+}
+
+#[test]
+fn an_unplug_that_goes_on_is_left_to_who_waits_for_it() {
+    let StuckLab { lab, transfers, file, .. } = stuck_lab();
+    let unplug = {
+        let lab = lab.clone();
+        std::thread::spawn(move || pull(&lab, "i2c-9"))
+    };
+    while !matches!(lab.find("/dev/i2c-9"), Lookup::Gone) {
+        std::thread::yield_now();
+    }
+    lab.places.prune();
+    transfers.lock().unwrap().clear();
+    // Whoever asks for the list, or plugs something in, does not take the hardware, and does not have its last word to wait for.
+    while !unplug.is_finished() {
+        lab.places.prune();
+    }
+    assert!(unplug.join().unwrap().acted);
+    drop(file);
+}

@@ -1,7 +1,7 @@
 //! What a lab is told of TPMs.
 
 use super::{
-    config::{ConfigError, policy_name},
+    config::{ConfigError, ServerEntry, policy_name},
     permissions::Permissions,
 };
 use crate::swtpm::SwtpmConfig;
@@ -26,6 +26,9 @@ pub struct TpmEntry {
     pub model: String,
     /// What is left for the driver to understand. Paths are absolute.
     pub keys: BTreeMap<String, String>,
+    /// The server that it is in; then there is no model of ours.
+    #[serde(default)]
+    pub server: Option<Box<ServerEntry>>,
     /// Where it was asked for: `--device tpm:swtpm,state=DIR`, or `lab.toml:5:11`.
     pub place: String,
     /// Where the value of each key stands, `model` among them; empty if all are at `place`.

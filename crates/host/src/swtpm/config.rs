@@ -54,10 +54,7 @@ impl SwtpmConfig<'_> {
             return Err(refused("model", format!("there is no tpm {:?}; known tpms: {MODEL}", self.model)));
         }
         if let Some(key) = self.keys.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            let why = format!(
-                "{MODEL} has no key {key:?}; its keys: {}; of every tpm: num, policy, mode, group",
-                KEYS.join(", ")
-            );
+            let why = format!("{MODEL} has no key {key:?}; its keys: {}", KEYS.join(", "));
             return Err(refused(key, why));
         }
         let deadline = self.keys.get("deadline").map(|text| deadline(text)).transpose()?;

@@ -2,7 +2,7 @@
 
 use super::{Parts, worker};
 use outlive::Noticer;
-use outlive_classes::tpm::Order;
+use outlive_classes::tpm::{Order, Then};
 use rustix::event::{EventfdFlags, eventfd};
 use std::{
     collections::VecDeque,
@@ -33,6 +33,10 @@ struct Queue {
     wake: Option<Arc<OwnedFd>>,
     thread: Option<JoinHandle<()>>,
     wish: Wish,
+    /// It takes commands, or never will.
+    ready: bool,
+    /// Those who wait for that.
+    waiting_for_it: Vec<Then>,
     /// The thread does nothing any more.
     over: bool,
 }
@@ -77,14 +81,20 @@ impl Life {
     }
 
     /// Starts the thread, if it has not been. It waits for `last`, which may still use the state.
-    pub(super) fn begin(self: &Arc<Self>, parts: &Arc<Parts>, last: &mut Option<JoinHandle<()>>) {
+    ///
+    /// # Errors
+    /// What the system refuses. Then the life is over.
+    pub(super) fn begin(self: &Arc<Self>, parts: &Arc<Parts>, last: &mut Option<JoinHandle<()>>) -> Result<(), String> {
         let mut queue = self.queue();
         if queue.thread.is_some() || queue.over || queue.wish != Wish::Work {
-            return;
+            return Ok(());
         }
         let wake = match eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK) {
             Ok(wake) => Arc::new(wake),
-            Err(errno) => return self.fail(queue, parts, &format!("there is no eventfd for it: {errno}")),
+            Err(errno) => {
+                queue.over = true;
+                return Err(format!("there is no eventfd for it: {errno}"));
+            }
         };
         queue.wake = Some(wake.clone());
         let (life, theirs, before) = (self.clone(), parts.clone(), Arc::new(Mutex::new(last.take())));
@@ -95,18 +105,16 @@ impl Life {
             worker::work(&life, &theirs, &wake);
         };
         match std::thread::Builder::new().name("outlive-swtpm".into()).spawn(work) {
-            Ok(thread) => queue.thread = Some(thread),
+            Ok(thread) => {
+                queue.thread = Some(thread);
+                Ok(())
+            }
             Err(error) => {
                 *last = before.lock().unwrap_or_else(PoisonError::into_inner).take();
-                self.fail(queue, parts, &format!("there is no thread for it: {error}"));
+                queue.over = true;
+                Err(format!("there is no thread for it: {error}"))
             }
         }
-    }
-
-    fn fail(&self, mut queue: MutexGuard<'_, Queue>, parts: &Parts, why: &str) {
-        queue.over = true;
-        drop(queue);
-        self.lose(parts, why);
     }
 
     /// Takes a command.
@@ -156,7 +164,7 @@ impl Life {
     /// It is to be put away; waits until it is, within limits.
     pub(super) fn part(&self) {
         let mut queue = self.queue();
-        if queue.thread.is_none() || queue.over {
+        if queue.over || queue.thread.as_ref().is_none_or(is_this_one) {
             return;
         }
         queue.wish = Wish::Part;
@@ -177,11 +185,35 @@ impl Life {
         queue.wish = Wish::End;
         let thread = queue.thread.take();
         drop(queue);
-        if thread.is_some() {
-            self.wake();
-            self.wait_until_over(KILLING);
+        match &thread {
+            // Somebody unplugs it as the thread tells of an answer: it ends when it comes back.
+            Some(thread) if is_this_one(thread) => {}
+            Some(_) => {
+                self.wake();
+                self.wait_until_over(KILLING);
+            }
+            None => self.ready(),
         }
         thread
+    }
+
+    /// Keeps `then` until it is ready; gives it back if it is.
+    pub(super) fn when_ready(&self, then: Then) -> Option<Then> {
+        let mut queue = self.queue();
+        if queue.ready {
+            return Some(then);
+        }
+        queue.waiting_for_it.push(then);
+        None
+    }
+
+    /// It takes commands from now on, or never will.
+    pub(super) fn ready(&self) {
+        let mut queue = self.queue();
+        queue.ready = true;
+        let waiting = std::mem::take(&mut queue.waiting_for_it);
+        drop(queue);
+        waiting.into_iter().for_each(|then| then());
     }
 
     /// The thread does nothing any more, and its process has ended.
@@ -192,6 +224,7 @@ impl Life {
         drop(queue);
         self.changed.notify_all();
         left.iter().for_each(|job| drop(job.take()));
+        self.ready();
     }
 
     /// The TPM has gone by itself: says so, to its device and to people.
@@ -200,6 +233,11 @@ impl Life {
         eprintln!("outlive: the TPM with its state in {state} is gone: {why}; plug it in again to start another swtpm");
         self.noticer.gone(outlive::Reason::DriverLost);
     }
+}
+
+/// Whether that is the thread that asks.
+pub(super) fn is_this_one(thread: &JoinHandle<()>) -> bool {
+    thread.thread().id() == std::thread::current().id()
 }
 
 impl fmt::Debug for Life {

@@ -19,9 +19,9 @@ mod worker;
 
 pub(crate) use config::SwtpmConfig;
 
-use life::Life;
+use life::{Life, is_this_one};
 use outlive::Noticer;
-use outlive_classes::tpm::{Order, Tpm};
+use outlive_classes::tpm::{Order, Then, Tpm};
 use state::StateDirectory;
 use std::{
     path::PathBuf,
@@ -66,7 +66,12 @@ impl Swtpm {
     fn begun(&self) -> Option<Arc<Life>> {
         let mut lives = self.lives();
         let life = lives.now.clone()?;
-        life.begin(&self.parts, &mut lives.last);
+        let begun = life.begin(&self.parts, &mut lives.last);
+        drop(lives);
+        if let Err(why) = begun {
+            life.lose(&self.parts, &why);
+            life.over();
+        }
         Some(life)
     }
 }
@@ -88,6 +93,13 @@ impl Tpm for Swtpm {
         drop(self.begun());
     }
 
+    fn when_ready(&self, then: Then) -> Option<Then> {
+        match self.begun() {
+            Some(life) => life.when_ready(then),
+            None => Some(then),
+        }
+    }
+
     fn teardown(&mut self) {
         let life = self.lives().now.clone();
         life.into_iter().for_each(|life| life.part());
@@ -106,6 +118,6 @@ impl Drop for Swtpm {
         let lives = self.lives.get_mut().unwrap_or_else(PoisonError::into_inner);
         let last = lives.now.take().and_then(|life| life.end()).or(lives.last.take());
         // The state is free for others when nobody uses it any more.
-        last.into_iter().for_each(|thread| drop(thread.join()));
+        last.into_iter().filter(|last| !is_this_one(last)).for_each(|last| drop(last.join()));
     }
 }

@@ -134,6 +134,11 @@ impl Process {
         lines.join("; ")
     }
 
+    /// Whether something can be read of the commands' socket.
+    pub(super) fn has_said_something(&self) -> bool {
+        !matches!(recv(&self.data, &mut [0], RecvFlags::DONTWAIT | RecvFlags::PEEK), Err(Errno::AGAIN))
+    }
+
     /// Sends a whole command. It is never waited for: a command is smaller than what a socket keeps.
     pub(super) fn send(&self, command: &[u8]) -> io::Result<()> {
         match send(&self.data, command, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)? {

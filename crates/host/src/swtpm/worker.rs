@@ -56,7 +56,12 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn run(&mut self) -> End {
-        self.begin().and_then(|()| self.serve()).unwrap_or_else(|end| end)
+        self.begin()
+            .and_then(|()| {
+                self.life.ready();
+                self.serve()
+            })
+            .unwrap_or_else(|end| end)
     }
 
     fn wait(&mut self, until: Option<Instant>) -> Result<Event, End> {
@@ -129,6 +134,10 @@ impl Session<'_> {
     /// Sends a command and waits for its response. When nobody wants that of `job` any more, the command is cancelled; one
     /// that goes on runs to its end, as in Linux, and the next one waits.
     fn exchange(&mut self, command: &[u8], granted: Duration, job: Option<&Job>) -> Result<Vec<u8>, End> {
+        // What came before it is no answer to it.
+        if self.process.has_said_something() {
+            return Err(self.unasked());
+        }
         let until = Instant::now() + granted;
         if self.process.send(command).is_err() {
             return Err(self.died());

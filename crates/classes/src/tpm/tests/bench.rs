@@ -3,7 +3,7 @@
 use crate::{
     Access, Answer, Call, Contract, Errno, File, Hardware, NoMemory, OpenFlags, Plugged,
     client::{Heard, OnArrival},
-    tpm::{Chip, Error, Order, Tpm},
+    tpm::{Chip, Error, Order, Then, Tpm},
 };
 use outlive::{Noticer, Numbers, Policy, Reason};
 use std::{
@@ -35,6 +35,17 @@ pub(super) struct Notes {
     pub(super) unplugged: AtomicBool,
     pub(super) noticer: Mutex<Option<Noticer>>,
     held: Mutex<Vec<Order>>,
+    /// It is about to begin, and these wait for that.
+    pub(super) beginning: Mutex<Option<Vec<Waiting>>>,
+}
+
+/// Somebody who waits for it to begin.
+pub(super) struct Waiting(pub(super) Then);
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Waiting")
+    }
 }
 
 impl Notes {
@@ -79,6 +90,13 @@ impl Tpm for Stub {
     }
     fn opened(&self) {
         self.0.opened.store(true, SeqCst);
+    }
+    fn when_ready(&self, then: Then) -> Option<Then> {
+        match &mut *self.0.beginning.lock().unwrap() {
+            Some(waiting) => waiting.push(Waiting(then)),
+            None => return Some(then),
+        }
+        None
     }
     fn unplugged(&mut self) {
         self.0.unplugged.store(true, SeqCst);
@@ -136,6 +154,7 @@ impl Bench {
             unplugged: false.into(),
             noticer: Mutex::default(),
             held: Mutex::default(),
+            beginning: Mutex::default(),
         });
         let number = Numbers::new().claim(0).unwrap();
         let chip = Arc::new(Chip::plug_under(contract, number, Box::new(Stub(notes.clone()))));

@@ -128,7 +128,7 @@ fn without_waiting_a_write_returns_at_once_and_poll_tells() {
     let count = woken.clone();
     let watch = bench.file.on_news(Arc::new(move || _ = count.fetch_add(1, Relaxed)));
     assert_eq!(bench.write(&get_random(4)), WRITTEN);
-    assert_eq!((bench.file.poll(), bench.write(&get_random(4))), (WRITABLE, Err(Errno::BUSY)));
+    assert_eq!((bench.file.poll(), bench.write(&get_random(4))), (PollBits(0), Err(Errno::BUSY)));
     let read = bench.begin_read();
     assert!(read.is_waiting(), "the kernel's waits for a mutex");
     assert_eq!(woken.load(Relaxed), 0);
@@ -142,6 +142,18 @@ fn without_waiting_a_write_returns_at_once_and_poll_tells() {
     assert_eq!(bench.write(&get_random(4)), WRITTEN);
     bench.notes.release();
     assert_eq!(woken.load(Relaxed), 2);
+}
+
+#[test]
+fn a_write_that_does_not_wait_waits_for_the_tpm_to_begin() {
+    let bench = Bench::new();
+    bench.file.set_nonblock(true);
+    *bench.notes.beginning.lock().unwrap() = Some(Vec::new());
+    let write = bench.begin_write(&get_random(4));
+    assert!(write.is_waiting());
+    let waiting = bench.notes.beginning.lock().unwrap().take().unwrap();
+    waiting.into_iter().for_each(|waiting| (waiting.0)());
+    assert_eq!((write.answer(), bench.read(99)), (WRITTEN, data(&random(4))));
 }
 
 /// Whoever waits is told by the write; without waiting the next read is told, once.

@@ -1,8 +1,9 @@
 //! Calls on open files that come by FUSE: from the kernel's request to the class, and the answer back.
 
 use super::{
-    files::{Files, OpenFile},
+    files::Files,
     owed::{FlightId, Owed},
+    table::OpenFile,
 };
 use crate::{
     front::{flight::Start, open_file::Asked},

@@ -9,7 +9,7 @@
 //! A process that hides its memory from its user (`PR_SET_DUMPABLE` of prctl(2)) is unknown from then on: the kernel, which
 //! can read it, is to carry its calls to us by FUSE.
 
-use super::files::{Files, OpenFile};
+use super::{files::Files, table::OpenFile};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},

@@ -7,11 +7,12 @@
 use super::{
     attributes::{FOREVER, Sort, statfs},
     clients::Clients,
-    locks::{Key, Kind, Locks},
+    locks::{Kind, Locks},
     mapping::Mappings,
     owed::Owed,
-    plain::{Line, Sockets},
+    plain::Sockets,
     surroundings::inodes::Inodes,
+    table::{Inode, OpenFile, Table},
 };
 use crate::{
     front::{
@@ -31,11 +32,10 @@ use rustix::{
     rand::{GetRandomFlags, getrandom},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     fmt,
     mem::take,
-    ops::Deref,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicU64},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     thread,
     time::{Duration, Instant},
 };
@@ -58,59 +58,6 @@ pub(super) struct Files {
     pub(super) mappings: Mappings,
     /// What is around the devices.
     pub(super) inodes: Arc<Inodes>,
-}
-
-#[derive(Default)]
-pub(super) struct Table {
-    last: u64,
-    names: HashMap<Vec<u8>, u64>,
-    /// What a link of /proc to a descriptor says, by which calls that are trapped find their file: inode and file, as
-    /// long as there is one.
-    links: HashMap<Vec<u8>, u64>,
-    nodes: HashMap<u64, Inode>,
-    pub(super) open: HashMap<u64, Arc<OpenFile>>,
-}
-
-/// An inode. It stands for a device, not for an open file: opening it again by /proc/self/fd/N makes another file.
-struct Inode {
-    /// Weak: what a device's users share holds its number, and an inode that the kernel still caches is no user.
-    device: Weak<dyn Plugged>,
-    /// The device's name.
-    name: String,
-    /// Which of its nodes was opened.
-    node: Node,
-    /// How often the kernel looked it up, less what it forgot.
-    lookups: u64,
-    /// The thread on whose behalf the supervisor is opening it.
-    opener: Option<u32>,
-    /// What a link of /proc to a descriptor of it says.
-    link: Vec<u8>,
-    /// Its open files.
-    open: Vec<u64>,
-    /// It is a socket.
-    is_socket: bool,
-    /// The next open is for a descriptor that only stands for it: with O_PATH.
-    inert: bool,
-}
-
-/// An open file of a device, on an inode.
-pub(super) struct OpenFile {
-    pub(super) open: open_file::OpenFile,
-    /// Where the next read or write of it goes, in bytes, where we and not the kernel keep that; of a file with a position.
-    pub(super) position: AtomicU64,
-    /// Its inode, which others may be open on, too.
-    pub(super) node: u64,
-    pub(super) generation: u64,
-    /// Our end of it, where it is a socket.
-    pub(super) line: Option<Arc<Line>>,
-}
-
-impl Deref for OpenFile {
-    type Target = open_file::OpenFile;
-
-    fn deref(&self) -> &Self::Target {
-        &self.open
-    }
 }
 
 type Answer = Result<Vec<u8>, Errno>;
@@ -466,40 +413,6 @@ impl Files {
 impl fmt::Debug for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Files").field("open", &self.table().open.len()).finish_non_exhaustive()
-    }
-}
-
-impl OpenFile {
-    fn key(&self) -> Key {
-        (self.device.clone(), self.generation)
-    }
-}
-
-impl Table {
-    fn forget(&mut self, id: u64, lookups: u64) {
-        if let Some(node) = self.nodes.get_mut(&id) {
-            node.lookups = node.lookups.saturating_sub(lookups);
-            if node.lookups == 0 {
-                let _ = self.remove_node(id);
-            }
-        }
-    }
-
-    fn sort(&self, id: u64) -> Sort {
-        match self.nodes.get(&id) {
-            _ if id == wire::ROOT => Sort::Root,
-            Some(inode) if inode.node.positioned => {
-                let open = inode.open.first().and_then(|fh| self.open.get(fh));
-                Sort::Positioned(open.map(|file| file.file.size()))
-            }
-            _ => Sort::Stream,
-        }
-    }
-
-    fn remove_node(&mut self, id: u64) -> Option<Inode> {
-        let node = self.nodes.remove(&id)?;
-        self.links.remove(&node.link);
-        Some(node)
     }
 }
 

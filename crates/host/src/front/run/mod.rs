@@ -29,6 +29,7 @@ mod status;
 mod stead;
 mod supervisor;
 mod surroundings;
+mod table;
 mod trap;
 mod tree;
 mod uevents;
@@ -186,6 +187,7 @@ fn serve(
     descriptor_limit::raise();
     // The clock's thread starts when it is first needed; by then CMD may have left no room for one (RLIMIT_NPROC).
     lab.clock().after(Duration::ZERO, Box::new(|| {}));
+    lab.go().map_err(said("starting a thread"))?;
     let (files, root) = match mount {
         Some(Mount { root, channel, .. }) => {
             let files = Files::new(lab.clone(), Some(channel), None, matches!(attended.traps, Traps::Range(_)));

@@ -12,10 +12,7 @@
 //! another pair travels, the *witness*: it is closed with the client's end, by whatever process has that last, and the
 //! other end tells us.
 
-use super::{
-    arch::TRANSFERS,
-    files::{Files, OpenFile},
-};
+use super::{arch::TRANSFERS, files::Files, table::OpenFile};
 use crate::{
     front::open_file::{self, open_device},
     fuse::mount::send_descriptors,
@@ -38,10 +35,15 @@ use std::{
 /// Where last closes are told.
 pub(super) struct Sockets {
     closes: Arc<OwnedFd>,
+    /// Held by who sees to the closes that have been told.
+    hearing: Mutex<()>,
 }
 
 /// How long the thread that hears of closes sleeps before it looks whether anybody needs it.
 const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+/// How many last closes are seen to at a time.
+const MANY: usize = 256;
 
 /// Our end of a descriptor: a socket as long as its device lives, then the witness.
 pub(super) struct Line {
@@ -71,17 +73,15 @@ impl Sockets {
     /// # Errors
     /// Those of epoll_create(2).
     pub(super) fn new() -> Result<Self, Errno> {
-        Ok(Sockets { closes: Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?) })
+        Ok(Sockets { closes: Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?), hearing: Mutex::default() })
     }
 
     pub(super) fn serve(&self, files: Weak<Files>) -> std::io::Result<()> {
         let closes = self.closes.clone();
         let work = move || {
-            let mut events = Vec::with_capacity(64);
             while let Some(files) = files.upgrade() {
-                events.clear();
-                let _ = epoll::wait(&*closes, spare_capacity(&mut events), Some(&LOOK));
-                events.iter().for_each(|event: &epoll::Event| files.closed(event.data.u64()));
+                let _ = epoll::wait(&*closes, spare_capacity(&mut Vec::<epoll::Event>::with_capacity(1)), Some(&LOOK));
+                files.hear_closes();
             }
         };
         thread::Builder::new().name("closes".to_owned()).spawn(work).map(drop)
@@ -110,7 +110,7 @@ impl Line {
     /// There may be news of `file`.
     fn news(&self, file: &dyn File) {
         let mut state = self.state();
-        if file.gone().is_some() {
+        if file.poll().contains(PollBits::HUP) {
             self.end(&mut state);
         } else if !state.token
             && is_readable(file)
@@ -181,6 +181,8 @@ impl Files {
         flags: i32,
     ) -> Result<OwnedFd, Errno> {
         let sockets = self.sockets.as_ref().ok_or(Errno::IO)?;
+        // A device that has one opener is free once that has closed it, whoever has heard of it.
+        self.hear_closes();
         let (ours, theirs) = pair()?;
         // Never read: see above.
         send(&theirs, b"!", SendFlags::NOSIGNAL)?;
@@ -219,8 +221,18 @@ impl Files {
         Ok(theirs)
     }
 
+    /// Sees to the last closes that there have been by now: when it returns they are over, but for those beyond [`MANY`], which
+    /// the thread hears of next.
+    fn hear_closes(&self) {
+        let Some(sockets) = &self.sockets else { return };
+        let _alone = sockets.hearing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut events = Vec::with_capacity(MANY);
+        let _ = epoll::wait(&*sockets.closes, spare_capacity(&mut events), Some(&AT_ONCE));
+        events.iter().for_each(|event: &epoll::Event| self.closed(event.data.u64()));
+    }
+
     /// The last descriptor of a file has been closed.
-    pub(super) fn closed(&self, fh: u64) {
+    fn closed(&self, fh: u64) {
         if let Ok(file) = self.file(fh) {
             self.lab.detail(|| Some(Detail::Closed { device: &file.device, handle: file.file.id() }));
         }

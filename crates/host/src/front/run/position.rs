@@ -3,8 +3,8 @@
 
 use super::{
     descriptor::Descriptor,
-    files::OpenFile,
     supervisor::{Supervisor, Verdict},
+    table::OpenFile,
 };
 use crate::sys::seccomp::Notification;
 use outlive_classes::Errno;

@@ -7,12 +7,12 @@
 
 use super::{
     descriptor::Descriptor,
-    files::OpenFile,
     owed::{FlightId, Owed, Trapped},
     plain::Settling,
     position::{Course, Spot},
     road::Traps,
     supervisor::{Supervisor, Verdict},
+    table::OpenFile,
 };
 use crate::{
     front::flight::Start,

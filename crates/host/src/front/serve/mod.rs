@@ -122,6 +122,7 @@ pub fn start(lab: &Arc<Lab>) -> Result<Serving, StartError> {
     let signals = signal_descriptor(&[libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT])
         .map_err(|errno| StartError::System { step: "signalfd", why: errno.to_string() })?;
     descriptor_limit::raise();
+    lab.go().map_err(|why| StartError::System { step: "starting a thread", why: why.to_string() })?;
     names::remove_stale();
     let broker =
         Broker::start(lab).map_err(|why| StartError::System { step: "starting a thread", why: why.to_string() })?;

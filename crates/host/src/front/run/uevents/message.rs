@@ -77,7 +77,7 @@ impl Uevent<'_> {
             say("MINOR", &node.minor);
             say("DEVNAME", &node_name);
         }
-        if let Some(driver) = self.kobject.driver.filter(|_| self.bound) {
+        if let Some(driver) = self.kobject.driver.as_deref().filter(|_| self.bound) {
             say("DRIVER", &driver);
         }
         for (key, value) in &self.kobject.properties {
@@ -135,7 +135,7 @@ mod tests {
         let kobject = Kobject {
             devpath: "/devices/x/i2c-7".into(),
             subsystem: outlive_classes::kobject::Subsystem::Class("i2c-dev"),
-            driver: Some("at24"),
+            driver: Some("at24".into()),
             properties: vec![("MODALIAS", "i2c:24c02".into())],
             udev: vec![("ID_TESTED", "1".into())],
             node: Some(node),

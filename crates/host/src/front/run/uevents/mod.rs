@@ -226,7 +226,7 @@ fn actions(kobjects: &[Kobject], change: DeviceChange) -> Vec<(&'static str, &Ko
         DeviceChange::Plugged => {
             for kobject in kobjects {
                 told.push(("add", kobject, false));
-                told.extend(kobject.driver.map(|_| ("bind", kobject, true)));
+                told.extend(kobject.driver.as_ref().map(|_| ("bind", kobject, true)));
             }
         }
         DeviceChange::State(_) => {
@@ -234,7 +234,7 @@ fn actions(kobjects: &[Kobject], change: DeviceChange) -> Vec<(&'static str, &Ko
         }
         DeviceChange::Unplugged(_) => {
             for kobject in kobjects.iter().rev() {
-                told.extend(kobject.driver.map(|_| ("unbind", kobject, false)));
+                told.extend(kobject.driver.as_ref().map(|_| ("unbind", kobject, false)));
                 told.push(("remove", kobject, false));
             }
         }
