@@ -9,7 +9,7 @@ const SIDE_BY_SIDE: usize = 6;
 
 /// Runs all checks on `subject`, called `name` in what is printed, and each again with its bug planted.
 pub fn run(name: &str, subject: Arc<dyn Subject>) -> ExitCode {
-    run_with(&Arguments::from_args(), name, &subject)
+    run_all(&[(name.to_owned(), subject)])
 }
 
 /// As [`run`], of several subjects, each with its name.

@@ -12,7 +12,7 @@ use outlive::{Policy, Reason, State, Watcher};
 use outlive_classes::{Hardware, Plugged};
 use outlive_conformance::{
     Answer, Badge, FarEnd, Happened, MAPPED_WORDS, Mapped, Object, Poll, Rig, Said, Standing, Stuck, Subject, User,
-    run, run_if_asked,
+    run_if_asked,
 };
 use outlive_host::{
     front::serve,
@@ -92,17 +92,13 @@ pub(crate) trait Socket: Send + Sync + 'static {
     }
 }
 
-/// Runs a class through the law on the run front.
-pub(crate) fn main_on_run<C: Class>() -> ExitCode {
+/// A class on the run front, with its name; what the README claims of it is what is checked.
+pub(crate) fn claimed<C: Class>(lab: &Arc<Lab>, agent: &Arc<Agent>) -> (String, Arc<dyn Subject>) {
     // What the road plain lacks is in docs/roads.md.
     if !on_plain() {
         tables::check_claims("run", C::NAME, C::excuse);
     }
-    let lab = Lab::start(&LabConfig::default()).expect("an empty lab");
-    let agent = Agent::start_on_run(&lab);
-    let code = run(&format!("{} on run", C::NAME), on_run::<C>(&lab, &agent));
-    agent.end();
-    code
+    (format!("{} on run", C::NAME), on_run::<C>(lab, agent))
 }
 
 /// A class in `lab`, whose users are `agent`'s.

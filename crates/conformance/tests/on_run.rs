@@ -1,0 +1,29 @@
+//! i2c, mtd, tpm and uio on the run front, with their drivers in the same process.
+
+#[path = "witness/i2c.rs"]
+mod i2c;
+#[path = "witness/mtd.rs"]
+mod mtd;
+mod on_front;
+#[path = "witness/tpm.rs"]
+mod tpm;
+#[path = "witness/uio.rs"]
+mod uio;
+
+use on_front::agent::Agent;
+use outlive_conformance::run_all;
+use outlive_host::lab::{Lab, LabConfig};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let lab = Lab::start(&LabConfig::default()).expect("an empty lab");
+    let agent = Agent::start_on_run(&lab);
+    let code = run_all(&[
+        on_front::claimed::<i2c::I2c>(&lab, &agent),
+        on_front::claimed::<mtd::Mtd>(&lab, &agent),
+        on_front::claimed::<tpm::Tpm>(&lab, &agent),
+        on_front::claimed::<uio::Uio>(&lab, &agent),
+    ]);
+    agent.end();
+    code
+}
