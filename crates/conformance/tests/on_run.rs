@@ -18,11 +18,12 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let lab = Lab::start(&LabConfig::default()).expect("an empty lab");
     let agent = Agent::start_on_run(&lab);
+    let run = ("run", "on run");
     let code = run_all(&[
-        on_front::claimed::<i2c::I2c>(&lab, &agent),
-        on_front::claimed::<mtd::Mtd>(&lab, &agent),
-        on_front::claimed::<tpm::Tpm>(&lab, &agent),
-        on_front::claimed::<uio::Uio>(&lab, &agent),
+        on_front::claimed::<i2c::I2c>(run, &lab, &agent),
+        on_front::claimed::<mtd::Mtd>(run, &lab, &agent),
+        on_front::claimed::<tpm::Tpm>(run, &lab, &agent),
+        on_front::claimed::<uio::Uio>(run, &lab, &agent),
     ]);
     agent.end();
     code

@@ -4,7 +4,7 @@
 pub(crate) mod agent;
 pub(crate) mod line;
 #[path = "../tables/mod.rs"]
-pub(crate) mod tables;
+mod tables;
 pub(crate) mod wires;
 
 use agent::Agent;
@@ -92,17 +92,21 @@ pub(crate) trait Socket: Send + Sync + 'static {
     }
 }
 
-/// A class on the run front, with its name; what the README claims of it is what is checked.
-pub(crate) fn claimed<C: Class>(lab: &Arc<Lab>, agent: &Arc<Agent>) -> (String, Arc<dyn Subject>) {
+/// A class on the run front, `called` so behind its name; what that column of the README claims is what is checked.
+pub(crate) fn claimed<C: Class>(
+    (column, called): (&str, &str),
+    lab: &Arc<Lab>,
+    agent: &Arc<Agent>,
+) -> (String, Arc<dyn Subject>) {
     // What the road plain lacks is in docs/roads.md.
     if !on_plain() {
-        tables::check_claims("run", C::NAME, C::excuse);
+        tables::check_claims(column, C::NAME, C::excuse);
     }
-    (format!("{} on run", C::NAME), on_run::<C>(lab, agent))
+    (format!("{} {called}", C::NAME), on_run::<C>(lab, agent))
 }
 
 /// A class in `lab`, whose users are `agent`'s.
-pub(crate) fn on_run<C: Class>(lab: &Arc<Lab>, agent: &Arc<Agent>) -> Arc<dyn Subject> {
+fn on_run<C: Class>(lab: &Arc<Lab>, agent: &Arc<Agent>) -> Arc<dyn Subject> {
     let (lab, agent, calls) = (lab.clone(), agent.clone(), C::CALLS.to_vec());
     Arc::new(OnFront::<C> { lab, agent, calls, class: PhantomData })
 }
