@@ -50,6 +50,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     report.run(&file_systems(&seed).limit(left() / 2));
     report.run(&flash_calls(&seed, long).limit(long + left() / 2));
     report.run(&driver_frames(&seed, long).limit(long + left() / 2));
+    for road in ["fuse", "plain"] {
+        report.run(&servers_on_road(road, &seed));
+    }
     properties(&mut report, Instant::now() + left() / 2)?;
     report.run_here("soak of the run front", || soak::run(Instant::now() + left() / 3));
     report.run_here("fuzz of the run front", || fuzz::until(end));
@@ -82,6 +85,15 @@ fn driver_frames(seed: &str, long: Duration) -> Step {
     Step::cargo(&title, "test --release -p outlive-protocol --test fuzz --no-fail-fast")
         .env("OUTLIVE_SEED", seed)
         .env("OUTLIVE_SECONDS", seconds)
+        .tests()
+}
+
+/// Drivers in servers, also in those that die, on another road than the one that the run front takes by itself.
+fn servers_on_road(road: &str, seed: &str) -> Step {
+    let title = format!("the removal law with drivers in servers on the road {road}, seed {seed}");
+    Step::cargo(&title, "test --workspace --test in_server --test dying_servers --no-fail-fast")
+        .env("OUTLIVE_ROAD", road)
+        .env("OUTLIVE_SEED", seed)
         .tests()
 }
 

@@ -6,7 +6,7 @@ use std::{path::PathBuf, process::Command, time::Duration};
 
 /// What it is for, and its name as a test.
 const TESTS: [(&str, &str); 2] =
-    [("the serve front, in a guest", "serve"), ("the removal law on the serve front, in a guest", "i2c_on_serve")];
+    [("the serve front, in a guest", "serve"), ("the removal law on the serve front, in a guest", "on_serve")];
 /// How long one may take in the guest, in seconds: it has one slow processor.
 const LIMIT: u64 = 300;
 

@@ -102,5 +102,5 @@ fn an_error_without_sense_is_found() {
 fn a_neighbour_without_its_device_is_found() {
     let run = "for WORD; do shift; case $WORD in *bus=78) WORD=i2c:24c02@0x50,bus=79;; esac; set -- \"$@\" \"$WORD\"; done\n\
                exec $REAL run \"$@\"";
-    expect_found("alone", run, &["--limit", "20"], "the neighbour made no transfer");
+    expect_found("alone", run, &["--limit", "8"], "the neighbour made no transfer");
 }

@@ -27,4 +27,4 @@ pub use far_end::{Badge, Behaviour, Entry, FarEnd, Held, Running};
 pub use law::{LAW, Statement};
 pub use planted::Planted;
 pub use subject::{Answer, Happened, MAPPED_WORDS, Mapped, Object, Poll, Rig, Said, Standing, Stuck, Subject, User};
-pub use suite::{run, run_all, run_if_asked};
+pub use suite::{run, run_all, run_all_if_asked};

@@ -9,21 +9,17 @@ const SIDE_BY_SIDE: usize = 6;
 
 /// Runs all checks on `subject`, called `name` in what is printed, and each again with its bug planted.
 pub fn run(name: &str, subject: Arc<dyn Subject>) -> ExitCode {
-    run_with(&Arguments::from_args(), name, &subject)
+    run_all(&[(name.to_owned(), subject)])
 }
 
 /// As [`run`], of several subjects, each with its name.
 pub fn run_all(subjects: &[(String, Arc<dyn Subject>)]) -> ExitCode {
-    let trials = subjects.iter().flat_map(|(name, subject)| all_trials(name, subject)).collect();
-    // Most of the time they wait.
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(SIDE_BY_SIDE);
-    libtest_mimic::run(&arguments, trials).exit_code()
+    run_with(Arguments::from_args(), subjects)
 }
 
-/// As [`run`], but only if the test is called with `--ignored` or `--include-ignored`; else it says `why` not, and does
-/// nothing: for a subject that not every machine can have.
-pub fn run_if_asked(name: &str, why: &str, subject: impl FnOnce() -> Arc<dyn Subject>) -> ExitCode {
+/// As [`run_all`], but only if the test is called with `--ignored` or `--include-ignored`; else it says `why` not, and
+/// does nothing: for subjects that not every machine can have. `name` is what they have in common.
+pub fn run_all_if_asked(name: &str, why: &str, subjects: impl FnOnce() -> Vec<(String, Arc<dyn Subject>)>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     if !arguments.ignored && !arguments.include_ignored {
         println!("{name}: ignored, {why}");
@@ -31,11 +27,14 @@ pub fn run_if_asked(name: &str, why: &str, subject: impl FnOnce() -> Arc<dyn Sub
     }
     // All of it, and not what does not apply.
     (arguments.ignored, arguments.include_ignored) = (false, false);
-    run_with(&arguments, name, &subject())
+    run_with(arguments, &subjects())
 }
 
-fn run_with(arguments: &Arguments, name: &str, subject: &Arc<dyn Subject>) -> ExitCode {
-    libtest_mimic::run(arguments, all_trials(name, subject)).exit_code()
+fn run_with(mut arguments: Arguments, subjects: &[(String, Arc<dyn Subject>)]) -> ExitCode {
+    let trials = subjects.iter().flat_map(|(name, subject)| all_trials(name, subject)).collect();
+    // Most of the time they wait.
+    arguments.test_threads.get_or_insert(SIDE_BY_SIDE);
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 fn all_trials(name: &str, subject: &Arc<dyn Subject>) -> Vec<Trial> {

@@ -18,9 +18,9 @@ mod served;
 #[path = "witness/tpm.rs"]
 mod tpm;
 
-use on_front::{Class, agent::Agent, line::Line, on_plain, tables, wires::Wires};
+use on_front::{Class, agent::Agent, line::Line, wires::Wires};
 use outlive_classes::Hardware;
-use outlive_conformance::{Badge, Subject, run_all};
+use outlive_conformance::{Badge, run_all};
 use outlive_host::{
     driving::Driving,
     lab::{Lab, LabConfig},
@@ -42,23 +42,16 @@ fn main() -> ExitCode {
 fn check() -> ExitCode {
     let lab = Lab::start(&LabConfig::default()).expect("an empty lab");
     let agent = Agent::start_on_run(&lab);
+    let server = ("server", "in a server");
     let subjects = [
-        subject::<InServer<i2c::I2c>>(&lab, &agent),
-        subject::<InServer<mtd::Mtd>>(&lab, &agent),
-        subject::<InServer<tpm::Tpm>>(&lab, &agent),
+        on_front::claimed::<InServer<i2c::I2c>>(server, &lab, &agent),
+        on_front::claimed::<InServer<mtd::Mtd>>(server, &lab, &agent),
+        on_front::claimed::<InServer<tpm::Tpm>>(server, &lab, &agent),
     ];
     let code = run_all(&subjects);
     agent.end();
     far::leave();
     code
-}
-
-fn subject<C: Class>(lab: &Arc<Lab>, agent: &Arc<Agent>) -> (String, Arc<dyn Subject>) {
-    // What the road plain lacks is in docs/roads.md.
-    if !on_plain() {
-        tables::check_claims("server", C::NAME, C::excuse);
-    }
-    (format!("{} in a server", C::NAME), on_front::on_run::<C>(lab, agent))
 }
 
 fn witness(class: &str, wires: Arc<Wires>) -> Hardware {

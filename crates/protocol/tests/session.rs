@@ -18,23 +18,7 @@ const RESPONSE: [u8; 10] = [9, 9, 0, 0, 0, 10, 9, 9, 9, 9];
 const LATER: Duration = Duration::from_secs(102);
 
 fn flash() -> Hello {
-    let device = Device::Mtd(Geometry {
-        kind: Flash::Nor,
-        size: 1 << 30,
-        erase_size: 4096,
-        write_size: 1,
-        buffer_size: 1,
-        spare_size: 0,
-        free: Vec::new(),
-        ecc: Vec::new(),
-        ecc_step: 0,
-        ecc_strength: 0,
-        bitflip_threshold: 0,
-        writable: true,
-        lockable: true,
-        locked_at_power_up: false,
-        bad_blocks: false,
-    });
+    let device = Device::Mtd(Geometry { lockable: true, ..Geometry::without_pages(Flash::Nor, 1 << 30, 4096) });
     Hello { name: "flash".into(), device }
 }
 

@@ -94,6 +94,30 @@ pub struct Geometry {
     pub bad_blocks: bool,
 }
 
+impl Geometry {
+    /// That of a flash without pages, which is programmed byte by byte, and neither locks nor corrects anything: the rest
+    /// is for who knows better. Sizes in bytes, as of the fields.
+    pub fn without_pages(kind: Kind, size: u64, erase_size: u32) -> Self {
+        Geometry {
+            kind,
+            size,
+            erase_size,
+            write_size: 1,
+            buffer_size: 1,
+            spare_size: 0,
+            free: Vec::new(),
+            ecc: Vec::new(),
+            ecc_step: 0,
+            ecc_strength: 0,
+            bitflip_threshold: 0,
+            writable: true,
+            lockable: false,
+            locked_at_power_up: false,
+            bad_blocks: false,
+        }
+    }
+}
+
 /// Some of the spare bytes of a page.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Region {

@@ -194,6 +194,7 @@ fn what_cannot_be_served_says_why() {
         ("--fd 3", 2, "the following required arguments were not provided:"),
         ("i2c:24c02@0x50 --fd 3 --socket x", 2, "the argument '--fd <N>' cannot be used with '--socket <PATH>'"),
         ("uio:timer --fd 3", 1, "uio cannot be served to a host; i2c, mtd and tpm can"),
+        ("input:keyboard --fd 3", 1, "input cannot be served to a host; i2c, mtd and tpm can"),
         ("i2c:24c99@0x50 --fd 3", 1, "--device i2c:24c99@0x50: there is no chip \"24c99\""),
         (
             "i2c:24c02@0x50 mtd:nor --fd 3",

@@ -72,23 +72,7 @@ impl i2c::Adapter for Echo {
 
 impl mtd::Flash for Echo {
     fn geometry(&self) -> Geometry {
-        Geometry {
-            kind: Kind::Ram,
-            size: 1 << 40,
-            erase_size: 1 << 20,
-            write_size: 1,
-            buffer_size: 1,
-            spare_size: 0,
-            free: Vec::new(),
-            ecc: Vec::new(),
-            ecc_step: 0,
-            ecc_strength: 0,
-            bitflip_threshold: 0,
-            writable: true,
-            lockable: false,
-            locked_at_power_up: false,
-            bad_blocks: false,
-        }
+        Geometry::without_pages(Kind::Ram, 1 << 40, 1 << 20)
     }
 
     fn name(&self) -> String {

@@ -4,7 +4,7 @@
 pub(crate) mod agent;
 pub(crate) mod line;
 #[path = "../tables/mod.rs"]
-pub(crate) mod tables;
+mod tables;
 pub(crate) mod wires;
 
 use agent::Agent;
@@ -12,16 +12,11 @@ use outlive::{Policy, Reason, State, Watcher};
 use outlive_classes::{Hardware, Plugged};
 use outlive_conformance::{
     Answer, Badge, FarEnd, Happened, MAPPED_WORDS, Mapped, Object, Poll, Rig, Said, Standing, Stuck, Subject, User,
-    run, run_if_asked,
 };
-use outlive_host::{
-    front::serve,
-    lab::{DeviceReport, Lab, LabConfig, Lookup, UnplugError},
-};
+use outlive_host::lab::{DeviceReport, Lab, Lookup, UnplugError};
 use std::{
     any::Any,
     marker::PhantomData,
-    process::ExitCode,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -46,9 +41,6 @@ pub(crate) trait Class: Copy + Send + Sync + 'static {
     /// The call by which a user asks for something that comes to be read then; `None` where the hardware sends it by itself.
     const ASKS: Option<&'static str> = None;
     /// The call that reads what has come, and does not wait.
-    const RECEIVES: &'static str = "count";
-
-    /// The call that reads what nobody asked for, without waiting.
     const RECEIVES: &'static str = "count";
     /// The calls that make an object of a user's own, and destroy it.
     const OBJECTS: Option<[&'static str; 2]> = None;
@@ -97,45 +89,32 @@ pub(crate) trait Socket: Send + Sync + 'static {
     }
 }
 
-/// Runs a class through the law on the run front.
-pub(crate) fn main_on_run<C: Class>() -> ExitCode {
+/// A class on the run front, `called` so behind its name; what that column of the README claims is what is checked.
+pub(crate) fn claimed<C: Class>(
+    (column, called): (&str, &str),
+    lab: &Arc<Lab>,
+    agent: &Arc<Agent>,
+) -> (String, Arc<dyn Subject>) {
     // What the road plain lacks is in docs/roads.md.
     if !on_plain() {
-        tables::check_claims("run", C::NAME, C::excuse);
+        tables::check_claims(column, C::NAME, C::excuse);
     }
-    let lab = Lab::start(&LabConfig::default()).expect("an empty lab");
-    let agent = Agent::start_on_run(&lab);
-    let code = run(&format!("{} on run", C::NAME), on_run::<C>(&lab, &agent));
-    agent.end();
-    code
+    (format!("{} {called}", C::NAME), on_run::<C>(lab, agent))
 }
 
 /// A class in `lab`, whose users are `agent`'s.
-pub(crate) fn on_run<C: Class>(lab: &Arc<Lab>, agent: &Arc<Agent>) -> Arc<dyn Subject> {
+fn on_run<C: Class>(lab: &Arc<Lab>, agent: &Arc<Agent>) -> Arc<dyn Subject> {
     let (lab, agent, calls) = (lab.clone(), agent.clone(), C::CALLS.to_vec());
     Arc::new(OnFront::<C> { lab, agent, calls, class: PhantomData })
 }
 
-/// Runs a class through the law on the serve front.
-pub(crate) fn main_on_serve<C: Class>() -> ExitCode {
+/// A class on the serve front.
+pub(crate) fn served<C: Class>(lab: &Arc<Lab>, agent: &Arc<Agent>) -> (String, Arc<dyn Subject>) {
     tables::check_claims("serve", C::NAME, C::excuse);
-    let mut serving = None;
-    let subject = || -> Arc<dyn Subject> {
-        let lab = Lab::start(&LabConfig::default()).expect("an empty lab");
-        // Before our signals are blocked, which children inherit.
-        let agent = Agent::start_beside(&lab);
-        serving = Some((serve::start(&lab).unwrap_or_else(|error| panic!("{error}")), agent.clone()));
-        // Of a read or write of no bytes the kernel does not tell us (docs/differences.md).
-        let calls = C::CALLS.iter().copied().filter(|call| *call != "empty").collect();
-        Arc::new(OnFront::<C> { lab, agent, calls, class: PhantomData })
-    };
-    let why = "needs root and /dev/cuse: cargo xtask guest";
-    let code = run_if_asked(&format!("{} on serve", C::NAME), why, subject);
-    if let Some((serving, agent)) = serving {
-        agent.end();
-        drop(serving);
-    }
-    code
+    // Of a read or write of no bytes the kernel does not tell us (docs/differences.md).
+    let calls = C::CALLS.iter().copied().filter(|call| *call != "empty").collect();
+    let (lab, agent) = (lab.clone(), agent.clone());
+    (format!("{} on serve", C::NAME), Arc::new(OnFront::<C> { lab, agent, calls, class: PhantomData }))
 }
 
 struct OnFront<C> {

@@ -18,23 +18,7 @@ struct Chip {
 
 impl Flash for Chip {
     fn geometry(&self) -> Geometry {
-        Geometry {
-            kind: Kind::Nor,
-            size: 0x1_0000,
-            erase_size: 0x1000,
-            write_size: 1,
-            buffer_size: 1,
-            spare_size: 0,
-            free: Vec::new(),
-            ecc: Vec::new(),
-            ecc_step: 0,
-            ecc_strength: 0,
-            bitflip_threshold: 0,
-            writable: true,
-            lockable: false,
-            locked_at_power_up: false,
-            bad_blocks: false,
-        }
+        Geometry::without_pages(Kind::Nor, 0x1_0000, 0x1000)
     }
 
     fn name(&self) -> String {

@@ -116,21 +116,10 @@ fn linear(keys: &Keys<'_>, kind: Kind, size: u64, erase: u64) -> Result<Linear, 
     let size = main_area(keys, size, erase)?;
     let locked = keys.value("locked", value::parse_flag)?.unwrap_or(false);
     let geometry = Geometry {
-        kind,
-        size,
-        erase_size: erase as u32,
-        write_size: 1,
         buffer_size: BUFFER,
-        spare_size: 0,
-        free: Vec::new(),
-        ecc: Vec::new(),
-        ecc_step: 0,
-        ecc_strength: 0,
-        bitflip_threshold: 0,
-        writable: true,
         lockable: kind == Kind::Nor,
         locked_at_power_up: locked,
-        bad_blocks: false,
+        ..Geometry::without_pages(kind, size, erase as u32)
     };
     let cells = cells(keys, erase as usize, (size / erase) as usize)?;
     Ok(Linear::new(geometry, cells))

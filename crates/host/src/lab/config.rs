@@ -99,7 +99,7 @@ impl DeviceConfig {
             DeviceConfig::I2c(bus) => bus.server.is_some(),
             DeviceConfig::Mtd(flash) => flash.server.is_some(),
             DeviceConfig::Tpm(tpm) => tpm.server.is_some(),
-            DeviceConfig::Uio(_) | DeviceConfig::Gpu(_) => false,
+            DeviceConfig::Uio(_) | DeviceConfig::Input(_) | DeviceConfig::Gpu(_) => false,
         }
     }
 

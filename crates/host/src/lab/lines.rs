@@ -69,23 +69,7 @@ mod tests {
 
     impl mtd::Flash for Idle {
         fn geometry(&self) -> mtd::Geometry {
-            mtd::Geometry {
-                kind: mtd::Kind::Nor,
-                size: 0x2_0000,
-                erase_size: 0x1000,
-                write_size: 1,
-                buffer_size: 1,
-                spare_size: 0,
-                free: Vec::new(),
-                ecc: Vec::new(),
-                ecc_step: 0,
-                ecc_strength: 0,
-                bitflip_threshold: 0,
-                writable: true,
-                lockable: false,
-                locked_at_power_up: false,
-                bad_blocks: false,
-            }
+            mtd::Geometry::without_pages(mtd::Kind::Nor, 0x2_0000, 0x1000)
         }
 
         fn name(&self) -> String {

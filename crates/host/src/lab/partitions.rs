@@ -116,23 +116,7 @@ mod tests {
     use outlive_classes::mtd::Kind;
 
     fn flash() -> Geometry {
-        Geometry {
-            kind: Kind::Nor,
-            size: 0x80_0000,
-            erase_size: 0x1_0000,
-            write_size: 1,
-            buffer_size: 1,
-            spare_size: 0,
-            free: Vec::new(),
-            ecc: Vec::new(),
-            ecc_step: 0,
-            ecc_strength: 0,
-            bitflip_threshold: 0,
-            writable: true,
-            lockable: false,
-            locked_at_power_up: false,
-            bad_blocks: false,
-        }
+        Geometry::without_pages(Kind::Nor, 0x80_0000, 0x1_0000)
     }
 
     fn found(text: &str) -> Result<Vec<(String, u64, u64, bool)>, String> {

@@ -15,23 +15,7 @@ pub(crate) fn hello(class: Class) -> Hello {
     let device = match class {
         Class::I2c => Device::I2c { functionality: 1, claims: Vec::new() },
         Class::Tpm => Device::Tpm { version: Version::V2 },
-        Class::Mtd => Device::Mtd(Geometry {
-            kind: Kind::Nor,
-            size: 1 << 30,
-            erase_size: 4096,
-            write_size: 1,
-            buffer_size: 1,
-            spare_size: 0,
-            free: Vec::new(),
-            ecc: Vec::new(),
-            ecc_step: 0,
-            ecc_strength: 0,
-            bitflip_threshold: 0,
-            writable: true,
-            lockable: true,
-            locked_at_power_up: false,
-            bad_blocks: false,
-        }),
+        Class::Mtd => Device::Mtd(Geometry { lockable: true, ..Geometry::without_pages(Kind::Nor, 1 << 30, 4096) }),
     };
     Hello { name: "fuzzed".into(), device }
 }

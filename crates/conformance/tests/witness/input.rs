@@ -1,10 +1,13 @@
 //! An input device all of whose effects go to a far end.
 
-use crate::on_front::{Socket, wires::Wires};
+use crate::on_front::{Class, Socket, on_plain, wires::Wires};
 use outlive::Cause;
-use outlive_classes::input::{
-    Description, Driver, Effect, Error, Order, Sink, Value, Wiring,
-    uapi::{ev, ff},
+use outlive_classes::{
+    Hardware,
+    input::{
+        Description, Driver, Effect, Error, Order, Sink, Value, Wiring,
+        uapi::{ev, ff},
+    },
 };
 use outlive_conformance::{Badge, FarEnd, Held};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,7 +60,7 @@ impl Driver for Board {
     }
 
     fn upload(&self, _: Effect, _: Option<Effect>, order: Order) {
-        self.slot.wires.far().take(Box::new(InHand(order)));
+        self.slot.wires.take(Box::new(InHand(order)));
     }
 
     fn plugged(&self, wiring: Wiring) {
@@ -66,7 +69,7 @@ impl Driver for Board {
     }
 
     fn teardown(&mut self) {
-        self.slot.wires.far().teardown();
+        self.slot.wires.teardown();
     }
 
     fn unplugged(&mut self) {
@@ -91,5 +94,38 @@ impl Held for InHand {
 
     fn on_cancel(&self, hook: Box<dyn FnOnce(Cause) + Send>) {
         self.0.on_cancel(hook);
+    }
+}
+/// What the class has of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Input;
+
+impl Class for Input {
+    type Socket = Slot;
+
+    const NAME: &'static str = "input";
+    const PREFIX: &'static str = "input/event";
+    const CALLS: &'static [&'static str] =
+        &["effect", "events", "version", "unknown", "read", "nonblocking", "write", "empty"];
+    const FAILED: &'static str = "EIO";
+    const ALWAYS_READABLE: bool = false;
+    const RECEIVES: &'static str = "events";
+    const OBJECTS: Option<[&'static str; 2]> = Some(["effect", "forget"]);
+
+    fn excuse(statement: u8) -> Option<&'static str> {
+        match statement {
+            14 => Some("a driver of this class is handed its effects and has nothing to wait on"),
+            18 if on_plain() => {
+                Some("without FUSE poll does not tell whether there is something to read of what has gone")
+            }
+            32 => Some("what a device owns goes with it; the class manages nothing for it"),
+            _ => None,
+        }
+    }
+
+    fn driver(far: &Arc<FarEnd>, badge: Badge) -> (Arc<Slot>, Hardware) {
+        let slot = Slot::new(far);
+        let board = Board { slot: slot.clone(), _badge: badge };
+        (slot, Hardware::Input(Box::new(board)))
     }
 }

@@ -1,0 +1,33 @@
+//! i2c, input, mtd, tpm and uio on the run front, with their drivers in the same process.
+
+#[path = "witness/i2c.rs"]
+mod i2c;
+#[path = "witness/input.rs"]
+mod input;
+#[path = "witness/mtd.rs"]
+mod mtd;
+mod on_front;
+#[path = "witness/tpm.rs"]
+mod tpm;
+#[path = "witness/uio.rs"]
+mod uio;
+
+use on_front::agent::Agent;
+use outlive_conformance::run_all;
+use outlive_host::lab::{Lab, LabConfig};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let lab = Lab::start(&LabConfig::default()).expect("an empty lab");
+    let agent = Agent::start_on_run(&lab);
+    let run = ("run", "on run");
+    let code = run_all(&[
+        on_front::claimed::<i2c::I2c>(run, &lab, &agent),
+        on_front::claimed::<input::Input>(run, &lab, &agent),
+        on_front::claimed::<mtd::Mtd>(run, &lab, &agent),
+        on_front::claimed::<tpm::Tpm>(run, &lab, &agent),
+        on_front::claimed::<uio::Uio>(run, &lab, &agent),
+    ]);
+    agent.end();
+    code
+}
