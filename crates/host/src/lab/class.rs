@@ -62,6 +62,14 @@ impl Class {
         }
     }
 
+    /// Whether a driver of it can be in another process.
+    pub(super) const fn has_servers(self) -> bool {
+        match self {
+            Class::I2c | Class::Mtd | Class::Tpm => true,
+            Class::Uio | Class::Input => false,
+        }
+    }
+
     /// The name of its device `number`, under /dev.
     pub(super) fn node_name(self, number: u32) -> String {
         match self {
