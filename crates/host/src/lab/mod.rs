@@ -17,6 +17,7 @@ mod kin;
 mod lab_file;
 mod lines;
 mod observe;
+mod owner;
 mod partitions;
 mod permissions;
 mod places;
