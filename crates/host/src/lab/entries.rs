@@ -212,7 +212,7 @@ impl Tree {
             self.gates.insert(split(&parent).1.to_owned());
         }
         let (path, inode) = (parent.clone(), inode(&parent, life));
-        let owner = device.cloned().map_or(Owner::Nobody, |device| Owner::sharing(device));
+        let owner = device.cloned().map_or(Owner::Nobody, Owner::sharing);
         self.put(Entry { path, kind: Kind::Directory, inode, place: 0, owner });
     }
 
