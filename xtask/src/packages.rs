@@ -75,6 +75,11 @@ pub(crate) fn for_mtd_bench() -> Vec<Package> {
     named(&["gcc", "libc6-dev", "qemu-system-x86", "linux-image-amd64", "busybox-static", "kmod"])
 }
 
+/// What the bench of input devices needs.
+pub(crate) fn for_input_bench() -> Vec<Package> {
+    for_mtd_bench()
+}
+
 /// What the bench of the explorer needs.
 pub(crate) fn for_explore_bench() -> Vec<Package> {
     named(&["i2c-tools"])

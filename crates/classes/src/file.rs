@@ -355,6 +355,12 @@ pub trait File: Send + Sync {
         false
     }
 
+    /// Whether who asks for it (`F_SETOWN` and `O_ASYNC` of fcntl(2)) gets a signal at each of its news and at the removal: its
+    /// driver would have `fasync`.
+    fn signals(&self) -> bool {
+        false
+    }
+
     /// What `mmap(2)` of it maps.
     ///
     /// # Errors

@@ -229,6 +229,10 @@ impl File for OpenFile {
         true
     }
 
+    fn signals(&self) -> bool {
+        true
+    }
+
     fn set_nonblock(&self, nonblock: bool) {
         self.nonblock.store(nonblock, Relaxed);
     }

@@ -1,6 +1,6 @@
 //! Input devices: what programs see of them, alive and gone, and what `outlive input` has them do.
 
-use crate::stage::{Live, Run, Who, everybody};
+use crate::stage::{Live, Run, Who, client, everybody, is_plain, is_trapped};
 use std::{fs, path::PathBuf, process::Output};
 
 const PYTHON: &str = "/usr/bin/python3";
@@ -90,6 +90,26 @@ fn evtest_prints_what_a_script_does() {
         assert_eq!(live.exit_code(), 1, "evtest hears of it");
     }
     fs::remove_file(script).unwrap();
+}
+
+/// By the kernel's own means, but on the road `fuse`: there is no fasync in FUSE.
+#[test]
+fn signals_come_with_events_and_with_the_removal() {
+    let program = client("sigio", "shared");
+    let carried = if is_trapped() || is_plain() { "carried" } else { "never" };
+    for who in everybody() {
+        let words = [program.to_str().unwrap(), "/dev/input/event0", carried];
+        let mut live = Run::with(&["input:keyboard,num=0"]).by(who).start(words);
+        for _ in 0..if carried == "never" { 1 } else { 3 } {
+            live.line("tap");
+            input(&live, &["key", "a", "tap"]);
+        }
+        live.line("pull");
+        assert_eq!(live.command(&["unplug", "input/event0"]).0, 0);
+        let said = live.rest();
+        assert_eq!(live.exit_code(), 0, "{who:?}: {said:?}");
+        assert!(said.last().unwrap().ends_with(" ok, 0 failed"), "{who:?}: {said:?}");
+    }
 }
 
 /// What evemu says of each model is a model itself, of which it says the same.

@@ -1,6 +1,6 @@
 //! The entries that the devices of a lab have in /dev, /sys and /proc: one tree, apart from any front.
 
-use super::lines::Lines;
+use super::{lines::Lines, owner::Owner};
 use outlive_classes::{
     Plugged,
     surroundings::{Content, Show},
@@ -24,8 +24,7 @@ pub(crate) struct Entry {
     pub(crate) inode: u64,
     /// Its place among its neighbours, which its name keeps for good.
     pub(crate) place: u64,
-    /// Whose it is. `None`: it is nobody's and stays.
-    device: Option<Weak<dyn Plugged>>,
+    owner: Owner,
 }
 
 /// What an entry is.
@@ -43,13 +42,18 @@ pub(crate) enum Kind {
 impl Entry {
     /// The root of the tree, which is nobody's.
     pub(crate) fn root() -> Arc<Entry> {
-        Arc::new(Entry { path: String::new(), kind: Kind::Directory, inode: ENTRY_BIT | 1, place: 0, device: None })
+        Arc::new(Entry {
+            path: String::new(),
+            kind: Kind::Directory,
+            inode: ENTRY_BIT | 1,
+            place: 0,
+            owner: Owner::Nobody,
+        })
     }
 
-    /// Whether it has gone with its device.
+    /// Whether it has gone with its device, or the last of them.
     pub(crate) fn is_gone(&self) -> bool {
-        let gone = |device: &Weak<dyn Plugged>| device.upgrade().is_none_or(|device| device.gone().is_some());
-        matches!(self.kind, Kind::Gone(_)) || self.device.as_ref().is_some_and(gone)
+        matches!(self.kind, Kind::Gone(_)) || self.owner.is_gone()
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -130,25 +134,15 @@ impl Entries {
     pub(super) fn remove(&self, device: &Arc<dyn Plugged>) {
         let weak = Arc::downgrade(device);
         let mut tree = self.write();
-        let is_its = |entry: &Entry| entry.device.as_ref().is_some_and(|other| other.ptr_eq(&weak));
-        let mut its: HashSet<String> =
-            tree.entries.values().filter(|entry| is_its(entry)).map(|entry| entry.path.clone()).collect();
-        // A directory in which others have something, such as /dev/input, is theirs from now on.
-        let heirs = its.iter().filter_map(|path| Some((path.clone(), tree.heir(path, &weak)?)));
-        for (path, heir) in heirs.collect::<Vec<_>>() {
-            its.remove(&path);
-            if let Some(directory) = tree.entries.get(&path) {
-                let (kind, inode) = (Kind::Directory, directory.inode);
-                tree.put(Entry { path, kind, inode, place: 0, device: Some(heir) });
-            }
-        }
+        let goes = tree.entries.values().filter(|entry| entry.owner.ends_with(&weak));
+        let its: HashSet<String> = goes.map(|entry| entry.path.clone()).collect();
         for path in &its {
             // What is below something that has gone needs no name of its own.
             if its.contains(split(path).0) {
                 tree.forget(path);
             } else {
                 let kind = Kind::Gone(device.node().name.clone());
-                tree.put(Entry { path: path.clone(), kind, inode: 0, place: 0, device: None });
+                tree.put(Entry { path: path.clone(), kind, inode: 0, place: 0, owner: Owner::Nobody });
             }
         }
     }
@@ -197,31 +191,35 @@ impl Tree {
         if self.is_a_gate(path, lasting) {
             self.gates.insert(split(path).1.to_owned());
         }
-        self.put(Entry { path: path.to_owned(), kind, inode: inode(path, life), place: 0, device: device.cloned() });
+        let owner = device.cloned().map_or(Owner::Nobody, Owner::One);
+        self.put(Entry { path: path.to_owned(), kind, inode: inode(path, life), place: 0, owner });
     }
 
-    /// The directories above what a device has are its own as well, unless they are somebody's already or are where the
-    /// machine has its own.
+    /// The directories above what a device has are its own as well, with others that have something there, unless they are
+    /// somebody's already or are where the machine has its own.
     fn ensure_parent(&mut self, path: &str, device: Option<&Weak<dyn Plugged>>, life: u64) {
         let parent = split(path).0.to_owned();
-        let is_there = self.entries.get(&parent).is_some_and(|entry| entry.is_directory() && !entry.is_gone());
-        if parent.is_empty() || is_there {
+        if parent.is_empty() {
             return;
         }
         let device = if MACHINE.contains(&parent.as_str()) { None } else { device };
         let life = if device.is_some() { life } else { 0 };
         self.ensure_parent(&parent, device, life);
+        if let Some(there) = self.entries.get(&parent).filter(|entry| entry.is_directory() && !entry.is_gone()) {
+            return device.into_iter().for_each(|device| there.owner.join(device));
+        }
         if self.is_a_gate(&parent, device.is_none()) {
             self.gates.insert(split(&parent).1.to_owned());
         }
         let (path, inode) = (parent.clone(), inode(&parent, life));
-        self.put(Entry { path, kind: Kind::Directory, inode, place: 0, device: device.cloned() });
+        let owner = device.cloned().map_or(Owner::Nobody, Owner::sharing);
+        self.put(Entry { path, kind: Kind::Directory, inode, place: 0, owner });
     }
 
     /// Whether a way may come to `path` from a directory of the machine's in which it is not.
     fn is_a_gate(&self, path: &str, lasting: bool) -> bool {
         let parent = split(path).0;
-        let shared = self.entries.get(parent).is_none_or(|parent| parent.device.is_none());
+        let shared = self.entries.get(parent).is_none_or(|parent| matches!(parent.owner, Owner::Nobody));
         !MACHINE.contains(&path) && (MACHINE.contains(&parent) || !lasting && shared)
     }
 
@@ -235,16 +233,6 @@ impl Tree {
         let entry = Arc::new(entry);
         siblings.insert(name, entry.clone());
         self.entries.insert(entry.path.clone(), entry);
-    }
-
-    /// Another device than `leaving` that has something below `path`.
-    fn heir(&self, path: &str, leaving: &Weak<dyn Plugged>) -> Option<Weak<dyn Plugged>> {
-        let children = self.children.get(path)?.values().filter(|child| !child.is_gone());
-        children.into_iter().find_map(|child| match &child.device {
-            Some(other) if !other.ptr_eq(leaving) => Some(other.clone()),
-            Some(_) => self.heir(&child.path, leaving),
-            None => None,
-        })
     }
 
     fn forget(&mut self, path: &str) {
@@ -308,7 +296,7 @@ impl fmt::Debug for Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::{Lab, LabConfig, Source};
+    use crate::lab::{Lab, LabConfig, Lookup, Source};
     use outlive::{Policy, Reason};
     use std::time::Duration;
 
@@ -351,6 +339,32 @@ mod tests {
         let new = lab.entries().find(path).unwrap();
         assert!(!new.is_gone() && new.inode != old.inode);
         assert!(attribute.is_gone(), "the old one stays dead");
+    }
+
+    #[test]
+    fn a_shared_folder_is_there_at_every_moment_for_who_stays() {
+        let sources = ["input:mouse,num=0", "input:keyboard,num=1"].map(|spec| Source::Spec(spec.to_owned()));
+        let lab = Lab::start(&LabConfig::new(&sources, None, None).unwrap()).unwrap();
+        let pull = |name| lab.unplug(name, Reason::Pulled, Policy::Detach, Duration::from_secs(20)).unwrap();
+        let folder = lab.entries().find("/dev/input").unwrap();
+        let Lookup::Here(leaving) = lab.find("/dev/input/event0") else { panic!("it is there") };
+        std::thread::scope(|scope| {
+            // Whoever looks keeps the removal where the device is marked and its names are still there.
+            let tree = lab.entries().read();
+            scope.spawn(|| pull("input/event0"));
+            while leaving.gone().is_none() {
+                std::thread::yield_now();
+            }
+            let is_gone = |path: &str| tree.entries[path].is_gone();
+            assert!(is_gone("/dev/input/event0") && !is_gone("/dev/input/event1"));
+            assert!(!is_gone("/dev/input") && !is_gone("/sys/devices/platform/outlive.0"));
+        });
+        assert!(Arc::ptr_eq(&folder, &lab.entries().find("/dev/input").unwrap()), "who has it open keeps it");
+        lab.plug_name("input/event0").unwrap();
+        pull("input/event1");
+        assert!(!folder.is_gone());
+        pull("input/event0");
+        assert!(folder.is_gone() && lab.entries().find("/dev/input").unwrap().is_gone());
     }
 
     /// A file of /proc in a directory of its own, which no class asks for yet.

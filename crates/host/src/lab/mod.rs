@@ -17,6 +17,7 @@ mod lab_file;
 mod lines;
 mod model;
 mod observe;
+mod owner;
 mod partitions;
 mod permissions;
 mod places;

@@ -4,6 +4,7 @@
 use super::{
     arch::{ARCH, ARCH_32, IOCTL, IOCTLS, LSEEK, MAPPED_BY_US, MMAP, OPENS_32, TRANSFERS, VALUES, WATCHED, X32_BIT},
     road::{Traps, streams},
+    signals::SIGNALLING,
     uevents,
 };
 use crate::sys::seccomp::Instruction;
@@ -68,8 +69,9 @@ fn cases(traps: &Traps) -> BTreeMap<u32, Vec<Instruction>> {
                 cases.insert(number as u32, [&notify_of_nothing_to_move()[..], &[ALLOW]].concat());
             }
             let ioctls = IOCTLS.iter().chain(&VALUES).flat_map(|command| [skip_unless_equal(*command, 1), NOTIFY]);
-            if let Traps::Range(_) = traps {
+            if let Traps::Range(range) = traps {
                 cases.insert(libc::SYS_prctl as u32, notify_of_hiding().to_vec());
+                cases.insert(libc::SYS_fcntl as u32, notify_of_signals(range));
             }
             cases.insert(IOCTL, [load(argument(1))].into_iter().chain(ioctls).chain(all).collect());
         }
@@ -129,6 +131,15 @@ fn notify_of_nothing_to_move() -> [Instruction; 5] {
 /// Notify of a process that makes its memory known to its user, or unknown.
 fn notify_of_hiding() -> [Instruction; 3] {
     [load(argument(0)), skip_unless_equal(libc::PR_SET_DUMPABLE as u32, 1), NOTIFY]
+}
+
+/// Notify of what has to do with signals for descriptors in `range`, of which FUSE is not told.
+fn notify_of_signals(range: &Range<u32>) -> Vec<Instruction> {
+    let left = |index: usize| (SIGNALLING.len() - index) as u8;
+    let commands =
+        SIGNALLING.iter().enumerate().map(|(index, it)| jump(libc::BPF_JEQ, it.cast_unsigned(), left(index), 0));
+    let before = [load(argument(1))].into_iter().chain(commands).chain([ALLOW]);
+    before.chain(notify_of_descriptors(range)).collect()
 }
 
 fn foreign_calls() -> Vec<Instruction> {
@@ -236,6 +247,16 @@ mod tests {
         assert_eq!(set(Traps::Range(512..1024), libc::PR_SET_DUMPABLE), NOTIFY);
         assert_eq!(set(Traps::Range(512..1024), libc::PR_SET_NAME), ALLOW);
         assert_eq!(set(Traps::Nothing, libc::PR_SET_DUMPABLE), ALLOW);
+        let control = |descriptor: u64, command: i32| {
+            let arguments = [descriptor, command as u64, 0, 0, 0, 0];
+            verdict_of(program(&Traps::Range(512..1024)), ARCH, libc::SYS_fcntl as u32, arguments)
+        };
+        for command in SIGNALLING {
+            assert_eq!([3, 511, 512, 1023, 1024].map(|fd| control(fd, command)), [ALLOW, ALLOW, NOTIFY, NOTIFY, ALLOW]);
+        }
+        for command in [libc::F_DUPFD, libc::F_GETFD, libc::F_SETLK, libc::F_GETOWN, 0x406] {
+            assert_eq!(control(512, command), ALLOW, "{command}");
+        }
     }
 
     #[test]
