@@ -37,6 +37,8 @@ pub enum DeviceConfig {
     Tpm(ModelEntry),
     /// An input device.
     Input(ModelEntry),
+    /// `/dev/uinput`, by which programs make input devices.
+    Uinput(ModelEntry),
     /// A card with flashes.
     Gpu(CardEntry),
 }
@@ -49,6 +51,7 @@ impl DeviceConfig {
             DeviceConfig::Uio(_) => Class::Uio,
             DeviceConfig::Mtd(_) | DeviceConfig::Gpu(_) => Class::Mtd,
             DeviceConfig::Tpm(_) => Class::Tpm,
+            DeviceConfig::Uinput(_) => Class::Uinput,
             DeviceConfig::Input(_) => Class::Input,
         }
     }
@@ -59,7 +62,8 @@ impl DeviceConfig {
             DeviceConfig::Uio(model)
             | DeviceConfig::Mtd(model)
             | DeviceConfig::Tpm(model)
-            | DeviceConfig::Input(model) => Some(model),
+            | DeviceConfig::Input(model)
+            | DeviceConfig::Uinput(model) => Some(model),
             DeviceConfig::I2c(_) | DeviceConfig::Gpu(_) => None,
         }
     }
@@ -72,6 +76,8 @@ impl DeviceConfig {
             | DeviceConfig::Mtd(model)
             | DeviceConfig::Tpm(model)
             | DeviceConfig::Input(model) => model.number,
+            // There is one.
+            DeviceConfig::Uinput(_) => Some(0),
             DeviceConfig::Gpu(_) => None,
         }
     }
@@ -91,7 +97,8 @@ impl DeviceConfig {
             DeviceConfig::Uio(model)
             | DeviceConfig::Mtd(model)
             | DeviceConfig::Tpm(model)
-            | DeviceConfig::Input(model) => model.policy,
+            | DeviceConfig::Input(model)
+            | DeviceConfig::Uinput(model) => model.policy,
             DeviceConfig::Gpu(card) => card.policy,
         }
     }
@@ -116,7 +123,8 @@ impl DeviceConfig {
             DeviceConfig::Uio(model)
             | DeviceConfig::Mtd(model)
             | DeviceConfig::Tpm(model)
-            | DeviceConfig::Input(model) => model.server.as_deref_mut(),
+            | DeviceConfig::Input(model)
+            | DeviceConfig::Uinput(model) => model.server.as_deref_mut(),
             DeviceConfig::Gpu(_) => None,
         }
     }
@@ -141,7 +149,8 @@ impl DeviceConfig {
             DeviceConfig::Uio(model)
             | DeviceConfig::Mtd(model)
             | DeviceConfig::Tpm(model)
-            | DeviceConfig::Input(model) => &model.permissions,
+            | DeviceConfig::Input(model)
+            | DeviceConfig::Uinput(model) => &model.permissions,
             DeviceConfig::Gpu(card) => &card.permissions,
         }
     }

@@ -29,6 +29,7 @@ pub(super) fn check(device: &DeviceConfig, clock: &Arc<dyn Clock>) -> Result<(),
         DeviceConfig::Mtd(entry) => flash(entry, clock.clone()).map(drop),
         DeviceConfig::Tpm(entry) => tpm::build(entry).map(drop),
         DeviceConfig::Input(entry) => input::build(entry, clock.clone()).map(drop),
+        DeviceConfig::Uinput(entry) => input::check_uinput(entry),
         DeviceConfig::Gpu(card) => card
             .flash
             .iter()
@@ -48,6 +49,10 @@ pub(crate) fn make(device: &DeviceConfig, clock: Arc<dyn Clock>) -> Result<Hardw
         DeviceConfig::Mtd(entry) => flash(entry, clock).map(|(flash, _)| Hardware::Mtd(flash)),
         DeviceConfig::Tpm(entry) => tpm::build(entry).map(Hardware::Tpm),
         DeviceConfig::Input(entry) => input::build(entry, clock).map(Hardware::Input),
+        DeviceConfig::Uinput(entry) => Err(ConfigError::new(
+            &entry.place,
+            "programs make devices by it, where they are; it has no driver to serve",
+        )),
         DeviceConfig::Gpu(card) => {
             Err(ConfigError::new(&card.place, "a card is several devices; serve its flash one by one"))
         }

@@ -1,6 +1,6 @@
 //! What a lab is told of input devices, and what it has them do.
 
-use super::{Lab, UnplugError, bare, config::ConfigError, model::ModelEntry};
+use super::{DeviceConfig, Lab, UnplugError, bare, config::ConfigError, model::ModelEntry};
 use outlive_classes::input::{self, ClockId, Driver};
 use outlive_drivers::{
     clock::Clock,
@@ -19,6 +19,25 @@ pub(super) fn build(entry: &ModelEntry, clock: Arc<dyn Clock>) -> Result<Box<dyn
         }
         _ => entry.error(refused.key(), &refused),
     })
+}
+
+/// The model that is no device itself: programs make devices by it.
+const UINPUT: &str = "uinput";
+
+/// The device that `entry` asks for: a model, or /dev/uinput.
+pub(super) fn device(entry: ModelEntry) -> DeviceConfig {
+    match entry.model.eq_ignore_ascii_case(UINPUT) {
+        true => DeviceConfig::Uinput(entry),
+        false => DeviceConfig::Input(entry),
+    }
+}
+
+/// Whether /dev/uinput can be that way, which has no keys of its own.
+pub(super) fn check_uinput(entry: &ModelEntry) -> Result<(), ConfigError> {
+    let number = entry.number.is_some().then(|| "num".to_owned());
+    let Some(key) = number.or_else(|| entry.keys.keys().next().cloned()) else { return Ok(()) };
+    let why = format!("uinput has no key \"{key}\"; its keys: none");
+    Err(entry.unknown_key(&key, why, "input device but the number", &["policy", "mode", "group"]))
 }
 
 /// The machine's clocks for times that clients see, and the lab's for what comes later.

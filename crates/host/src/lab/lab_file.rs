@@ -6,6 +6,7 @@ use super::{
     cards::CardEntry,
     class::Class,
     config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry, parse_contract, parse_name, parse_policy},
+    input,
     model::ModelEntry,
     partitions::{self, PartitionEntry},
     permissions::{Permissions, parse_group, parse_mode},
@@ -141,7 +142,7 @@ impl Reader<'_> {
             class @ Class::Uio => self.model(class, at, table).map(DeviceConfig::Uio),
             class @ Class::Mtd => self.model(class, at, table).map(DeviceConfig::Mtd),
             class @ Class::Tpm => self.model(class, at, table).map(DeviceConfig::Tpm),
-            class @ Class::Input => self.model(class, at, table).map(DeviceConfig::Input),
+            class @ (Class::Input | Class::Uinput) => self.model(class, at, table).map(input::device),
         }
     }
 

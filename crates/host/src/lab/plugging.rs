@@ -44,10 +44,19 @@ impl Lab {
         let name = match server {
             Some(server) => self.plug_served(device.number(), server, device.permissions())?,
             None => {
-                let hardware = hardware::make(device, self.clock.clone()).map_err(PlugError::Config)?;
+                let hardware = match device {
+                    DeviceConfig::Uinput(_) => {
+                        hardware::check(device, &self.clock).map(|()| Hardware::Uinput(self.user_inputs.clone()))
+                    }
+                    device => hardware::make(device, self.clock.clone()),
+                };
+                let hardware = hardware.map_err(PlugError::Config)?;
                 self.plug_as(device.number(), hardware, Some(device.permissions()))?
             }
         };
+        if class == Class::Uinput {
+            self.has_children(&name);
+        }
         if let Some(policy) = device.policy() {
             self.set_policy(&name, policy);
         }
@@ -81,14 +90,17 @@ impl Lab {
         if class.reuses_numbers(self.contract) {
             let free = |number: &u32| usable(*number) && !self.is_taken(class, *number);
             let number = number.or_else(|| (0..=class.highest()).find(free));
-            // As in Linux there is none left at some time.
-            let number = number.unwrap_or_default();
+            let number = number.ok_or(PlugError::Full { class: class.noun() })?;
             let taken = self.is_taken(class, number);
             return if taken { Err(self.held(&class.node_name(number))) } else { Ok(numbers.claim_again(number)) };
         }
         match number {
             Some(number) => numbers.claim(number).map_err(|_| self.held(&class.node_name(number))),
-            None => Ok(numbers.claim_lowest(0, usable)),
+            None => {
+                let free = (0..=class.highest()).filter(|number| usable(*number));
+                let claimed = free.into_iter().find_map(|number| numbers.claim(number).ok());
+                claimed.ok_or(PlugError::Full { class: class.noun() })
+            }
         }
     }
 

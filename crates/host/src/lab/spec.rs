@@ -3,6 +3,7 @@
 use super::{
     class::Class,
     config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry, parse_policy},
+    input,
     model::ModelEntry,
     partitions,
     permissions::{Permissions, parse_group, parse_mode},
@@ -43,7 +44,7 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
         Class::Uio => said.model(place).map(DeviceConfig::Uio),
         Class::Mtd => said.model(place).map(DeviceConfig::Mtd),
         Class::Tpm => said.model(place).map(DeviceConfig::Tpm),
-        Class::Input => said.model(place).map(DeviceConfig::Input),
+        Class::Input | Class::Uinput => said.model(place).map(input::device),
     };
     device.map_err(error)
 }
@@ -114,7 +115,7 @@ fn example(class: Class) -> String {
     let more = match class {
         Class::I2c => "@0x50",
         Class::Tpm => ",state=DIR",
-        Class::Uio | Class::Mtd | Class::Input => "",
+        Class::Uio | Class::Mtd | Class::Input | Class::Uinput => "",
     };
     format!("{}:{}{more}", class.name(), example_model(class))
 }
@@ -127,13 +128,17 @@ pub(super) const fn example_model(class: Class) -> &'static str {
         Class::Mtd => "nor",
         Class::Tpm => "swtpm",
         Class::Input => "keyboard",
+        Class::Uinput => "uinput",
     }
 }
 
 /// The class of that name; `others` are known there as well.
 pub(super) fn check_class(class: &str, others: &[&str]) -> Result<Class, String> {
-    let known: Vec<_> = Class::ALL.iter().map(|class| class.name()).chain(others.iter().copied()).collect();
-    Class::named(class).ok_or_else(|| format!("unknown class `{class}`; {}", suggest::known(class, &known)))
+    let classes = Class::ALL.into_iter().filter(|class| *class != Class::Uinput);
+    let known: Vec<&str> = classes.map(|class| class.name()).chain(others.iter().copied()).collect();
+    Class::named(class)
+        .filter(|class| *class != Class::Uinput)
+        .ok_or_else(|| format!("unknown class `{class}`; {}", suggest::known(class, &known)))
 }
 
 fn parse_keys<'a>(class: Class, parts: impl Iterator<Item = &'a str>) -> Result<BTreeMap<String, String>, String> {
