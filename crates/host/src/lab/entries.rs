@@ -15,7 +15,7 @@ use std::{
 /// Set in the number of every entry, so that a front can tell it from numbers of its own.
 pub(crate) const ENTRY_BIT: u64 = 1 << 62;
 
-/// One entry. It is never changed: what comes in its place later is another one, with another number.
+/// One entry. It is never changed, but for whose it is: what comes in its place later is another one, with another number.
 pub(crate) struct Entry {
     /// Absolute, without links.
     pub(crate) path: String,
@@ -24,8 +24,36 @@ pub(crate) struct Entry {
     pub(crate) inode: u64,
     /// Its place among its neighbours, which its name keeps for good.
     pub(crate) place: u64,
-    /// Whose it is. `None`: it is nobody's and stays.
-    device: Option<Weak<dyn Plugged>>,
+    /// Whose it is; of a directory, all that have something in it. `None`: it is nobody's and stays.
+    owners: Option<Owners>,
+}
+
+/// The devices by which an entry is there.
+struct Owners(RwLock<Vec<Weak<dyn Plugged>>>);
+
+impl Owners {
+    fn one(device: &Weak<dyn Plugged>) -> Self {
+        Owners(RwLock::new(vec![device.clone()]))
+    }
+
+    fn have(&self, device: &Weak<dyn Plugged>) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().any(|owner| owner.ptr_eq(device))
+    }
+
+    fn join(&self, device: &Weak<dyn Plugged>) {
+        if !self.have(device) {
+            self.0.write().unwrap_or_else(PoisonError::into_inner).push(device.clone());
+        }
+    }
+
+    fn leave(&self, device: &Weak<dyn Plugged>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|owner| !owner.ptr_eq(device));
+    }
+
+    fn are_gone(&self) -> bool {
+        let gone = |owner: &Weak<dyn Plugged>| owner.upgrade().is_none_or(|device| device.gone().is_some());
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().all(gone)
+    }
 }
 
 /// What an entry is.
@@ -43,13 +71,12 @@ pub(crate) enum Kind {
 impl Entry {
     /// The root of the tree, which is nobody's.
     pub(crate) fn root() -> Arc<Entry> {
-        Arc::new(Entry { path: String::new(), kind: Kind::Directory, inode: ENTRY_BIT | 1, place: 0, device: None })
+        Arc::new(Entry { path: String::new(), kind: Kind::Directory, inode: ENTRY_BIT | 1, place: 0, owners: None })
     }
 
-    /// Whether it has gone with its device.
+    /// Whether it has gone with its device, or with the last of them.
     pub(crate) fn is_gone(&self) -> bool {
-        let gone = |device: &Weak<dyn Plugged>| device.upgrade().is_none_or(|device| device.gone().is_some());
-        matches!(self.kind, Kind::Gone(_)) || self.device.as_ref().is_some_and(gone)
+        matches!(self.kind, Kind::Gone(_)) || self.owners.as_ref().is_some_and(Owners::are_gone)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -130,25 +157,19 @@ impl Entries {
     pub(super) fn remove(&self, device: &Arc<dyn Plugged>) {
         let weak = Arc::downgrade(device);
         let mut tree = self.write();
-        let is_its = |entry: &Entry| entry.device.as_ref().is_some_and(|other| other.ptr_eq(&weak));
-        let mut its: HashSet<String> =
-            tree.entries.values().filter(|entry| is_its(entry)).map(|entry| entry.path.clone()).collect();
-        // A directory in which others have something, such as /dev/input, is theirs from now on.
-        let heirs = its.iter().filter_map(|path| Some((path.clone(), tree.heir(path, &weak)?)));
-        for (path, heir) in heirs.collect::<Vec<_>>() {
-            its.remove(&path);
-            if let Some(directory) = tree.entries.get(&path) {
-                let (kind, inode) = (Kind::Directory, directory.inode);
-                tree.put(Entry { path, kind, inode, place: 0, device: Some(heir) });
-            }
-        }
+        let is_its = |entry: &Entry| entry.owners.as_ref().is_some_and(|owners| owners.have(&weak));
+        let (others, its): (Vec<_>, Vec<_>) =
+            tree.entries.values().filter(|entry| is_its(entry)).cloned().partition(|entry| !entry.is_gone());
+        // A directory in which others have something, such as /dev/input, stays theirs.
+        others.iter().filter_map(|entry| entry.owners.as_ref()).for_each(|owners| owners.leave(&weak));
+        let its: HashSet<String> = its.iter().map(|entry| entry.path.clone()).collect();
         for path in &its {
             // What is below something that has gone needs no name of its own.
             if its.contains(split(path).0) {
                 tree.forget(path);
             } else {
                 let kind = Kind::Gone(device.node().name.clone());
-                tree.put(Entry { path: path.clone(), kind, inode: 0, place: 0, device: None });
+                tree.put(Entry { path: path.clone(), kind, inode: 0, place: 0, owners: None });
             }
         }
     }
@@ -197,31 +218,46 @@ impl Tree {
         if self.is_a_gate(path, lasting) {
             self.gates.insert(split(path).1.to_owned());
         }
-        self.put(Entry { path: path.to_owned(), kind, inode: inode(path, life), place: 0, device: device.cloned() });
+        if matches!(kind, Kind::Directory) && self.join(path, device) {
+            return;
+        }
+        let owners = device.map(Owners::one);
+        self.put(Entry { path: path.to_owned(), kind, inode: inode(path, life), place: 0, owners });
     }
 
-    /// The directories above what a device has are its own as well, unless they are somebody's already or are where the
-    /// machine has its own.
+    /// Whether there is a directory at `path`, which is the device's as well from now on.
+    fn join(&self, path: &str, device: Option<&Weak<dyn Plugged>>) -> bool {
+        let there = self.entries.get(path).filter(|entry| entry.is_directory() && !entry.is_gone());
+        if let (Some(Entry { owners: Some(owners), .. }), Some(device)) = (there.map(Arc::as_ref), device) {
+            owners.join(device);
+        }
+        there.is_some()
+    }
+
+    /// The directories above what a device has are its own as well, unless they are nobody's or are where the machine has
+    /// its own.
     fn ensure_parent(&mut self, path: &str, device: Option<&Weak<dyn Plugged>>, life: u64) {
         let parent = split(path).0.to_owned();
-        let is_there = self.entries.get(&parent).is_some_and(|entry| entry.is_directory() && !entry.is_gone());
-        if parent.is_empty() || is_there {
+        if parent.is_empty() {
             return;
         }
         let device = if MACHINE.contains(&parent.as_str()) { None } else { device };
         let life = if device.is_some() { life } else { 0 };
         self.ensure_parent(&parent, device, life);
+        if self.join(&parent, device) {
+            return;
+        }
         if self.is_a_gate(&parent, device.is_none()) {
             self.gates.insert(split(&parent).1.to_owned());
         }
         let (path, inode) = (parent.clone(), inode(&parent, life));
-        self.put(Entry { path, kind: Kind::Directory, inode, place: 0, device: device.cloned() });
+        self.put(Entry { path, kind: Kind::Directory, inode, place: 0, owners: device.map(Owners::one) });
     }
 
     /// Whether a way may come to `path` from a directory of the machine's in which it is not.
     fn is_a_gate(&self, path: &str, lasting: bool) -> bool {
         let parent = split(path).0;
-        let shared = self.entries.get(parent).is_none_or(|parent| parent.device.is_none());
+        let shared = self.entries.get(parent).is_none_or(|parent| parent.owners.is_none());
         !MACHINE.contains(&path) && (MACHINE.contains(&parent) || !lasting && shared)
     }
 
@@ -237,16 +273,6 @@ impl Tree {
         self.entries.insert(entry.path.clone(), entry);
     }
 
-    /// Another device than `leaving` that has something below `path`.
-    fn heir(&self, path: &str, leaving: &Weak<dyn Plugged>) -> Option<Weak<dyn Plugged>> {
-        let children = self.children.get(path)?.values().filter(|child| !child.is_gone());
-        children.into_iter().find_map(|child| match &child.device {
-            Some(other) if !other.ptr_eq(leaving) => Some(other.clone()),
-            Some(_) => self.heir(&child.path, leaving),
-            None => None,
-        })
-    }
-
     fn forget(&mut self, path: &str) {
         self.entries.remove(path);
         let (parent, name) = split(path);
@@ -259,11 +285,14 @@ impl Tree {
     }
 }
 
-/// Directories that Linux has, whatever devices there are.
-const MACHINE: [&str; 16] = [
+/// Directories that Linux has, whatever devices there are; or udev.
+const MACHINE: [&str; 19] = [
     "/dev",
     "/proc",
     "/proc/bus",
+    "/run",
+    "/run/udev",
+    "/run/udev/tags",
     "/sys",
     "/sys/block",
     "/sys/bus",
@@ -351,6 +380,28 @@ mod tests {
         let new = lab.entries().find(path).unwrap();
         assert!(!new.is_gone() && new.inode != old.inode);
         assert!(attribute.is_gone(), "the old one stays dead");
+    }
+
+    /// Whoever has looked a directory up before keeps it, with what comes into it later.
+    #[test]
+    fn what_is_shared_goes_with_the_last() {
+        let sources = ["input:keyboard,num=0", "input:mouse,num=1"].map(|spec| Source::Spec(spec.to_owned()));
+        let lab = Lab::start(&LabConfig::new(&sources, None, None).unwrap()).unwrap();
+        let folder = "/sys/devices/platform/outlive.0/input";
+        let first = lab.entries().find(folder).unwrap();
+        let unplug = |name: &str| {
+            lab.unplug(name, Reason::Pulled, Policy::Detach, Duration::from_secs(20)).unwrap();
+        };
+        let is_the_first = || Arc::ptr_eq(&first, &lab.entries().find(folder).unwrap()) && !first.is_gone();
+        unplug("input/event0");
+        assert!(is_the_first(), "the mouse is still in it");
+        lab.plug_name("input/event0").unwrap();
+        unplug("input/event1");
+        assert!(is_the_first(), "so is the keyboard's next generation");
+        unplug("input/event0");
+        assert!(first.is_gone() && lab.entries().find(folder).unwrap().is_gone());
+        let tags = lab.entries().find("/run/udev/tags/seat").unwrap();
+        assert!(!tags.is_gone() && lab.entries().children(&tags.path).iter().all(|child| child.is_gone()));
     }
 
     /// A file of /proc in a directory of its own, which no class asks for yet.
