@@ -10,6 +10,9 @@ pub const ROOT: &str = "/devices/platform/outlive.0";
 /// What hangs on no device hangs here (`virtual_device_parent` of `drivers/base/core.c`).
 pub const VIRTUAL: &str = "/devices/virtual";
 
+/// The tag that udev's database gives every device of a lab.
+pub const TAG: &str = "outlive";
+
 /// What a device is one of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Subsystem {
@@ -49,6 +52,8 @@ pub struct Kobject {
     pub properties: Vec<(&'static str, String)>,
     /// What udev's rules say of it, besides: `ID_INPUT`.
     pub udev: Vec<(&'static str, String)>,
+    /// The tags that udev's rules give it, besides [`TAG`]: `seat`.
+    pub tags: Vec<&'static str>,
     /// Its device node.
     pub node: Option<Node>,
 }
@@ -66,6 +71,11 @@ impl Kobject {
             Some(node) => format!("c{}:{}", node.major, node.minor),
             None => format!("+{}:{}", self.subsystem.name(), self.sysname()),
         }
+    }
+
+    /// All of its tags.
+    pub fn all_tags(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(TAG).chain(self.tags.iter().copied())
     }
 
     /// Its directory: `/sys/devices/...`.

@@ -15,7 +15,7 @@ use std::{
 /// Set in the number of every entry, so that a front can tell it from numbers of its own.
 pub(crate) const ENTRY_BIT: u64 = 1 << 62;
 
-/// One entry. It is never changed: what comes in its place later is another one, with another number.
+/// One entry. It is never changed, but for whose it is: what comes in its place later is another one, with another number.
 pub(crate) struct Entry {
     /// Absolute, without links.
     pub(crate) path: String,
@@ -193,8 +193,20 @@ impl Tree {
         if self.is_a_gate(path, lasting) {
             self.gates.insert(split(path).1.to_owned());
         }
-        let owner = device.cloned().map_or(Owner::Nobody, Owner::One);
+        let is_directory = matches!(kind, Kind::Directory);
+        if is_directory && self.join(path, device) {
+            return;
+        }
+        let own = if is_directory { Owner::sharing } else { Owner::One };
+        let owner = device.cloned().map_or(Owner::Nobody, own);
         self.put(Entry { path: path.to_owned(), kind, inode: inode(path, life), place: 0, owner });
+    }
+
+    /// Whether there is a directory at `path`, which is the device's as well from now on.
+    fn join(&self, path: &str, device: Option<&Weak<dyn Plugged>>) -> bool {
+        let there = self.entries.get(path).filter(|entry| entry.is_directory() && !entry.is_gone());
+        there.into_iter().for_each(|there| device.into_iter().for_each(|device| there.owner.join(device)));
+        there.is_some()
     }
 
     /// The directories above what a device has are its own as well, with others that have something there, unless they are
@@ -206,8 +218,8 @@ impl Tree {
         }
         let device = if MACHINE.contains(&parent.as_str()) { None } else { device };
         self.ensure_parent(&parent, device);
-        if let Some(there) = self.entries.get(&parent).filter(|entry| entry.is_directory() && !entry.is_gone()) {
-            return device.into_iter().for_each(|device| there.owner.join(device));
+        if self.join(&parent, device) {
+            return;
         }
         // It may be the same directory of another device in the same life, such as /dev/input: another one all the same.
         self.made += 1;
@@ -251,11 +263,14 @@ impl Tree {
     }
 }
 
-/// Directories that Linux has, whatever devices there are.
-const MACHINE: [&str; 16] = [
+/// Directories that Linux has, whatever devices there are; or udev.
+const MACHINE: [&str; 19] = [
     "/dev",
     "/proc",
     "/proc/bus",
+    "/run",
+    "/run/udev",
+    "/run/udev/tags",
     "/sys",
     "/sys/block",
     "/sys/bus",
@@ -382,6 +397,28 @@ mod tests {
         assert_eq!(inode(), None);
         lab.plug_spec("input:mouse,num=1").unwrap();
         assert!(inode().is_some_and(|second| second != first));
+    }
+
+    /// Whoever has looked a directory up before keeps it, with what comes into it later.
+    #[test]
+    fn what_is_shared_goes_with_the_last() {
+        let sources = ["input:keyboard,num=0", "input:mouse,num=1"].map(|spec| Source::Spec(spec.to_owned()));
+        let lab = Lab::start(&LabConfig::new(&sources, None, None).unwrap()).unwrap();
+        let folder = "/sys/devices/platform/outlive.0/input";
+        let first = lab.entries().find(folder).unwrap();
+        let unplug = |name: &str| {
+            lab.unplug(name, Reason::Pulled, Policy::Detach, Duration::from_secs(20)).unwrap();
+        };
+        let is_the_first = || Arc::ptr_eq(&first, &lab.entries().find(folder).unwrap()) && !first.is_gone();
+        unplug("input/event0");
+        assert!(is_the_first(), "the mouse is still in it");
+        lab.plug_name("input/event0").unwrap();
+        unplug("input/event1");
+        assert!(is_the_first(), "so is the keyboard's next generation");
+        unplug("input/event0");
+        assert!(first.is_gone() && lab.entries().find(folder).unwrap().is_gone());
+        let tags = lab.entries().find("/run/udev/tags/seat").unwrap();
+        assert!(!tags.is_gone() && lab.entries().children(&tags.path).iter().all(|child| child.is_gone()));
     }
 
     /// A file of /proc in a directory of its own, which no class asks for yet.
