@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 /// The device of the machine's that all devices of a lab hang on, below `/sys`.
 pub const ROOT: &str = "/devices/platform/outlive.0";
+/// What hangs on no device hangs here (`virtual_device_parent` of `drivers/base/core.c`).
+pub const VIRTUAL: &str = "/devices/virtual";
 
 /// What a device is one of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,10 +93,11 @@ impl Kobject {
     }
 
     /// The directory of the device that one of a class is a view of: below it, in a directory named after the class
-    /// (`get_device_parent` of `drivers/base/core.c`).
+    /// (`get_device_parent` of `drivers/base/core.c`). `None` of one that hangs on none.
     pub fn parent(&self) -> Option<String> {
         let Subsystem::Class(class) = self.subsystem else { return None };
         let (above, _) = self.devpath.rsplit_once('/')?;
-        Some(format!("/sys{}", above.strip_suffix(class)?.strip_suffix('/')?))
+        let parent = above.strip_suffix(class)?.strip_suffix('/')?;
+        (parent != VIRTUAL).then(|| format!("/sys{parent}"))
     }
 }

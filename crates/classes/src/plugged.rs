@@ -1,6 +1,6 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
-use crate::{Access, Contract, Errno, File, Kobject, OpenFlags, Surroundings, i2c, input, mtd, tpm, uio};
+use crate::{Access, Contract, Errno, File, Kobject, OpenFlags, Surroundings, i2c, input, mtd, tpm, uinput, uio};
 use outlive::{
     Device, Generation, Gone, Handle, IllegalTransition, Inside, Number, Part, Policy, Reason, Refused, State, Status,
 };
@@ -43,6 +43,8 @@ pub enum Hardware {
     Tpm(Box<dyn tpm::Tpm>),
     /// A device that people touch.
     Input(Box<dyn input::Driver>),
+    /// A place where the input devices are plugged in that programs make.
+    Uinput(Arc<dyn uinput::Ports>),
 }
 
 /// What a client gets for a number of `asm-generic/errno.h` that a driver elsewhere said; EIO for what is none. Those from 512 on

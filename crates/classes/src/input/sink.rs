@@ -26,6 +26,11 @@ impl Sink {
         self.0.contacts(axis)
     }
 
+    /// Whether that is the same life of the same device.
+    pub fn is(&self, other: &Sink) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether the device has gone: nothing that is sent is heard.
     pub fn has_ended(&self) -> bool {
         self.0.has_ended()

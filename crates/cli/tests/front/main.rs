@@ -21,5 +21,6 @@ mod stage;
 mod status;
 mod tpm;
 mod uevents;
+mod uinput;
 mod uio;
 mod ways;

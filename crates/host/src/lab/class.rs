@@ -6,7 +6,7 @@ use outlive::{Number, Numbers};
 use outlive_classes::{
     Contract, Hardware, LinuxSays, Plugged, SharedMemory, i2c, input,
     mtd::{self, Partitions},
-    tpm, uio,
+    tpm, uinput, uio,
 };
 use outlive_drivers::clock::Clock;
 use rustix::io;
@@ -20,10 +20,12 @@ pub(super) enum Class {
     Mtd,
     Tpm,
     Input,
+    /// What programs make input devices by: a SPEC calls it a model of input.
+    Uinput,
 }
 
 impl Class {
-    pub(super) const ALL: [Class; 5] = [Class::I2c, Class::Uio, Class::Mtd, Class::Tpm, Class::Input];
+    pub(super) const ALL: [Class; 6] = [Class::I2c, Class::Uio, Class::Mtd, Class::Tpm, Class::Input, Class::Uinput];
 
     /// As in a SPEC.
     pub(super) const fn name(self) -> &'static str {
@@ -33,6 +35,7 @@ impl Class {
             Class::Mtd => "mtd",
             Class::Tpm => "tpm",
             Class::Input => "input",
+            Class::Uinput => "uinput",
         }
     }
 
@@ -48,6 +51,7 @@ impl Class {
             Hardware::Mtd(_) => Class::Mtd,
             Hardware::Tpm(_) => Class::Tpm,
             Hardware::Input(_) => Class::Input,
+            Hardware::Uinput(_) => Class::Uinput,
         }
     }
 
@@ -59,6 +63,7 @@ impl Class {
             Class::Mtd => "flash",
             Class::Tpm => "tpm",
             Class::Input => "input device",
+            Class::Uinput => "uinput",
         }
     }
 
@@ -70,6 +75,7 @@ impl Class {
             Class::Mtd => mtd::node_name(number),
             Class::Tpm => tpm::node_name(number),
             Class::Input => input::node_name(number),
+            Class::Uinput => uinput::NODE_NAME.to_owned(),
         }
     }
 
@@ -81,6 +87,7 @@ impl Class {
             Class::Mtd => mtd::zombie::linux_says(),
             Class::Tpm => tpm::zombie::linux_says(),
             Class::Input => input::zombie::linux_says(),
+            Class::Uinput => uinput::zombie::linux_says(),
         }
     }
 
@@ -92,6 +99,7 @@ impl Class {
             Class::Mtd => mtd::uapi::MAX_DEVICES - 1,
             Class::Tpm => tpm::uapi::MAX_DEVICES - 1,
             Class::Input => input::uapi::MAX_DEVICES - 1,
+            Class::Uinput => 0,
         }
     }
 
@@ -99,7 +107,7 @@ impl Class {
     pub(super) const fn has(self, number: u32) -> bool {
         match self {
             Class::Input => input::uapi::minor(number).is_some(),
-            Class::I2c | Class::Uio | Class::Mtd | Class::Tpm => number <= self.highest(),
+            Class::I2c | Class::Uio | Class::Mtd | Class::Tpm | Class::Uinput => number <= self.highest(),
         }
     }
 
@@ -136,7 +144,9 @@ impl Means {
     /// Those of `hardware` as device `name`. It is asked for before a number is, since it can fail.
     pub(super) fn of(hardware: &Hardware, name: &str) -> io::Result<Self> {
         let sizes = match hardware {
-            Hardware::I2c(_) | Hardware::Mtd(_) | Hardware::Tpm(_) | Hardware::Input(_) => Vec::new(),
+            Hardware::I2c(_) | Hardware::Mtd(_) | Hardware::Tpm(_) | Hardware::Input(_) | Hardware::Uinput(_) => {
+                Vec::new()
+            }
             Hardware::Uio(driver) => driver.regions(),
         };
         let region = |size: &u64| Ok(Arc::new(Region::new(name, *size)?) as Arc<dyn SharedMemory>);
@@ -160,6 +170,10 @@ pub(super) fn plug(
         Hardware::Input(driver) => {
             let clocks = Arc::new(Clocks(clock.clone()));
             (Arc::new(input::InputDevice::plug_under(contract, number, driver, clocks)), None)
+        }
+        Hardware::Uinput(ports) => {
+            let clocks = Arc::new(Clocks(clock.clone()));
+            (Arc::new(uinput::Uinput::plug_under(contract, number, ports, clocks)), None)
         }
         Hardware::Mtd(flash) => {
             let chip = mtd::Chip::plug_under(contract, number, flash, Some(partitions));

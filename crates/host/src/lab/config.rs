@@ -57,6 +57,7 @@ impl DeviceConfig {
             DeviceConfig::Uio(_) => Class::Uio,
             DeviceConfig::Mtd(_) | DeviceConfig::Gpu(_) => Class::Mtd,
             DeviceConfig::Tpm(_) => Class::Tpm,
+            DeviceConfig::Input(input) if input.is_uinput() => Class::Uinput,
             DeviceConfig::Input(_) => Class::Input,
         }
     }
@@ -68,6 +69,8 @@ impl DeviceConfig {
             DeviceConfig::Uio(board) => board.number,
             DeviceConfig::Mtd(flash) => flash.number,
             DeviceConfig::Tpm(tpm) => tpm.number,
+            // There is one.
+            DeviceConfig::Input(input) if input.is_uinput() => Some(0),
             DeviceConfig::Input(input) => input.number,
             DeviceConfig::Gpu(_) => None,
         }

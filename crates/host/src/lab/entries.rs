@@ -89,6 +89,8 @@ struct Tree {
     names: HashSet<String>,
     /// The files that have a line for each of several devices.
     lines: Lines,
+    /// How often a directory above what a device has has been made.
+    made: u64,
 }
 
 impl Entries {
@@ -193,7 +195,7 @@ impl Tree {
         if lasting && self.entries.get(path).is_some_and(|entry| entry.is_directory()) {
             return;
         }
-        self.ensure_parent(path, device, life);
+        self.ensure_parent(path, device);
         if self.is_a_gate(path, lasting) {
             self.gates.insert(split(path).1.to_owned());
         }
@@ -202,15 +204,17 @@ impl Tree {
 
     /// The directories above what a device has are its own as well, unless they are somebody's already or are where the
     /// machine has its own.
-    fn ensure_parent(&mut self, path: &str, device: Option<&Weak<dyn Plugged>>, life: u64) {
+    fn ensure_parent(&mut self, path: &str, device: Option<&Weak<dyn Plugged>>) {
         let parent = split(path).0.to_owned();
         let is_there = self.entries.get(&parent).is_some_and(|entry| entry.is_directory() && !entry.is_gone());
         if parent.is_empty() || is_there {
             return;
         }
         let device = if MACHINE.contains(&parent.as_str()) { None } else { device };
-        let life = if device.is_some() { life } else { 0 };
-        self.ensure_parent(&parent, device, life);
+        self.ensure_parent(&parent, device);
+        // It may be the same directory of another device in the same life, such as /dev/input: another one all the same.
+        self.made += 1;
+        let life = if device.is_some() { u64::MAX - self.made } else { 0 };
         if self.is_a_gate(&parent, device.is_none()) {
             self.gates.insert(split(&parent).1.to_owned());
         }
@@ -351,6 +355,19 @@ mod tests {
         let new = lab.entries().find(path).unwrap();
         assert!(!new.is_gone() && new.inode != old.inode);
         assert!(attribute.is_gone(), "the old one stays dead");
+    }
+
+    /// Whoever looked at it before may have kept that it has gone.
+    #[test]
+    fn a_directory_that_another_device_brings_is_another() {
+        let source = Source::Spec("input:keyboard,num=0".to_owned());
+        let lab = Lab::start(&LabConfig::new(&[source], None, None).unwrap()).unwrap();
+        let inode = || lab.entries().find("/dev/input").filter(|it| it.is_directory()).map(|it| it.inode);
+        let first = inode().unwrap();
+        lab.unplug("input/event0", Reason::Pulled, Policy::Detach, Duration::from_secs(20)).unwrap();
+        assert_eq!(inode(), None);
+        lab.plug_spec("input:mouse,num=1").unwrap();
+        assert!(inode().is_some_and(|second| second != first));
     }
 
     /// A file of /proc in a directory of its own, which no class asks for yet.

@@ -89,6 +89,18 @@ impl Lab {
         super::partitions::parts(&entry.partitions, whole.geometry()).map_err(PlugError::Config)
     }
 
+    /// Devices will hang on this one, which has just been plugged in.
+    pub(super) fn has_children(&self, name: &str) {
+        self.disown_parts(name);
+        self.places.kin.tie(name, Tie::new(None, None, true));
+    }
+
+    /// Ties a device that has just been plugged in to the one that it hangs on, with which it does not come back.
+    pub(super) fn tie_child(&self, name: &str, parent: &str) {
+        self.disown_parts(name);
+        self.places.kin.tie(name, Tie::new(Some(parent), None, false));
+    }
+
     fn disown_parts(&self, name: &str) {
         self.places.kin.children(name).iter().for_each(|child| self.disown(child));
         self.places.kin.untie(name);

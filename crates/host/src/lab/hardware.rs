@@ -27,6 +27,7 @@ pub(super) fn check(device: &DeviceConfig, clock: &Arc<dyn Clock>) -> Result<(),
         DeviceConfig::Uio(entry) => board(entry, clock.clone()).map(drop),
         DeviceConfig::Mtd(entry) => flash(entry, clock.clone()).map(drop),
         DeviceConfig::Tpm(entry) => entry.build().map(drop),
+        DeviceConfig::Input(entry) if entry.is_uinput() => entry.check_uinput(),
         DeviceConfig::Input(entry) => entry.build(clock.clone()).map(drop),
         DeviceConfig::Gpu(card) => card
             .flash
@@ -46,6 +47,10 @@ pub(crate) fn make(device: &DeviceConfig, clock: Arc<dyn Clock>) -> Result<Hardw
         DeviceConfig::Uio(entry) => board(entry, clock).map(Hardware::Uio),
         DeviceConfig::Mtd(entry) => flash(entry, clock).map(|(flash, _)| Hardware::Mtd(flash)),
         DeviceConfig::Tpm(entry) => entry.build().map(Hardware::Tpm),
+        DeviceConfig::Input(entry) if entry.is_uinput() => Err(ConfigError::new(
+            &entry.place,
+            "programs make devices by it, where they are; it has no driver to serve",
+        )),
         DeviceConfig::Input(entry) => entry.build(clock).map(Hardware::Input),
         DeviceConfig::Gpu(card) => {
             Err(ConfigError::new(&card.place, "a card is several devices; serve its flash one by one"))

@@ -39,7 +39,25 @@ pub struct InputEntry {
     pub places: BTreeMap<String, String>,
 }
 
+/// The model that is no device itself: programs make devices by it.
+const UINPUT: &str = "uinput";
+
 impl InputEntry {
+    /// Whether it is /dev/uinput.
+    pub(crate) fn is_uinput(&self) -> bool {
+        self.model.eq_ignore_ascii_case(UINPUT)
+    }
+
+    /// Whether that can be, which has no keys of its own.
+    pub(super) fn check_uinput(&self) -> Result<(), ConfigError> {
+        let number = self.number.is_some().then(|| "num".to_owned());
+        let Some(key) = number.or_else(|| self.keys.keys().next().cloned()) else { return Ok(()) };
+        let place = self.places.get(&key).unwrap_or(&self.place);
+        let keys = suggest::known(&key, &["policy", "mode", "group"]);
+        let why = format!("uinput has no key \"{key}\"; its keys: none; of every input device but the number: {keys}");
+        Err(ConfigError::new(place, why))
+    }
+
     /// Makes the device. Its script is read for that.
     pub(super) fn build(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Driver>, ConfigError> {
         let config = InputConfig { model: self.model.clone(), keys: self.keys.clone() };

@@ -144,7 +144,7 @@ impl Reader<'_> {
             Class::Uio => self.board(at, table).map(DeviceConfig::Uio),
             Class::Mtd => self.flash(at, table).map(DeviceConfig::Mtd),
             Class::Tpm => self.tpm(at, table).map(DeviceConfig::Tpm),
-            Class::Input => self.input(at, table).map(DeviceConfig::Input),
+            Class::Input | Class::Uinput => self.input(at, table).map(DeviceConfig::Input),
         }
     }
 

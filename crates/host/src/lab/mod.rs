@@ -29,6 +29,7 @@ mod suggest;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tpm;
+mod user_inputs;
 
 pub use crate::driver_server::{Reach, ServerSettings};
 pub(crate) use announcer::Announcer;
@@ -68,6 +69,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
+use user_inputs::UserInputs;
 
 /// A running lab.
 ///
@@ -79,6 +81,7 @@ pub struct Lab {
     cards: Cards,
     client_partitions: Arc<ClientPartitions>,
     served: Served,
+    user_inputs: Arc<UserInputs>,
     numbers: ClassNumbers,
     operations: Arc<Operations>,
     /// What becomes of the users of each device, unless an unplug says otherwise.
@@ -127,6 +130,7 @@ impl Lab {
             cards: Cards::default(),
             client_partitions: Arc::default(),
             served: Served::default(),
+            user_inputs: Arc::default(),
             numbers: ClassNumbers::new(),
             operations,
             policies: Mutex::default(),
@@ -147,6 +151,7 @@ impl Lab {
         let lab = Arc::new(lab);
         lab.client_partitions.are_of(&lab);
         lab.served.are_of(&lab);
+        lab.user_inputs.are_of(&lab);
         Ok(lab)
     }
 

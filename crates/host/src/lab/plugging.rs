@@ -51,6 +51,10 @@ impl Lab {
             DeviceConfig::I2c(bus) => (Class::I2c, &|| hardware::adapter(bus, clock.clone()).map(Hardware::I2c)),
             DeviceConfig::Uio(board) => (Class::Uio, &|| hardware::board(board, clock.clone()).map(Hardware::Uio)),
             DeviceConfig::Tpm(tpm) => (Class::Tpm, &|| tpm.build().map(Hardware::Tpm)),
+            DeviceConfig::Input(input) if input.is_uinput() => {
+                let ports = self.user_inputs.clone();
+                (Class::Uinput, &move || input.check_uinput().map(|()| Hardware::Uinput(ports.clone())))
+            }
             DeviceConfig::Input(input) => (Class::Input, &|| input.build(clock.clone()).map(Hardware::Input)),
             DeviceConfig::Mtd(flash) => return self.plug_flash(flash, None),
             DeviceConfig::Gpu(card) => return self.plug_card(card),
@@ -58,6 +62,9 @@ impl Lab {
         self.refuse_held(class, device.number())?;
         let hardware = hardware().map_err(PlugError::Config)?;
         let name = self.plug_as(device.number(), hardware, Some(device.permissions()))?;
+        if class == Class::Uinput {
+            self.has_children(&name);
+        }
         if let Some(policy) = device.policy() {
             self.set_policy(&name, policy);
         }
@@ -91,14 +98,17 @@ impl Lab {
         if class.reuses_numbers(self.contract) {
             let free = |number: &u32| usable(*number) && !self.is_taken(class, *number);
             let number = number.or_else(|| (0..=class.highest()).find(free));
-            // As in Linux there is none left at some time.
-            let number = number.unwrap_or_default();
+            let number = number.ok_or(PlugError::Full { class: class.noun() })?;
             let taken = self.is_taken(class, number);
             return if taken { Err(self.held(&class.node_name(number))) } else { Ok(numbers.claim_again(number)) };
         }
         match number {
             Some(number) => numbers.claim(number).map_err(|_| self.held(&class.node_name(number))),
-            None => Ok(numbers.claim_lowest(0, usable)),
+            None => {
+                let free = (0..=class.highest()).filter(|number| usable(*number));
+                let claimed = free.into_iter().find_map(|number| numbers.claim(number).ok());
+                claimed.ok_or(PlugError::Full { class: class.noun() })
+            }
         }
     }
 

@@ -100,7 +100,7 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
             let server = served(&model, &mut keys, &place).map_err(error)?;
             Ok(DeviceConfig::Tpm(TpmEntry { number, policy, permissions, model, keys, server, place, places }))
         }
-        Class::Input => {
+        Class::Input | Class::Uinput => {
             if let Some(address) = address {
                 return Err(error(format!("an input device has no address; leave out `@{address}`")));
             }
@@ -132,13 +132,17 @@ const fn example(class: Class) -> &'static str {
         Class::Mtd => "mtd:nor",
         Class::Tpm => "tpm:swtpm,state=DIR",
         Class::Input => "input:keyboard",
+        Class::Uinput => "input:uinput",
     }
 }
 
 /// The class of that name; `others` are known there as well.
 pub(super) fn check_class(class: &str, others: &[&str]) -> Result<Class, String> {
-    let known: Vec<_> = Class::ALL.iter().map(|class| class.name()).chain(others.iter().copied()).collect();
-    Class::named(class).ok_or_else(|| format!("unknown class `{class}`; {}", suggest::known(class, &known)))
+    let classes = Class::ALL.into_iter().filter(|class| *class != Class::Uinput);
+    let known: Vec<&str> = classes.map(|class| class.name()).chain(others.iter().copied()).collect();
+    Class::named(class)
+        .filter(|class| *class != Class::Uinput)
+        .ok_or_else(|| format!("unknown class `{class}`; {}", suggest::known(class, &known)))
 }
 
 fn parse_keys<'a>(class: Class, parts: impl Iterator<Item = &'a str>) -> Result<BTreeMap<String, String>, String> {

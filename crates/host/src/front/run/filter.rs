@@ -7,6 +7,7 @@ use super::{
     uevents,
 };
 use crate::sys::seccomp::Instruction;
+use outlive_classes::uinput::uapi::ioctl as uinput;
 use std::{collections::BTreeMap, ops::Range};
 
 pub(super) const NUMBER: u32 = 0;
@@ -67,7 +68,8 @@ fn cases(traps: &Traps) -> BTreeMap<u32, Vec<Instruction>> {
             for number in [libc::SYS_pread64, libc::SYS_pwrite64] {
                 cases.insert(number as u32, [&notify_of_nothing_to_move()[..], &[ALLOW]].concat());
             }
-            let ioctls = IOCTLS.iter().chain(&VALUES).flat_map(|command| [skip_unless_equal(*command, 1), NOTIFY]);
+            let ioctls = IOCTLS.iter().chain(&VALUES).chain(&uinput::VALUES);
+            let ioctls = ioctls.flat_map(|command| [skip_unless_equal(*command, 1), NOTIFY]);
             if let Traps::Range(_) = traps {
                 cases.insert(libc::SYS_prctl as u32, notify_of_hiding().to_vec());
             }
@@ -260,6 +262,7 @@ mod tests {
         assert_eq!(IOCTLS.map(|request| ioctl(request.into())), [NOTIFY; 2]);
         assert_eq!(u64::from(IOCTLS[0]), libc::FIONREAD);
         assert_eq!(VALUES.map(|request| ioctl(request.into())), [NOTIFY; 3]);
+        assert_eq!(uinput::VALUES.map(|request| ioctl(request.into())), [NOTIFY; 11]);
         assert_eq!((ioctl(0x0720), ioctl(libc::TCGETS)), (ALLOW, ALLOW));
         let socket = |family: i32, protocol: i32| verdict(ARCH, SOCKET, [family as u64, 3, protocol as u64, 0, 0, 0]);
         assert_eq!(socket(libc::AF_NETLINK, libc::NETLINK_KOBJECT_UEVENT), NOTIFY);
