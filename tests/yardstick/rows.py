@@ -39,7 +39,8 @@ def error_name(number):
     """As the manual pages call it: two names are one number. 524 is the kernel's own, which it should not show."""
     if number == 524:
         return "ENOTSUPP"
-    return {"ENOTSUP": "EOPNOTSUPP", "EWOULDBLOCK": "EAGAIN"}.get(errno.errorcode[number], errno.errorcode[number])
+    name = errno.errorcode.get(number, f"errno {number}")
+    return {"ENOTSUP": "EOPNOTSUPP", "EWOULDBLOCK": "EAGAIN"}.get(name, name)
 
 
 def row(name, answer, brought=None):

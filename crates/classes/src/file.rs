@@ -96,6 +96,20 @@ pub enum Access {
     Write,
     /// `O_RDWR`
     ReadWrite,
+    /// Both bits of `O_ACCMODE`: for ioctls only. To open it so takes the rights to read and to write (open(2)).
+    Neither,
+}
+
+impl Access {
+    /// Whether it is open for reading.
+    pub const fn reads(self) -> bool {
+        matches!(self, Access::Read | Access::ReadWrite)
+    }
+
+    /// Whether it is open for writing.
+    pub const fn writes(self) -> bool {
+        matches!(self, Access::Write | Access::ReadWrite)
+    }
 }
 
 /// A client's memory, seen from outside.

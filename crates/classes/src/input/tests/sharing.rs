@@ -64,6 +64,11 @@ fn masks_are_each_clients_own() {
     assert_eq!(other.arena.get(AT, 5), [0xff, 0xff, 0xff, 0xff, 0]);
     assert_eq!(mask(&other, ioctl::GMASK, 0x1234, 4, AT), Ok(0));
     assert_eq!(other.arena.get(AT, 4), [0; 4], "of a type that there is not");
+    client.arena.put(AT, &[0xff; 8]);
+    assert_eq!(mask(client, ioctl::SMASK, u32::from(ev::MSC), 8, AT), Ok(0));
+    client.arena.put(AT, &[0; 8]);
+    assert_eq!(mask(client, ioctl::GMASK, u32::from(ev::MSC), 8, AT), Ok(0));
+    assert_eq!(client.arena.get(AT, 8), [0xff; 8], "also of codes that there are not");
     for (kind, size, at, want) in [
         (keys, 7, AT, Err(Errno::INVAL)),
         (keys, 8, WILD, Err(Errno::FAULT)),

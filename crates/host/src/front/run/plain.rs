@@ -22,7 +22,7 @@ use crate::{
     lab::Detail,
     sys::process::borrow_descriptor,
 };
-use outlive_classes::{Access, Errno, File, Node, Plugged, PollBits};
+use outlive_classes::{Errno, File, Node, Plugged, PollBits};
 use rustix::{
     buffer::spare_capacity,
     event::{Timespec, epoll},
@@ -254,10 +254,10 @@ impl OpenFile {
         debug_assert!(TRANSFERS.contains(&(number as u32)));
         match number {
             libc::SYS_read | libc::SYS_readv | libc::SYS_pread64 | libc::SYS_preadv | libc::SYS_preadv2 => {
-                self.access != Access::Write
+                self.access.reads()
             }
             libc::SYS_ioctl => true,
-            _ => self.access != Access::Read,
+            _ => self.access.writes(),
         }
     }
 }

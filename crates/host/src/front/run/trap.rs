@@ -87,9 +87,10 @@ impl Supervisor {
             Err(errno) => return Verdict::Answer(Err(errno)),
         };
         let (id, listener) = (notification.id, self.listener.clone());
-        let reads = file.line.is_some() && matches!(call, Call::Read { .. } | Call::ReadAt { .. });
+        // Reads take what there is, and so do ioctls such as EVIOCSCLOCKID.
+        let takes = file.line.is_some() && !matches!(call, Call::Write { .. } | Call::WriteAt { .. });
         let settling =
-            reads.then(|| Settling { file: file.clone(), pid: notification.pid, number: number.cast_signed() });
+            takes.then(|| Settling { file: file.clone(), pid: notification.pid, number: number.cast_signed() });
         let answered = false;
         let owed = Trapped { listener, id, memory: memory.clone(), buffers, course, settling, answered, _place: place };
         let (id, owed, pid, memory) = (FlightId::Trap(id), Owed::Trap(owed), notification.pid, Arc::new(memory));
