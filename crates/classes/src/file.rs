@@ -369,6 +369,12 @@ pub trait File: Send + Sync {
         false
     }
 
+    /// Whether that may matter to a read, or a write, that is made now.
+    fn may_sleep(&self, reads: bool) -> bool {
+        let _ = reads;
+        self.heeds_nonblock()
+    }
+
     /// Whether who asks for it (`F_SETOWN` and `O_ASYNC` of fcntl(2)) gets a signal at each of its news and at the removal: its
     /// driver would have `fasync`.
     fn signals(&self) -> bool {

@@ -379,6 +379,10 @@ impl File for OpenFile {
         true
     }
 
+    fn may_sleep(&self, reads: bool) -> bool {
+        reads && !self.user.hub().is_readable(self.user.client)
+    }
+
     fn set_nonblock(&self, nonblock: bool) {
         self.nonblock.store(nonblock, Relaxed);
     }

@@ -233,6 +233,10 @@ impl File for OpenFile {
         true
     }
 
+    fn may_sleep(&self, reads: bool) -> bool {
+        reads && self.unread().is_none()
+    }
+
     fn set_nonblock(&self, nonblock: bool) {
         self.nonblock.store(nonblock, Relaxed);
     }

@@ -82,7 +82,7 @@ impl Args {
     fn inside(&self, words: &[String]) -> Result<Rounds> {
         // A send takes up to a few milliseconds where each instruction is interpreted, on each of four sides.
         let limit =
-            Duration::from_secs(120 * u64::from(self.guest)) + Duration::from_millis(50) * self.guest * self.count;
+            Duration::from_secs(240 * u64::from(self.guest)) + Duration::from_millis(50) * self.guest * self.count;
         let guest = Guest::new(Kind::Qemu).modules(&["fuse", "uinput", "evdev"]).limit(limit);
         measured(guest, &words.iter().map(String::as_str).collect::<Vec<_>>())
     }

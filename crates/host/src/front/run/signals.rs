@@ -137,7 +137,10 @@ impl Supervisor {
         let setting = match command {
             libc::F_GETFL if is_on(&file) => return flags_with_async(call.pid, number),
             libc::F_GETFL => return Verdict::Proceed,
-            libc::F_SETFL => Setting::Async(argument as i32 & libc::O_ASYNC != 0, number),
+            libc::F_SETFL => {
+                file.file.set_nonblock(argument as i32 & libc::O_NONBLOCK != 0);
+                Setting::Async(argument as i32 & libc::O_ASYNC != 0, number)
+            }
             libc::F_SETOWN => Setting::Owner(owner(argument as i32)),
             F_SETSIG => Setting::Signal(argument as i32),
             _ => match read_owner(call.pid, argument) {

@@ -147,6 +147,7 @@ impl Supervisor {
             }
             libc::SYS_ioctl if a[1] == libc::FIOASYNC => self.set_signalling(call),
             libc::SYS_fcntl => self.signalling(call),
+            libc::SYS_ioctl if a[1] == libc::FIONBIO => self.note_nonblock(call),
             libc::SYS_ioctl if arch::IOCTLS.contains(&(a[1] as u32)) => self.refuse(call),
             number if self.traps == Traps::All && arch::TRANSFERS.contains(&(number as u32)) => {
                 match self.trapped(call) {
