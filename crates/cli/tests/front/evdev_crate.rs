@@ -99,8 +99,11 @@ fn it_grabs_listens_and_hears_that_the_device_goes() {
             live.line("second Err(WouldBlock)");
             assert_eq!(live.command(&["unplug", "input/event0"]).0, 0);
             // Under the law the key goes up before the device is gone (I18); evdev forgets what had come.
-            let rest: Vec<_> =
-                live.rest().into_iter().filter(|line| line.contains("KEY_") || line.contains("gone")).collect();
+            let rest: Vec<_> = live
+                .rest()
+                .into_iter()
+                .filter(|line| (line.contains("KEY_") && !line.ends_with(" 2")) || line.contains("gone"))
+                .collect();
             let gone = "gone Some(19) keys false".to_owned();
             let law = vec!["key KEY_B 0".to_owned(), gone.clone()];
             assert!(rest == law || contract == "linux" && rest == [gone], "{contract}, {who:?}: {rest:?}");

@@ -60,6 +60,11 @@ impl Entry {
         split(&self.path).1
     }
 
+    /// What a node is called below /dev: `input/event0`.
+    pub(crate) fn node_name(&self) -> &str {
+        self.path.strip_prefix("/dev/").unwrap_or(self.name())
+    }
+
     pub(crate) fn is_directory(&self) -> bool {
         matches!(self.kind, Kind::Directory)
     }
