@@ -1,6 +1,6 @@
 //! /dev/uinput: programs that make input devices, as an ordinary user and without the kernel's uinput.
 
-use crate::stage::{Live, Run, Who, everybody, kill};
+use crate::stage::{Live, Run, Who, client_with, everybody, kill};
 use std::{fs, path::PathBuf};
 
 const PYTHON: &str = "/usr/bin/python3";
@@ -337,6 +337,15 @@ say('huge', name(lambda: len(os.read(os.dup(fd), 1))), ioctl(0x5500, 0))
                   huge EINVAL EINVAL\n";
     for who in everybody() {
         assert_eq!(uinput(who).env("PYTHONUTF8", "1").expect(0, program(text)), wanted, "{who:?}");
+    }
+}
+
+/// By the library that most programs take for it (Debian's package libevdev-dev).
+#[test]
+fn libevdev_makes_devices_and_finds_them() {
+    let maker = client_with("maker", "shared", &["-I/usr/include/libevdev-1.0", "-levdev"]);
+    for who in everybody() {
+        assert_eq!(uinput(who).expect(0, [&maker]), "all as it should be\n", "{who:?}");
     }
 }
 
