@@ -18,7 +18,7 @@ const fn package(name: &'static str, reason: &'static str, program: Option<&'sta
 }
 
 /// What the tests need.
-pub(crate) const FOR_TESTS: [Package; 31] = [
+pub(crate) const FOR_TESTS: [Package; 32] = [
     package("gcc", "compiles the client programs of tests/clients", Some("gcc")),
     package("libc6-dev", "headers and the static C library for them", None),
     package("libclang-dev", "reads the headers of littlefs, the file system that the tests mount on flash", None),
@@ -37,6 +37,7 @@ pub(crate) const FOR_TESTS: [Package; 31] = [
     package("libinput-tools", "libinput debug-events and list-devices: clients, as desktops are", Some("libinput")),
     package("triggerhappy", "thd, a daemon that reads input devices", Some("thd")),
     package("python3-evdev", "a Python client of input devices", None),
+    package("libevdev-dev", "a client in C that makes input devices", None),
     package("libevdev-tools", "libevdev-tweak-device: a client", Some("libevdev-tweak-device")),
     package("golang-go", "compiles the client in Go, which makes system calls of its own", Some("go")),
     package("udev", "udevadm, a client that hears of devices", Some("udevadm")),
