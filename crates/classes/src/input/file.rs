@@ -355,7 +355,7 @@ impl File for OpenFile {
         let (hub, client) = (self.user.hub(), self.user.client);
         let gone = self.user.handle.gone().is_some();
         if gone {
-            hub.end();
+            hub.end_in_silence();
         }
         let something = hub.is_readable(client);
         if gone || hub.is_revoked(client) { zombie::poll(something) } else { zombie::alive(something) }

@@ -35,6 +35,8 @@ struct Inner {
     next: u64,
     /// The device went: what comes now has come too late.
     ended: bool,
+    /// Who is to be told of the last packet.
+    unwoken: Option<Woken>,
     repeat: Repeat,
 }
 
@@ -55,6 +57,7 @@ impl Hub {
             grab: None,
             next: 0,
             ended: false,
+            unwoken: None,
             repeat: Repeat::default(),
         };
         Arc::new(Hub { description, clock, inner: Mutex::new(inner) })
@@ -85,8 +88,7 @@ impl Hub {
         effects
     }
 
-    /// Events of the device's own, by its own clock if it has one: the time since the epoch of `CLOCK_MONOTONIC`. What is for
-    /// the device itself comes back.
+    /// Events of the device's own; `at`: when, by `CLOCK_MONOTONIC`. What is for the device itself comes back.
     pub(super) fn events(self: &Arc<Self>, values: &[Value], at: Option<Duration>) -> Vec<Value> {
         let mut inner = self.inner();
         if inner.ended {
@@ -189,6 +191,13 @@ impl Hub {
 
     /// The mark: keys that are down go up, and nothing comes after that.
     pub(super) fn end(self: &Arc<Self>) {
+        self.end_in_silence();
+        let woken = self.inner().unwoken.take();
+        woken.into_iter().for_each(|woken| self.wake(woken));
+    }
+
+    /// The same for a poll, whose caller may hold what those want that would be told. The next [`end`](Self::end) tells them.
+    pub(super) fn end_in_silence(&self) {
         let mut inner = self.inner();
         if std::mem::replace(&mut inner.ended, true) {
             return;
@@ -198,8 +207,7 @@ impl Hub {
             self.pass(&mut inner, &packet, None, &mut woken);
         }
         woken.repeat = None;
-        drop(inner);
-        self.wake(woken);
+        inner.unwoken = Some(woken);
     }
 
     /// Whether the mark was.
@@ -330,7 +338,7 @@ impl Hub {
         }
     }
 
-    /// What an axis is like now.
+    /// An axis now.
     pub(super) fn axis(&self, code: u16) -> Axis {
         self.inner().state.axes.get(&code).copied().unwrap_or_default()
     }

@@ -1,6 +1,6 @@
 //! /dev/uinput: programs that make input devices, as an ordinary user and without the kernel's uinput.
 
-use crate::stage::{Live, Run, Who, client_with, everybody, kill};
+use crate::stage::{Live, Run, Who, client_with, everybody, kill, source};
 use std::{fs, path::PathBuf};
 
 const PYTHON: &str = "/usr/bin/python3";
@@ -337,6 +337,24 @@ say('huge', name(lambda: len(os.read(os.dup(fd), 1))), ioctl(0x5500, 0))
                   huge EINVAL EINVAL\n";
     for who in everybody() {
         assert_eq!(uinput(who).env("PYTHONUTF8", "1").expect(0, program(text)), wanted, "{who:?}");
+    }
+}
+
+/// Makers and users die, close and are told, several at once, while uinput is pulled and comes back.
+#[test]
+fn many_makers_and_many_ends() {
+    for who in everybody() {
+        let mut live = uinput(who).start([PYTHON, source("makers.py").to_str().unwrap(), "2"]);
+        let begin = std::time::Instant::now();
+        while begin.elapsed() < std::time::Duration::from_millis(1500) {
+            std::thread::sleep(std::time::Duration::from_millis(150));
+            for words in [&["unplug", "input/event0"][..], &["unplug", "uinput"], &["plug", "uinput"]] {
+                let (code, said) = live.command(words);
+                assert!(code == 0 || words[1] == "input/event0", "{words:?}: {said}");
+            }
+        }
+        assert_eq!(live.rest(), ["few were made by 0"], "{who:?}");
+        assert_eq!(live.exit_code(), 0);
     }
 }
 
