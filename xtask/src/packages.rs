@@ -18,7 +18,7 @@ const fn package(name: &'static str, reason: &'static str, program: Option<&'sta
 }
 
 /// What the tests need.
-pub(crate) const FOR_TESTS: [Package; 29] = [
+pub(crate) const FOR_TESTS: [Package; 30] = [
     package("gcc", "compiles the client programs of tests/clients", Some("gcc")),
     package("libc6-dev", "headers and the static C library for them", None),
     package("libclang-dev", "reads the headers of littlefs, the file system that the tests mount on flash", None),
@@ -35,6 +35,7 @@ pub(crate) const FOR_TESTS: [Package; 29] = [
     package("evtest", "prints what an input device does: a client", Some("evtest")),
     package("evemu-tools", "evemu-describe, evemu-record: clients", Some("evemu-describe")),
     package("python3-evdev", "a Python client of input devices", None),
+    package("libevdev-dev", "a client in C that makes input devices", None),
     package("libevdev-tools", "libevdev-tweak-device: a client", Some("libevdev-tweak-device")),
     package("golang-go", "compiles the client in Go, which makes system calls of its own", Some("go")),
     package("udev", "udevadm, a client that hears of devices", Some("udevadm")),

@@ -85,14 +85,15 @@ impl Hub {
         effects
     }
 
-    /// Events of the device's own. What is for the device itself comes back.
-    pub(super) fn events(self: &Arc<Self>, values: &[Value]) -> Vec<Value> {
+    /// Events of the device's own, by its own clock if it has one: the time since the epoch of `CLOCK_MONOTONIC`. What is for
+    /// the device itself comes back.
+    pub(super) fn events(self: &Arc<Self>, values: &[Value], at: Option<Duration>) -> Vec<Value> {
         let mut inner = self.inner();
         if inner.ended {
             return Vec::new();
         }
         let mut woken = Woken::default();
-        let told = self.handle(&mut inner, values, &mut woken);
+        let told = self.handle(&mut inner, values, at, &mut woken);
         drop(inner);
         self.wake(woken);
         told
@@ -111,26 +112,32 @@ impl Hub {
             return Ok(Vec::new());
         }
         let mut woken = Woken::default();
-        let told = self.handle(&mut inner, values, &mut woken);
+        let told = self.handle(&mut inner, values, None, &mut woken);
         drop(inner);
         self.wake(woken);
         Ok(told)
     }
 
-    fn handle(&self, inner: &mut Inner, values: &[Value], woken: &mut Woken) -> Vec<Value> {
+    fn handle(&self, inner: &mut Inner, values: &[Value], at: Option<Duration>, woken: &mut Woken) -> Vec<Value> {
         let mut told = Vec::new();
         for value in values {
             let handled = inner.state.event(*value);
             told.extend(handled.to_device);
             if let Some(packet) = handled.packet {
-                self.pass(inner, &packet, woken);
+                self.pass(inner, &packet, at, woken);
             }
         }
         told
     }
 
+    /// The time by that clock, or what it was when `CLOCK_MONOTONIC` said `at` (`input_set_timestamp`).
+    fn time(&self, clock: ClockId, at: Option<Duration>) -> Duration {
+        let now = self.clock.time(clock);
+        at.map_or(now, |at| now.saturating_sub(self.clock.time(ClockId::Monotonic).saturating_sub(at)))
+    }
+
     /// A packet to whom it concerns (`input_pass_values`, `evdev_events`).
-    fn pass(&self, inner: &mut Inner, packet: &[Value], woken: &mut Woken) {
+    fn pass(&self, inner: &mut Inner, packet: &[Value], at: Option<Duration>, woken: &mut Woken) {
         let mut times = BTreeMap::new();
         let grab = inner.grab;
         for (number, client) in &mut inner.clients {
@@ -138,7 +145,7 @@ impl Hub {
                 continue;
             }
             let clock = client.queue.clock();
-            let time = *times.entry(clock as u8).or_insert_with(|| self.clock.time(clock));
+            let time = *times.entry(clock as u8).or_insert_with(|| self.time(clock, at));
             if client.queue.pass(packet, time) {
                 client.wake(woken);
             }
@@ -173,7 +180,7 @@ impl Hub {
             return;
         }
         let mut woken = Woken::default();
-        self.pass(&mut inner, &[Value::new(ev::KEY, key, 2), Value::OWN_SYNC], &mut woken);
+        self.pass(&mut inner, &[Value::new(ev::KEY, key, 2), Value::OWN_SYNC], None, &mut woken);
         let period = inner.state.repeat[usize::from(rep::PERIOD)];
         woken.repeat = (period > 0).then(|| (turn, milliseconds(period)));
         drop(inner);
@@ -188,7 +195,7 @@ impl Hub {
         }
         let mut woken = Woken::default();
         if let Some(packet) = inner.state.release_keys() {
-            self.pass(&mut inner, &packet, &mut woken);
+            self.pass(&mut inner, &packet, None, &mut woken);
         }
         woken.repeat = None;
         drop(inner);

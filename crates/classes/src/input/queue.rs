@@ -65,6 +65,12 @@ pub(crate) fn events(bytes: &[u8]) -> Vec<Value> {
     bytes.chunks_exact(EVENT_SIZE).map(event).collect()
 }
 
+/// The times that stand in what a client wrote, in nanoseconds since some epoch.
+pub(crate) fn times(bytes: &[u8]) -> impl Iterator<Item = i128> {
+    let word = |event: &[u8], at: usize| i128::from(i64::from_ne_bytes(std::array::from_fn(|index| event[at + index])));
+    bytes.chunks_exact(EVENT_SIZE).map(move |event| word(event, 0) * 1_000_000_000 + word(event, 8) * 1000)
+}
+
 /// A client's queue, with what decides what gets there.
 #[derive(Debug)]
 pub(super) struct Queue {

@@ -133,7 +133,7 @@ impl Desk {
             return Err(Errno::INVAL);
         }
         let events = input::events(data);
-        made.send(&events)?;
+        made.send(&events, input::times(data))?;
         Ok((events.len() * EVENT_SIZE) as i32)
     }
 

@@ -16,6 +16,9 @@ use std::{
     time::Duration,
 };
 
+/// The oldest time that is heeded, in nanoseconds: `UINPUT_TIMESTAMP_ALLOWED_OFFSET_SECS`.
+const OLDEST: i128 = 10_000_000_000;
+
 /// A device that has been made, and the requests that wait for its program (`struct uinput_device`).
 pub(super) struct Made {
     outbox: Arc<Outbox>,
@@ -34,6 +37,8 @@ struct State {
     /// Those for which there was no number.
     waiting: VecDeque<Asked>,
     next: u64,
+    /// When the packet was that has not ended, if the program said so: `timestamp` of `struct input_dev`.
+    at: Option<Duration>,
 }
 
 /// What the program is asked for.
@@ -106,13 +111,26 @@ impl Made {
         wiring.map(|wiring| wiring.sink).filter(|sink| !sink.has_ended())
     }
 
-    /// Events of the device's own. Those that are for the device itself the program reads, as of any other.
+    /// Events of the device's own, with the times that the program has for them. Those that are for the device itself the
+    /// program reads, as of any other.
     ///
     /// # Errors
     /// ENODEV if it has been pulled.
-    pub(super) fn send(&self, values: &[Value]) -> Result<(), Errno> {
+    pub(super) fn send(&self, values: &[Value], times: impl Iterator<Item = i128>) -> Result<(), Errno> {
         let sink = self.sink().ok_or(Errno::NODEV)?;
-        sink.send(values).into_iter().for_each(|value| self.tell(value));
+        let now = self.clock.time(ClockId::Monotonic);
+        let (mut begin, mut at) = (0, self.state().at);
+        for (place, (value, time)) in values.iter().zip(times).enumerate() {
+            at = valid(time, now).or(at);
+            if value.is_report() {
+                let told = sink.send_at(&values[begin..=place], at.take());
+                told.into_iter().for_each(|value| self.tell(value));
+                begin = place + 1;
+            }
+        }
+        self.state().at = at;
+        let told = sink.send_at(&values[begin..], at);
+        told.into_iter().for_each(|value| self.tell(value));
         Ok(())
     }
 
@@ -203,6 +221,13 @@ impl Made {
         asked.into_iter().chain(waiting).for_each(|asked| asked.order.answer(gone()));
         self.outbox.clear();
     }
+}
+
+/// A time that a program may give to its events (`is_valid_timestamp`): of the last ten seconds, in nanoseconds.
+fn valid(time: i128, now: Duration) -> Option<Duration> {
+    let now = now.as_nanos() as i128;
+    let known = time > 0 && time <= now && time >= now - OLDEST;
+    known.then(|| Duration::from_nanos(time as u64))
 }
 
 impl fmt::Debug for Made {

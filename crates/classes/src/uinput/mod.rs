@@ -65,7 +65,8 @@ impl Uinput {
     pub fn plug_under(contract: Contract, number: Number, ports: Arc<dyn Ports>, clock: Arc<dyn Clock>) -> Self {
         let node = kobjects::node();
         let kobjects = kobjects::kobjects(&node);
-        let surroundings = Surroundings::of(&kobjects);
+        // Where programs look for what they have made, before there is any.
+        let surroundings = Surroundings::of(&kobjects).lasting("/dev/input").lasting("/sys/class/input");
         let builder = outlive::Builder::new().number(number.clone());
         let device = builder.build(Shared { number, contract, clock }, Inside { ports });
         Uinput { device, shown: Shown { node, kobjects, surroundings } }

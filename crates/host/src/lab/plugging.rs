@@ -105,7 +105,7 @@ impl Lab {
         match number {
             Some(number) => numbers.claim(number).map_err(|_| self.held(&class.node_name(number))),
             None => {
-                let free = (0..=class.highest()).filter(|number| usable(*number));
+                let free = (0..=class.highest()).filter(|number| !numbers.is_held(*number) && usable(*number));
                 let claimed = free.into_iter().find_map(|number| numbers.claim(number).ok());
                 claimed.ok_or(PlugError::Full { class: class.noun() })
             }

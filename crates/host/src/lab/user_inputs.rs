@@ -78,3 +78,91 @@ impl Lab {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::{LabConfig, Source};
+    use outlive_drivers::input::InputConfig;
+    use std::{collections::BTreeMap, sync::Barrier, thread};
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    fn lab() -> Arc<Lab> {
+        let source = Source::Spec("input:uinput".to_owned());
+        Lab::start(&LabConfig::new(&[source], None, None).unwrap()).unwrap()
+    }
+
+    fn mouse(lab: &Lab) -> Box<dyn Driver> {
+        InputConfig { model: "mouse".into(), keys: BTreeMap::new() }.build(lab.clock().clone()).unwrap()
+    }
+
+    fn sink(lab: &Lab, number: u32) -> Sink {
+        lab.live(&format!("input/event{number}")).unwrap().sink().unwrap()
+    }
+
+    fn alive(lab: &Lab) -> Vec<String> {
+        lab.devices().iter().map(|device| device.node().name.clone()).collect()
+    }
+
+    #[test]
+    fn what_is_made_hangs_on_uinput_and_does_not_come_back() {
+        let lab = lab();
+        let ports = &lab.user_inputs;
+        assert_eq!((ports.plug(mouse(&lab)), ports.plug(mouse(&lab))), (Ok(0), Ok(1)));
+        let parents: Vec<_> = lab.list().into_iter().filter_map(|line| line.parent).collect();
+        assert_eq!(parents, ["uinput", "uinput"]);
+        let first = sink(&lab, 0);
+        ports.unplug(0, &first, LONG);
+        assert_eq!(alive(&lab), ["input/event1", "uinput"]);
+        assert!(lab.plug_name("input/event0").is_err(), "nobody has its hardware");
+        // Whoever has the number now is somebody else.
+        assert_eq!(ports.plug(mouse(&lab)), Ok(0));
+        ports.unplug(0, &first, LONG);
+        assert_eq!(alive(&lab), ["input/event0", "input/event1", "uinput"]);
+        lab.unplug("uinput", Reason::Pulled, Policy::Detach, LONG).unwrap();
+        assert_eq!((alive(&lab).len(), ports.plug(mouse(&lab))), (0, Err(Errno::NODEV)));
+        lab.plug_name("uinput").unwrap();
+        assert_eq!(alive(&lab), ["uinput"]);
+        assert!(lab.plug_name("input/event1").is_err());
+        assert_eq!(ports.plug(mouse(&lab)), Ok(0));
+    }
+
+    #[test]
+    fn numbers_have_an_end() {
+        let lab = lab();
+        let made = (0..1025).map(|_| lab.user_inputs.plug(mouse(&lab))).take_while(Result::is_ok).count();
+        assert_eq!((made, lab.user_inputs.plug(mouse(&lab))), (800, Err(Errno::NOSPC)));
+        assert!(lab.plug_spec("input:mouse").unwrap_err().to_string().contains("no number left"));
+        lab.user_inputs.unplug(256, &sink(&lab, 256), LONG);
+        assert_eq!(lab.user_inputs.plug(mouse(&lab)), Ok(256));
+    }
+
+    /// Whoever makes devices while uinput goes leaves none behind.
+    #[test]
+    fn none_outlives_uinput() {
+        let lab = lab();
+        for round in 0..200 {
+            let begin = Barrier::new(4);
+            thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        begin.wait();
+                        for _ in 0..3 {
+                            let Ok(number) = lab.user_inputs.plug(mouse(&lab)) else { continue };
+                            let device = lab.live(&format!("input/event{number}"));
+                            let Some(sink) = device.ok().and_then(|device| device.sink()) else { continue };
+                            lab.user_inputs.unplug(number, &sink, Duration::ZERO);
+                        }
+                    });
+                    scope.spawn(|| {
+                        begin.wait();
+                        _ = lab.unplug("uinput", Reason::Pulled, Policy::Detach, LONG);
+                    });
+                }
+            });
+            assert_eq!(alive(&lab), Vec::<String>::new(), "round {round}");
+            lab.plug_name("uinput").unwrap();
+        }
+    }
+}

@@ -33,6 +33,44 @@ fn events_go_both_ways() {
     assert_eq!(said(Ok(Answer::Data(bytes))), Ok(vec![(ev::LED, 1, 0)]));
 }
 
+/// `input_set_timestamp`: a program may say when something was, by CLOCK_MONOTONIC, which the bench has as 7.000009 s.
+#[test]
+fn times_of_the_last_seconds_are_heeded() {
+    let bench = made();
+    let client = bench.client(0);
+    let at = |seconds: i64, micros: i64, value: (u16, u16, i32)| {
+        let mut event = written(&[value]);
+        event[..8].copy_from_slice(&seconds.to_ne_bytes());
+        event[8..16].copy_from_slice(&micros.to_ne_bytes());
+        event
+    };
+    let read = || {
+        let Ok(Answer::Data(data)) = client.call(Call::Read { size: 4096 }) else { panic!("events") };
+        let word = |at: usize| i64::from_ne_bytes(data[at..at + 8].try_into().unwrap());
+        (word(0), word(8), word(data.len() - 24))
+    };
+    let write = |data: Vec<u8>| {
+        assert_eq!(bench.program.call(Call::Write { data: data.clone() }), Ok(Answer::Value(data.len() as i32)))
+    };
+    for (key, (seconds, micros), wanted) in [
+        (1, (3, 500), (3, 500, 3)),
+        (0, (7, 9), (7, 9, 7)),
+        (1, (7, 10), (7, 9, 7)),
+        (0, (0, 0), (7, 9, 7)),
+        (1, (-1, 0), (7, 9, 7)),
+        (0, (i64::MAX, i64::MAX), (7, 9, 7)),
+    ] {
+        write([at(seconds, micros, (ev::KEY, 30, key)), at(0, 0, SYNC)].concat());
+        assert_eq!(read(), wanted, "{seconds} {micros}");
+    }
+    // It is of the packet, however many writes that takes.
+    write(at(2, 1, KEY));
+    write(at(0, 0, SYNC));
+    assert_eq!(read(), (2, 1, 2));
+    bench.program.write(&[(ev::KEY, 30, 0), SYNC]).unwrap();
+    assert_eq!(read(), (7, 9, 7));
+}
+
 #[test]
 fn sizes_are_of_whole_events() {
     let bench = made();
