@@ -33,8 +33,8 @@ def size_rows(device, fd):
 
 def vector_rows(device, fd):
     def vector(*parts):
-        return struct.pack(f"{2 * len(parts)}Q", *[word for part in parts for word in (ctypes.addressof(part), len(part))]),
-        len(parts)
+        words = [word for part in parts for word in (ctypes.addressof(part), len(part))]
+        return struct.pack(f"{len(words)}Q", *words), len(parts)
 
     device.send((KEY, KEY_A, 1), (KEY, KEY_B, 1))
     one, other = buffer(12), buffer(36)

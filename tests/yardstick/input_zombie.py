@@ -11,8 +11,8 @@ from input_write import put
 from sleeper import asleep, heard
 from uinput import *
 
-GRAB, REVOKE, SEND, REMOVE = evioc(*BY_VALUE["GRAB"]), evioc(*BY_VALUE["REVOKE"]), evioc(WRITES, 0x80, 48),
-evioc(*BY_VALUE["RMFF"])
+GRAB, REVOKE, REMOVE = (evioc(*BY_VALUE[name]) for name in ("GRAB", "REVOKE", "RMFF"))
+SEND = evioc(WRITES, 0x80, 48)
 PRI = 2  # what no input device says: who waits for it hears of ERR and HUP only
 LATE = 9  # seconds: who has not been woken by then will not be
 
