@@ -1,7 +1,8 @@
 """Rows of /dev/input/eventN, of devices that are made by /dev/uinput: `input.py PART …`.
 
 Parts: `file`, `told` (questions), `state` (what is news), `queue` (reads, masks, clocks), `write`, `share` (two clients, grab,
-revoke), `effects`, `repeat`, `shown` (/sys and /proc)."""
+revoke), `effects`, `repeat`, `shown` (/sys and /proc); and of uinput itself `ends`, `states`, `sleepers`, `made`. With LENT in the
+environment clients write what devices are to send, and where uinput is not, they are lent: `uinput.py`."""
 
 import sys
 

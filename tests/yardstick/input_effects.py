@@ -24,6 +24,7 @@ class Player:
 
     def __init__(self, device):
         self.device, self.heard, self.says = device, [], 0
+        self.marker, self.marks = device.open(), 0x100
         self.ended, self.end = os.pipe()
         self.thread = threading.Thread(target=self.play, daemon=True)
         self.thread.start()
@@ -49,17 +50,26 @@ class Player:
         asked[4:8] = struct.pack("i", self.says)
         self.heard.append(str(call(IOCTL, self.device.fd, end, asked)))
 
-    def told(self):
-        """What it was asked since. What a client is told comes after its answer."""
-        deadline = time.monotonic() + 0.03
-        while time.monotonic() < deadline:
-            time.sleep(0.005)
+    def told(self, count=0):
+        """What it was asked since: so much at least, and all that came before a mark."""
+        self.until(lambda: len(self.heard) >= count)
+        self.marks += 1
+        mark = f"{FF:x}:{GAIN:x}:{self.marks}"
+        put(self.marker, [(FF, GAIN, self.marks), (SYN, 0, 0)])
+        self.until(lambda: mark in self.heard)
         heard, self.heard = self.heard, []
-        return " ".join(heard)
+        return " ".join(each for each in heard if each != mark)
+
+    @staticmethod
+    def until(there):
+        deadline = time.monotonic() + 3
+        while not there() and time.monotonic() < deadline:
+            time.sleep(0.001)
 
     def stop(self):
         os.write(self.end, b"x")
         self.thread.join()
+        os.close(self.marker)
 
 
 UPLOADS = {
@@ -82,8 +92,10 @@ UPLOADS = {
 }
 PLAYED = {
     "the first": (FF, 0, 1), "it twice": (FF, 0, 2), "its end": (FF, 0, 0), "times below 0": (FF, 0, -1),
-    "one that is not there": (FF, 9, 1), "the gain": (FF, GAIN, 0x8000), "too much gain": (FF, GAIN, 0x10000), "gain below 0": (FF, GAIN, -1),
-    "autocenter, which it has not": (FF, AUTOCENTER, 1), "code 0x7f": (FF, 0x7F, 1), "code 0x80": (FF, 0x80, 1), "status": (FF_STATUS, 0, 1),
+    "one that is not there": (FF, 9, 1), "the gain": (FF, GAIN, 0x8000), "too much gain": (FF, GAIN, 0x10000),
+    "gain below 0": (FF, GAIN, -1),
+    "autocenter, which it has not": (FF, AUTOCENTER, 1), "code 0x7f": (FF, 0x7F, 1), "code 0x80": (FF, 0x80, 1),
+    "status": (FF_STATUS, 0, 1),
 }
 
 
@@ -104,15 +116,16 @@ def play_rows(fd, other, player):
     for name, played in PLAYED.items():
         for who, where in (("its owner", fd), ("the other", other)):
             row(f"input effects: {who} plays {name}", put(where, [played, (SYN, 0, 0)]))
-            row(f"input effects: the device hears {name} of {who}", 0, player.told())
             row(f"input effects: {who} reads of {name}", *read(where))
+            row(f"input effects: the device hears {name} of {who}", 0, player.told())
             emptied(fd)
             emptied(other)
 
 
 def erase_rows(fd, other, player):
     for name, where, number in (
-        ("the other's", other, 0), ("one that is not there", fd, 9), ("number -1", fd, -1), ("its own", fd, 0), ("it again", fd, 0),
+        ("the other's", other, 0), ("one that is not there", fd, 9), ("number -1", fd, -1), ("its own", fd, 0),
+        ("it again", fd, 0),
         ("number 1 << 32", fd, 1 << 32),
     ):
         row(f"input effects: erasing {name}", call(IOCTL, where, REMOVE, number))
@@ -122,7 +135,7 @@ def erase_rows(fd, other, player):
     row("input effects: the other's own", call(IOCTL, other, SEND, asked), bytes(asked)[:8])
     row("input effects: what the device hears of it", 0, player.told())
     os.close(other)
-    row("input effects: what the device hears of the close", 0, player.told())
+    row("input effects: what the device hears of the close", 0, player.told(3))
 
 
 def error_rows(fd, player):
@@ -148,7 +161,8 @@ def without_rows():
     """Of a device that has none, or none that can be kept."""
     device = uinput.simple()
     fd = device.open()
-    for name, command, argument in (("SFF", SEND, effect()), ("RMFF", REMOVE, 0), ("GEFFECTS", COUNT, buffer()), ("SFF by a bad pointer", SEND, BAD)):
+    for name, command, argument in (("SFF", SEND, effect()), ("RMFF", REMOVE, 0), ("GEFFECTS", COUNT, buffer()),
+        ("SFF by a bad pointer", SEND, BAD)):
         row(f"input without effects: {name}", call(IOCTL, fd, command, argument))
     row("input without effects: playing", put(fd, [(FF, 0, 1), (SYN, 0, 0)]))
     os.close(fd)
@@ -168,7 +182,7 @@ def effect_rows():
     call(IOCTL, fd, SEND, effect())
     player.told()
     os.close(fd)
-    row("input effects: what the device hears of the last close", 0, player.told())
+    row("input effects: what the device hears of the last close", 0, player.told(6))
     player.stop()
     device.close()
     without_rows()

@@ -24,7 +24,8 @@ OPENS = {
     "O_TMPFILE": os.O_RDWR | i2c_file.O_TMPFILE,
 }
 RATE = 0x40084503
-ATTRIBUTES = ("name", "phys", "uniq", "modalias", "properties", "inhibited", "id/bustype", "id/vendor", "id/product", "id/version",
+ATTRIBUTES = ("name", "phys", "uniq", "modalias", "properties", "inhibited", "id/bustype", "id/vendor", "id/product",
+    "id/version",
               *(f"capabilities/{name}" for name in ("ev", "key", "rel", "abs", "msc", "led", "snd", "ff", "sw")), "uevent", "dev")
 DEVICES = {"everything": uinput.everything, "screen": uinput.screen, "simple": uinput.simple}
 

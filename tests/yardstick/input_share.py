@@ -45,7 +45,8 @@ def grab_rows(device, one, other):
     for name, fd, value in (
         ("the one grabs", one, 1), ("it grabs again", one, 1), ("the other grabs", other, 1), ("the other lets go", other, 0),
         ("the one lets go", one, 0), ("it lets go again", one, 0), ("grabbing by 7", one, 7), ("by a pointer", other, 1 << 32),
-        ("letting go by 0", one, 0), ("by what is 0 as an int", other, 1 << 32), ("and of that", other, 0), ("by -1", one, -1), ("done", one, 0),
+        ("letting go by 0", one, 0), ("by what is 0 as an int", other, 1 << 32), ("and of that", other, 0), ("by -1", one, -1),
+        ("done", one, 0),
     ):
         row(f"input grab: {name}", call(IOCTL, fd, GRAB, value))
         device.send((KEY, KEY_A, 1))
@@ -103,7 +104,8 @@ def revoke_rows(device):
         row(f"input revoked: read of {size}", *read(one, size))
         row(f"input revoked: write of {size}", call(WRITE, one, bytes(240), size))
     row("input revoked: write by a bad pointer", call(WRITE, one, BAD, 24))
-    for name, command in (("GVERSION", VERSION), ("an unknown ioctl", 0x4500), ("GRAB", GRAB), ("REVOKE", REVOKE), ("GKEY", evioc(READS, 0x18, 8))):
+    for name, command in (("GVERSION", VERSION), ("an unknown ioctl", 0x4500), ("GRAB", GRAB), ("REVOKE", REVOKE),
+        ("GKEY", evioc(READS, 0x18, 8))):
         row(f"input revoked: {name}", call(IOCTL, one, command, 0))
     row("input revoked: lseek", call(LSEEK, one, 0, 0))
     row("input revoked: F_GETFL", oct(call(FCNTL, one, 3, 0) & 0o7777))
@@ -113,7 +115,7 @@ def revoke_rows(device):
     row("input revoked: poll with a packet that it does not get", *i2c_file.poll_bits(one, 0x7FDF))
     copy = os.dup(one)
     row("input revoked: its copy", *read(copy))
-    row("input revoked: reopen by /proc/self/fd", closed(call(OPEN, f"/proc/self/fd/{one}".encode(), 2, 0)))
+    row("input revoked: opening it again", closed(call(OPEN, f"/proc/self/fd/{one}".encode(), 2, 0)))
     row("input revoked: close", call(3, one))
     os.close(copy)
     os.close(other)
@@ -166,6 +168,8 @@ def emptied_of(fd):
 def share_rows():
     device = uinput.keyboard()
     one, other = device.open(), device.open()
+    still(device, one)
+    emptied(other)
     for rows in (queue_rows, grab_rows, closed_rows):
         rows(device, one, other)
     os.close(one)

@@ -190,6 +190,7 @@ def type_a_rows():
 def state_rows():
     device = uinput.everything()
     fd = device.open()
+    still(device, fd)
     packet_rows("input state:", device, fd, PACKETS)
     kept_rows("input state:", fd)
     part_rows("input state:", device, fd)
@@ -211,4 +212,5 @@ def state_rows():
     slot_rows("input contacts, at last:", fd)
     os.close(fd)
     device.close()
-    type_a_rows()
+    if not uinput.LENT:
+        type_a_rows()

@@ -5,7 +5,8 @@ from uinput import *
 
 FIXED = {
     "GVERSION": (READS, 0x01, 4), "GID": (READS, 0x02, 8), "GREP": (READS, 0x03, 8), "SREP": (WRITES, 0x03, 8),
-    "GKEYCODE": (READS, 0x04, 8), "GKEYCODE_V2": (READS, 0x04, 40), "SKEYCODE": (WRITES, 0x04, 8), "SKEYCODE_V2": (WRITES, 0x04, 40),
+    "GKEYCODE": (READS, 0x04, 8), "GKEYCODE_V2": (READS, 0x04, 40), "SKEYCODE": (WRITES, 0x04, 8),
+    "SKEYCODE_V2": (WRITES, 0x04, 40),
     "GEFFECTS": (READS, 0x84, 4), "GMASK": (READS, 0x92, 16), "SMASK": (WRITES, 0x93, 16), "SCLOCKID": (WRITES, 0xA0, 4),
 }
 BY_VALUE = {"RMFF": (WRITES, 0x81, 4), "GRAB": (WRITES, 0x90, 4), "REVOKE": (WRITES, 0x91, 4)}
@@ -58,7 +59,8 @@ def sized_rows(word, fd):
 
 def last_bytes(count):
     """An address behind which `count` bytes are mapped, and no more."""
-    page = call(MMAP, 0, 4096, 3, 0x22, -1, 0)
+    page = call(MMAP, 0, 8192, 3, 0x22, -1, 0)
+    call(MPROTECT, page + 4096, 4096, 0)
     return page + 4096 - count
 
 

@@ -24,6 +24,7 @@ WRITTEN = {
     "a switch": [(SW, 0, 1), (SYN, 0, 0)],
     "the delay": [(REP, 0, 400), (SYN, 0, 0)],
     "the period": [(REP, 1, 40), (SYN, 0, 0)],
+    "no period": [(REP, 1, 0), (SYN, 0, 0)],
     "force feedback that it has not": [(FF, 0, 1), (SYN, 0, 0)],
     "power": [(0x16, 0, 1), (SYN, 0, 0)],
     "types that there are not": [(0x17, 0, 1), (0x1F, 0, 1), (0x20, 0, 1), (UINPUT, UPLOAD, 1), (0xFFFF, 0xFFFF, 1), (SYN, 0, 0)],
@@ -122,6 +123,7 @@ def way_rows(device):
 def write_rows():
     device = uinput.everything()
     fd = device.open()
+    still(device, fd)
     size_rows(device, fd)
     event_rows(device, fd)
     os.close(fd)

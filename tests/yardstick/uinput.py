@@ -3,6 +3,7 @@ event codes, and of linux/uinput.h."""
 
 import glob
 import struct
+import sys
 import time
 
 from rows import *
@@ -126,6 +127,7 @@ class Device:
             self.told(SET_PHYS, phys)
         self.told(SETUP, setup(name, effects=effects))
         self.create()
+        self.to = self.fd
 
     def told(self, command, argument=0):
         answer = call(IOCTL, self.fd, command, argument)
@@ -153,7 +155,7 @@ class Device:
 
     def send_part(self, *events):
         data = b"".join(event(*each) for each in events)
-        if call(WRITE, self.fd, data, len(data)) != len(data):
+        if call(WRITE, self.to, data, len(data)) != len(data):
             raise SystemExit("uinput took not all")
 
     def close(self):
@@ -162,23 +164,91 @@ class Device:
         gone(self.node)
 
 
-def keyboard(**options):
-    return Device({KEY: [KEY_A, KEY_B, KEY_C], LED: [0, 1, 2], MSC: [4], REP: []}, name=b"outlive keyboard", **options)
+def still(device, fd):
+    """Keys are not repeated any more: on a slow machine they would be, where no row is about it."""
+    call(IOCTL, fd, number(WRITES, "E", 3, 8), struct.pack("ii", 250, 0))
+    device.send()
+    emptied(fd)
+    emptied(device.fd)
 
 
-def simple(**options):
-    """Two keys, and no more."""
-    return Device({KEY: [KEY_A, KEY_B]}, **options)
+KINDS = {
+    "keyboard": ({KEY: [KEY_A, KEY_B, KEY_C], LED: [0, 1, 2], MSC: [4], REP: []}, {}, b"outlive keyboard", None, ()),
+    # Two keys, and no more.
+    "simple": ({KEY: [KEY_A, KEY_B]}, {}, b"outlive", None, ()),
+    # Something of each type.
+    "everything": (
+        {KEY: [KEY_A, KEY_B, BTN_LEFT, 0x2FF], REL: [0, 1, 8, 11], MSC: [3, 4], SW: [0, 5, 16], LED: [0, 1, 7], SND: [1, 2],
+            REP: []},
+        {0: (-5, 5, 0, 1, 9), 1: (0, 1023, 10, 0, 0), 0x28: (0, 100)}, b"outlive everything", b"somewhere/input0", (1, 4),
+    ),
+    # A touchscreen of four contacts.
+    "screen": (
+        {KEY: [BTN_TOUCH]}, {0: (0, 799), 1: (0, 479), MT_SLOT: (0, 3), MT_X: (0, 799), MT_Y: (0, 479), MT_ID: (0, 65535)},
+        b"outlive touchscreen", b"", (1,),
+    ),
+}
+# Devices that are there, where uinput is not: their nodes, by what they are called above. "made" instead: see `Lent`.
+LENT = dict(each.split("=") for each in os.environ.get("LENT", "").split())
 
 
-def everything(**options):
-    """Something of each type."""
-    codes = {KEY: [KEY_A, KEY_B, BTN_LEFT, 0x2FF], REL: [0, 1, 8, 11], MSC: [3, 4], SW: [0, 5, 16], LED: [0, 1, 7], SND: [1, 2], REP: []}
-    axes = {0: (-5, 5, 0, 1, 9), 1: (0, 1023, 10, 0, 0), 0x28: (0, 100)}
-    return Device(codes, axes, b"outlive everything", b"somewhere/input0", properties=(1, 4), **options)
+class Lent(Device):
+    """A device that somebody else has made. What it sends a client writes, which is to evdev as if the device had sent it; what is
+    for the device itself nobody hears."""
+
+    def __init__(self, node, made=None):
+        self.node, self.made = node, made
+        self.to = os.open(node, os.O_WRONLY | os.O_NONBLOCK)
+        self.fd, self.end = os.pipe2(os.O_NONBLOCK)
+
+    def close(self):
+        for each in (self.to, self.fd, self.end):
+            os.close(each)
+        if self.made:
+            self.made.close()
 
 
-def screen(**options):
-    """A touchscreen of four contacts."""
-    axes = {0: (0, 799), 1: (0, 479), MT_SLOT: (0, 3), MT_X: (0, 799), MT_Y: (0, 479), MT_ID: (0, 65535)}
-    return Device({KEY: [BTN_TOUCH]}, axes, b"outlive touchscreen", b"", properties=(1,), **options)
+def device(kind):
+    codes, axes, name, phys, properties = KINDS[kind]
+    if kind in LENT:
+        return Lent(LENT[kind])
+    made = Device(codes, axes, name, None if LENT else phys, properties)
+    return Lent(made.node, made) if LENT else made
+
+
+def keyboard():
+    return device("keyboard")
+
+
+def simple():
+    return device("simple")
+
+
+def everything():
+    return device("everything")
+
+
+def screen():
+    return device("screen")
+
+
+def described(kind):
+    """As evemu-describe would."""
+    codes, axes, name, _, properties = KINDS[kind]
+    lines = ["N: " + name.decode(), "I: 0006 1209 4711 0003"]
+
+    def bits(some):
+        word = sum(1 << each for each in some).to_bytes(96, "little")
+        return [word[at:at + 8].hex(" ") for at in range(0, 96, 8) if any(word[at:]) or at == 0]
+
+    lines += ["P: " + line for line in bits(properties)]
+    for kind, some in {**codes, **({ABS: list(axes)} if axes else {})}.items():
+        lines += [f"B: {kind:02x} {line}" for line in bits(some or [0])]
+    for code, axis in axes.items():
+        least, most, fuzz, flat, resolution = (*axis, 0, 0, 0)[:5]
+        lines.append(f"A: {code:02x} {least} {most} {fuzz} {flat} {resolution}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(described(sys.argv[1]))

@@ -39,7 +39,8 @@ class Bare(Device):
         row(f"uinput {word}: GID", *ask(fd, READS, 2, 8))
         sets = [ask(fd, READS, 0x20 + kind, 96 if kind == KEY else 8)[1][:-16] for kind in (0, KEY, REL, ABS, LED, FF)]
         row(f"uinput {word}: types and codes", 0, " ".join(sets))
-        row(f"uinput {word}: axes", 0, " ".join(str(ask(fd, READS, 0x40 + axis, 24)[1])[:-16] for axis in (0, 1, MT_SLOT, MT_X, MT_ID)))
+        row(f"uinput {word}: axes", 0, " ".join(str(ask(fd, READS, 0x40 + axis, 24)[1])[:-16] for axis in (0, 1, MT_SLOT, MT_X,
+            MT_ID)))
         row(f"uinput {word}: GEFFECTS", *ask(fd, READS, 0x84, 4))
         os.close(fd)
 
@@ -82,7 +83,8 @@ WORDS = {
     "an axis by its bits": bits((ABS, [0])) + [SETUP_STEP],
     "an axis by both": bits((ABS, [0])) + [("ABS_SETUP", ABS_SETUP, abs_setup(0, -5, 5)), SETUP_STEP],
     "an axis after SETUP": [SETUP_STEP, ("ABS_SETUP", ABS_SETUP, abs_setup(0, -5, 5))],
-    "an axis twice": [("ABS_SETUP", ABS_SETUP, abs_setup(0, -5, 5)), ("ABS_SETUP again", ABS_SETUP, abs_setup(0, -6, 6)), SETUP_STEP],
+    "an axis twice": [("ABS_SETUP", ABS_SETUP, abs_setup(0, -5, 5)), ("ABS_SETUP again", ABS_SETUP, abs_setup(0, -6, 6)),
+    SETUP_STEP],
     "an axis that there is not": [("ABS_SETUP", ABS_SETUP, abs_setup(0x40, 0, 9)), SETUP_STEP],
     "an axis upside down": [("ABS_SETUP", ABS_SETUP, abs_setup(0, 5, -5)), SETUP_STEP],
     "an axis of one value": [("ABS_SETUP", ABS_SETUP, abs_setup(0, 5, 5)), SETUP_STEP],
@@ -97,9 +99,11 @@ WORDS = {
     "an axis of 32 bytes, with more": [("ABS_SETUP", number(WRITES, "U", 4, 32), abs_setup(0, -5, 5) + b"more"), SETUP_STEP],
     "slots": [("MT_SLOT", ABS_SETUP, abs_setup(MT_SLOT, 0, 4)), ("MT_X", ABS_SETUP, abs_setup(MT_X, 0, 99)), SETUP_STEP],
     "slots without an axis": [("MT_SLOT", ABS_SETUP, abs_setup(MT_SLOT, 0, 4)), SETUP_STEP],
-    "slots below 0": [("MT_SLOT", ABS_SETUP, abs_setup(MT_SLOT, -9, -5)), ("MT_X", ABS_SETUP, abs_setup(MT_X, 0, 99)), SETUP_STEP],
+    "slots below 0": [("MT_SLOT", ABS_SETUP, abs_setup(MT_SLOT, -9, -5)), ("MT_X", ABS_SETUP, abs_setup(MT_X, 0, 99)),
+    SETUP_STEP],
     "2000 slots": [("MT_SLOT", ABS_SETUP, abs_setup(MT_SLOT, 0, 1999)), ("MT_X", ABS_SETUP, abs_setup(MT_X, 0, 99)), SETUP_STEP],
-    "slots with an ID of its own": [("MT_SLOT", ABS_SETUP, abs_setup(MT_SLOT, 0, 4)), ("MT_ID", ABS_SETUP, abs_setup(MT_ID, 1, 7, 1, 2, 3)), SETUP_STEP],
+    "slots with an ID of its own": [("MT_SLOT", ABS_SETUP, abs_setup(MT_SLOT, 0, 4)),
+    ("MT_ID", ABS_SETUP, abs_setup(MT_ID, 1, 7, 1, 2, 3)), SETUP_STEP],
     "effects": bits((FF, [RUMBLE])) + [("SETUP", SETUP, setup(effects=4))],
     "effects that cannot be kept": bits((FF, [RUMBLE])) + [("SETUP", SETUP, setup(effects=0))],
     "effects without their type": A_KEY + [("SETUP", SETUP, setup(effects=4))],
@@ -182,7 +186,8 @@ def heard_rows():
     put(fd, [(LED, 0, 0)])
     call(READ, device.fd, into, 24)
     seconds = struct.unpack_from("qq", bytes(into))[0]
-    row("uinput the clock of what is read", "real" if abs(seconds - now) < 60 else "monotonic" if abs(seconds - time.monotonic()) < 60 else seconds)
+    row("uinput the clock of what is read",
+        "real" if abs(seconds - now) < 60 else "monotonic" if abs(seconds - time.monotonic()) < 60 else seconds)
     sleeper = asleep(lambda: call(POLL, (ctypes.c_ubyte * 8)(*struct.pack("ihh", device.fd, 1, 0)), 1, 9000))
     row("uinput asleep in poll, and nothing comes", heard(sleeper, 0.15))
     put(fd, [(LED, 0, 1)])
@@ -197,7 +202,8 @@ def sent_rows():
     fd = device.open()
     call(IOCTL, fd, evioc(WRITES, 0xA0, 4), memory(struct.pack("i", time.CLOCK_MONOTONIC)))
     key = 0
-    for name, ago in (("3 s ago", 3), ("9 s ago", 9), ("11 s ago", 11), ("at once", 0), ("in 1 s", -1), ("in 60 s", -60), ("at 0", None)):
+    for name, ago in (("3 s ago", 3), ("9 s ago", 9), ("11 s ago", 11), ("at once", 0), ("in 1 s", -1), ("in 60 s", -60),
+        ("at 0", None)):
         key ^= 1
         seconds = 0 if ago is None else int(time.monotonic() - ago)
         data = EVENT.pack(seconds, 123 if seconds else 0, KEY, KEY_A, key) + EVENT.pack(seconds, 456 if seconds else 0, SYN, 0, 0)
@@ -205,14 +211,17 @@ def sent_rows():
         into = buffer(48)
         row(f"uinput what was {name} is read", call(READ, fd, into, 48))
         times = struct.unpack_from("qq", bytes(into)), struct.unpack_from("qq", bytes(into), 24)
-        row(f"uinput the time of what was {name}", " ".join("as it says" if at in ((seconds, 123), (seconds, 456)) else "now" for at in times))
-    for seconds, microseconds in ((int(time.monotonic()) - 2, -1), (int(time.monotonic()) - 2, 1000000), (int(time.monotonic()) - 2, 5000000)):
+        row(f"uinput the time of what was {name}",
+            " ".join("as it says" if at in ((seconds, 123), (seconds, 456)) else "now" for at in times))
+    for seconds, microseconds in ((int(time.monotonic()) - 2, -1), (int(time.monotonic()) - 2, 1000000),
+        (int(time.monotonic()) - 2, 5000000)):
         data = EVENT.pack(seconds, microseconds, REL, 0, 1) + EVENT.pack(seconds, microseconds, SYN, 0, 0)
         row(f"uinput write with {microseconds} microseconds", call(WRITE, device.fd, data, len(data)))
         into = buffer(48)
         call(READ, fd, into, 48)
         got = struct.unpack_from("qq", bytes(into))
-        row(f"uinput the time of {microseconds} microseconds", f"{got[0] - seconds} {got[1]}" if abs(got[0] - seconds) < 1 or got[1] in (0, 5) else "now")
+        row(f"uinput the time of {microseconds} microseconds",
+            f"{got[0] - seconds} {got[1]}" if abs(got[0] - seconds) < 1 or got[1] in (0, 5) else "now")
     for size in (24, 25, 47, 48, 72):
         data = event(REL, 0, 5) * 3
         row(f"uinput write of {size} bytes, all moves", call(WRITE, device.fd, data, size))

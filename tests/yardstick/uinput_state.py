@@ -14,14 +14,19 @@ OPENS = {
     "O_PATH": i2c_file.O_PATH,
 }
 SET_OTHERS = {
-    "EVBIT": (100, (0, 1, 0x1F, 0x20, -1)), "KEYBIT": (101, (0, 30, 0x2FF, 0x300, -1)), "RELBIT": (102, (0, 15, 16)), "ABSBIT": (103, (0, 0x3F, 0x40)),
-    "MSCBIT": (104, (7, 8)), "LEDBIT": (105, (15, 16)), "SNDBIT": (106, (7, 8)), "FFBIT": (107, (0x7F, 0x80)), "SWBIT": (109, (16, 17)),
+    "EVBIT": (100, (0, 1, 0x1F, 0x20, -1)), "KEYBIT": (101, (0, 30, 0x2FF, 0x300, -1)), "RELBIT": (102, (0, 15, 16)),
+    "ABSBIT": (103, (0, 0x3F, 0x40)),
+    "MSCBIT": (104, (7, 8)), "LEDBIT": (105, (15, 16)), "SNDBIT": (106, (7, 8)), "FFBIT": (107, (0x7F, 0x80)),
+    "SWBIT": (109, (16, 17)),
     "PROPBIT": (110, (0, 31, 32, -1)),
 }
 NUMBERS = {
-    "0": 0, "'U' 0": 0x5500, "'U' 5": 0x40045505, "'U' 44 to be written": 0x4010552C, "'U' 44 neither way": 0x0010552C, "'U' 46": 0x8004552E,
-    "'U' 99": 0x40045563, "'U' 111": 0x4004556F, "'U' 204": 0x400C55CC, "SET_EVBIT without a size": 0x5564, "SET_EVBIT of 8": 0x40085564,
-    "SET_EVBIT to be read": 0x80045564, "GET_VERSION of 8": 0x8008552D, "DEV_CREATE of 4": 0x40045501, "SETUP of 91": 0x405B5503, "SETUP of 93": 0x405D5503,
+    "0": 0, "'U' 0": 0x5500, "'U' 5": 0x40045505, "'U' 44 to be written": 0x4010552C, "'U' 44 neither way": 0x0010552C,
+    "'U' 46": 0x8004552E,
+    "'U' 99": 0x40045563, "'U' 111": 0x4004556F, "'U' 204": 0x400C55CC, "SET_EVBIT without a size": 0x5564,
+    "SET_EVBIT of 8": 0x40085564,
+    "SET_EVBIT to be read": 0x80045564, "GET_VERSION of 8": 0x8008552D, "DEV_CREATE of 4": 0x40045501,
+    "SETUP of 91": 0x405B5503, "SETUP of 93": 0x405D5503,
     "BEGIN_UPLOAD of 100": 0xC06455C8, "EVIOCGVERSION": 0x80044501, "TCGETS": 0x5401, "FIONREAD": 0x541B, "-1": 0xFFFFFFFF,
 }
 
@@ -66,7 +71,8 @@ def state_rows():
         for what, command, argument in (
             ("SETUP", SETUP, GOOD), ("SETUP without a name", SETUP, EMPTY), ("SETUP by a bad pointer", SETUP, BAD),
             ("CREATE", CREATE, 0), ("DESTROY", DESTROY, 0), ("ABS_SETUP", ABS_SETUP, abs_setup(0, 0, 9)),
-            ("ABS_SETUP by a bad pointer", ABS_SETUP, BAD), ("SET_PHYS", SET_PHYS, b"there\0"), ("SET_PHYS by a bad pointer", SET_PHYS, BAD),
+            ("ABS_SETUP by a bad pointer", ABS_SETUP, BAD), ("SET_PHYS", SET_PHYS, b"there\0"),
+            ("SET_PHYS by a bad pointer", SET_PHYS, BAD),
         ):
             fd = make()
             row(f"{word} {what}", call(IOCTL, fd, command, argument))
@@ -87,9 +93,11 @@ def state_rows():
 
 
 def effect_rows(word, fd):
-    for what, command, size in (("BEGIN_UPLOAD", BEGIN_UPLOAD, 104), ("END_UPLOAD", END_UPLOAD, 104), ("BEGIN_ERASE", BEGIN_ERASE, 12), ("END_ERASE", END_ERASE, 12)):
+    for what, command, size in (("BEGIN_UPLOAD", BEGIN_UPLOAD, 104), ("END_UPLOAD", END_UPLOAD, 104),
+        ("BEGIN_ERASE", BEGIN_ERASE, 12), ("END_ERASE", END_ERASE, 12)):
         for request in (0, 15, 16, 99):
-            row(f"{word} {what} of request {request}", call(IOCTL, fd, command, memory(request.to_bytes(4, "little") + bytes(size - 4))))
+            row(f"{word} {what} of request {request}",
+                call(IOCTL, fd, command, memory(request.to_bytes(4, "little") + bytes(size - 4))))
         row(f"{word} {what} by a bad pointer", call(IOCTL, fd, command, BAD))
 
 
@@ -104,8 +112,9 @@ def told_rows(word, fd):
         text = bytes(into)
         shown = text.split(b"\0")[0].rstrip(b"\xee").rstrip(b"0123456789").decode() + (" and an end" if 0 in text else "")
         if isinstance(answer, int):
-            answer = "its length" if answer == text.rstrip(b"\xee").__len__() else answer
-        row(f"{word} GET_SYSNAME of {size} bytes", f"{answer}" if isinstance(answer, str) and answer.startswith("E") else f"{answer} {{{shown}}}")
+            answer = "its length" if answer == len(text.rstrip(b"\xee")) else answer
+        row(f"{word} GET_SYSNAME of {size} bytes",
+            f"{answer}" if isinstance(answer, str) and answer.startswith("E") else f"{answer} {{{shown}}}")
     row(f"{word} GET_SYSNAME to a bad pointer", call(IOCTL, fd, sysname(64), BAD))
 
 

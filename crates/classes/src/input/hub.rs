@@ -134,8 +134,12 @@ impl Hub {
 
     /// The time by that clock, or what it was when `CLOCK_MONOTONIC` said `at` (`input_set_timestamp`).
     fn time(&self, clock: ClockId, at: Option<Duration>) -> Duration {
-        let now = self.clock.time(clock);
-        at.map_or(now, |at| now.saturating_sub(self.clock.time(ClockId::Monotonic).saturating_sub(at)))
+        match at {
+            // As it says: the clock goes on between two questions.
+            Some(at) if clock == ClockId::Monotonic => at,
+            Some(at) => self.clock.time(clock).saturating_sub(self.clock.time(ClockId::Monotonic).saturating_sub(at)),
+            None => self.clock.time(clock),
+        }
     }
 
     /// A packet to whom it concerns (`input_pass_values`, `evdev_events`).
