@@ -16,8 +16,15 @@ listener = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess
 heard = False
 for line in listener.stdout:
     print(line, end="", flush=True)
-    if not heard and pattern.search(line):
+    if pattern.search(line):
         heard = True
-        listener.send_signal(signal.SIGINT)
+        break
+while heard:
+    listener.send_signal(signal.SIGINT)
+    try:
+        print(listener.communicate(timeout=0.5)[0], end="", flush=True)
+        break
+    except subprocess.TimeoutExpired:
+        continue  # evemu-record forgets a signal that comes while it reads, not while it waits
 code = listener.wait()
 sys.exit(0 if heard else code if code >= 0 else 128 - code)

@@ -27,6 +27,8 @@ use std::{
 
 /// How long a tree is watched at its time limit to tell whether it burns or sleeps.
 const BURN_WINDOW: Duration = Duration::from_millis(200);
+/// So many of these at most, for a thread that gets hardly anything.
+const MOST_WINDOWS: u32 = 5;
 /// A tree that uses more of one processor than this, in percent, burns.
 const BURN_SHARE: u32 = 25;
 /// A thread that has run for less in that time has not shown that it burns.
@@ -153,26 +155,50 @@ fn asleep(root: u32) -> Vec<Thread> {
 }
 
 /// Watches a tree until `deadline`, and says whether it burns processor time: all of it together by what it got, or one
-/// thread by how little it slept. `None` if it ends meanwhile.
+/// thread by how little it slept. `None` if it ends meanwhile. On a machine that is so busy that a thread got hardly anything,
+/// it is watched for longer.
 fn burns(root: u32, deadline: Instant, wait: &impl Fn(Instant) -> bool) -> Option<bool> {
     let (ticks, awake, begin) = (look::ticks(root), look::awake(root), Instant::now());
-    // At a deadline that has passed, a whole window all the same.
-    if !wait(deadline.max(begin + BURN_WINDOW)) {
-        return None;
+    for window in 1..=MOST_WINDOWS {
+        // At a deadline that has passed, a whole window all the same.
+        if !wait(deadline.max(begin + BURN_WINDOW * window)) {
+            return None;
+        }
+        let took = begin.elapsed();
+        // A tick is 10 ms.
+        let used = Duration::from_millis(10 * look::ticks(root).saturating_sub(ticks));
+        let thread = |(tid, after): (u32, Awake)| awake.get(&tid).map(|before| seen(*before, after, took));
+        let threads: Vec<_> = look::awake(root).into_iter().filter_map(thread).collect();
+        if used * 100 > took * BURN_SHARE || threads.contains(&Seen::Burning) {
+            return Some(true);
+        }
+        if !threads.contains(&Seen::Starved) {
+            break;
+        }
     }
-    let took = begin.elapsed();
-    // A tick is 10 ms.
-    let used = Duration::from_millis(10 * look::ticks(root).saturating_sub(ticks));
-    let thread = |(tid, after): (u32, Awake)| awake.get(&tid).is_some_and(|before| sleepless(*before, after, took));
-    Some(used * 100 > took * BURN_SHARE || look::awake(root).into_iter().any(thread))
+    Some(false)
+}
+
+/// What a thread did for a while.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Seen {
+    Burning,
+    /// It slept for most of the time that it could have run.
+    Sleeping,
+    /// It waited for its turn all the time, and got so little that it has shown nothing.
+    Starved,
 }
 
 /// Whether a thread ran for most of the time that others left it: on a busy machine one that burns gets little, and one
 /// that sleeps a little and then waits for its turn looks busy.
-fn sleepless(before: Awake, after: Awake, took: Duration) -> bool {
+fn seen(before: Awake, after: Awake, took: Duration) -> Seen {
     let ran = after.running.saturating_sub(before.running);
-    let left = took.saturating_sub(after.waiting.saturating_sub(before.waiting));
-    ran >= BURN_LEAST && ran * 100 > left * BURN_SHARE
+    let waited = after.waiting.saturating_sub(before.waiting);
+    match ran * 100 > took.saturating_sub(waited) * BURN_SHARE {
+        true if ran >= BURN_LEAST => Seen::Burning,
+        _ if ran < BURN_LEAST && waited * 100 > took * BURN_SHARE => Seen::Starved,
+        _ => Seen::Sleeping,
+    }
 }
 
 #[cfg(test)]
@@ -180,24 +206,24 @@ mod tests {
     use super::*;
 
     /// Of 200 ms a thread ran for so many, and waited for its turn for so many.
-    fn check(ran: u64, waited: u64, burns: bool) {
+    fn check(ran: u64, waited: u64, expected: Seen) {
         let awake = |ran, waited| Awake { running: Duration::from_millis(ran), waiting: Duration::from_millis(waited) };
-        let seen = sleepless(awake(1000, 500), awake(1000 + ran, 500 + waited), Duration::from_millis(200));
-        assert_eq!(seen, burns, "{ran} ms of running and {waited} ms of waiting");
+        let seen = seen(awake(1000, 500), awake(1000 + ran, 500 + waited), Duration::from_millis(200));
+        assert_eq!(seen, expected, "{ran} ms of running and {waited} ms of waiting");
     }
 
     #[test]
     fn a_thread_burns_if_it_hardly_sleeps() {
-        check(200, 0, true);
-        check(40, 160, true);
-        check(10, 190, true);
-        check(60, 0, true);
-        // It slept for most of the time that it could have run.
-        check(40, 0, false);
-        check(8, 100, false);
-        check(10, 150, false);
-        // Who got so little has shown nothing.
-        check(5, 195, false);
-        check(0, 200, false);
+        check(200, 0, Seen::Burning);
+        check(40, 160, Seen::Burning);
+        check(10, 190, Seen::Burning);
+        check(60, 0, Seen::Burning);
+        check(40, 0, Seen::Sleeping);
+        check(10, 150, Seen::Sleeping);
+        check(8, 40, Seen::Sleeping);
+        // It is watched for longer.
+        check(5, 195, Seen::Starved);
+        check(0, 200, Seen::Starved);
+        check(8, 100, Seen::Starved);
     }
 }
