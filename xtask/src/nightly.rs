@@ -1,6 +1,6 @@
 //! `nightly`: the long runs, whose short forms are in the tests.
 
-use crate::{fuse, fuzz, packages, report::Report, seed, soak, step::Step, test, workspace};
+use crate::{bench, fuse, fuzz, packages, report::Report, seed, soak, step::Step, test, workspace};
 use anyhow::{Context, Result};
 use std::{
     fs,
@@ -53,6 +53,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     for road in ["fuse", "plain"] {
         report.run(&servers_on_road(road, &seed));
     }
+    report.run(&explored());
+    report.run_here("bench of the serve front, a short form that only has to work", bench::serve_short);
+    report.run_here("bench of driver servers, a short form that only has to work", bench::driver_short);
     properties(&mut report, Instant::now() + left() / 2)?;
     report.run_here("soak of the run front", || soak::run(Instant::now() + left() / 3));
     report.run_here("fuzz of the run front", || fuzz::until(end));
@@ -86,6 +89,11 @@ fn driver_frames(seed: &str, long: Duration) -> Step {
         .env("OUTLIVE_SEED", seed)
         .env("OUTLIVE_SECONDS", seconds)
         .tests()
+}
+
+/// What explore finds of well-known programs, under the contracts that the tests leave out.
+fn explored() -> Step {
+    Step::cargo("programs explored under strict", "test --workspace --test explore --no-fail-fast -- --ignored").tests()
 }
 
 /// Drivers in servers, also in those that die, on another road than the one that the run front takes by itself.
