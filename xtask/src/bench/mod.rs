@@ -1,5 +1,6 @@
 //! `bench`: what things cost, measured side by side in one run.
 
+mod cell;
 mod core;
 mod dma;
 mod driver;
