@@ -81,25 +81,31 @@ fn global_options_may_come_before_or_after_the_command() {
     assert!(!text(&outlive("ls").stderr).contains('\u{1b}'), "no colour where nobody sees it");
 }
 
+/// The commands that people see.
+const COMMANDS: [&str; 16] = [
+    "run",
+    "serve",
+    "trace",
+    "explore",
+    "driver",
+    "demo",
+    "ls",
+    "unplug",
+    "plug",
+    "set",
+    "reset",
+    "input",
+    "events",
+    "doctor",
+    "completions",
+    "man",
+];
+
 #[test]
 fn every_command_explains_itself() {
     let help = outlive("--help");
     assert_eq!(help.status.code(), Some(0));
-    for command in [
-        "run",
-        "trace",
-        "explore",
-        "driver",
-        "demo",
-        "ls",
-        "unplug",
-        "plug",
-        "set",
-        "events",
-        "doctor",
-        "completions",
-        "man",
-    ] {
+    for command in COMMANDS {
         assert!(text(&help.stdout).contains(&format!("\n  {command} ")), "{command}");
         let help = outlive(&format!("{command} --help"));
         assert_eq!((help.status.code(), help.stderr.len()), (Some(0), 0), "{command}");
@@ -141,22 +147,7 @@ fn help_speaks_in_the_imperative() {
         let first = text.split(' ').next().unwrap_or_default();
         ["Pulls", "Shows", "Runs", "Prints", "Lists", "Says", "Removes", "Plugs", "Writes", "Takes"].contains(&first)
     };
-    for command in [
-        "",
-        "run",
-        "trace",
-        "explore",
-        "driver",
-        "demo",
-        "ls",
-        "unplug",
-        "plug",
-        "set",
-        "events",
-        "doctor",
-        "completions",
-        "man",
-    ] {
+    for command in [""].iter().chain(&COMMANDS) {
         let help = text(&outlive(&format!("{command} -h")).stdout);
         let wrong: Vec<&str> = help.lines().map(str::trim).filter(|line| third_person(line)).collect();
         assert!(wrong.is_empty() && !help.is_empty(), "{command}: {wrong:?}");
