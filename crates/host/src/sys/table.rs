@@ -96,7 +96,8 @@ mod tests {
         let (stay, leave) = pipe().unwrap();
         start_apart("apart", [write, leave], (), |[write, _], ()| {
             let open = std::fs::read_dir("/proc/thread-self/fd").unwrap();
-            let count = open.filter(|entry| entry.as_ref().unwrap().file_name().to_str() > Some("2")).count();
+            let number = |name: std::ffi::OsString| name.to_str().unwrap().parse::<i32>().unwrap();
+            let count = open.filter(|entry| number(entry.as_ref().unwrap().file_name()) > 2).count();
             // Besides the two: the one that the directory is read by.
             File::from(write).write_all(&[count as u8]).unwrap();
         })
