@@ -1,6 +1,6 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
-use crate::{Access, Contract, Errno, File, Kobject, OpenFlags, Surroundings, i2c, input, mtd, tpm, uio};
+use crate::{Access, Contract, Errno, File, Kobject, OpenFlags, Surroundings, drm, i2c, input, mtd, tpm, uio};
 use outlive::{
     Device, Generation, Gone, Handle, IllegalTransition, Inside, Number, Part, Policy, Reason, Refused, State, Status,
 };
@@ -43,6 +43,8 @@ pub enum Hardware {
     Tpm(Box<dyn tpm::Tpm>),
     /// A device that people touch.
     Input(Box<dyn input::Driver>),
+    /// A card that shows pictures.
+    Drm(Box<dyn drm::Driver>),
 }
 
 /// What an open that was refused says to its client: see [`Plugged::open`].

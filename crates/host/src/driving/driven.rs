@@ -33,6 +33,7 @@ pub(super) fn hello(hardware: &Hardware) -> Result<Hello, DrivingError> {
         Hardware::Tpm(tpm) => Ok(Hello { name: "TPM".into(), device: Device::Tpm { version: tpm.version() } }),
         Hardware::Uio(_) => Err(DrivingError::Class { class: "uio" }),
         Hardware::Input(_) => Err(DrivingError::Class { class: "input" }),
+        Hardware::Drm(_) => Err(DrivingError::Class { class: "drm" }),
     }
 }
 
@@ -64,6 +65,7 @@ impl Driver {
             }
             Hardware::Uio(_) => Err(DrivingError::Class { class: "uio" }),
             Hardware::Input(_) => Err(DrivingError::Class { class: "input" }),
+            Hardware::Drm(_) => Err(DrivingError::Class { class: "drm" }),
         }
     }
 

@@ -1,10 +1,10 @@
 //! The device classes that a lab can have, each with its numbers.
 
-use super::input::Clocks;
+use super::{ground, input::Clocks};
 use crate::sys::shared_memory::Region;
 use outlive::{Number, Numbers};
 use outlive_classes::{
-    Contract, Hardware, LinuxSays, Plugged, SharedMemory, i2c, input,
+    Contract, Hardware, LinuxSays, Plugged, SharedMemory, drm, i2c, input,
     mtd::{self, Partitions},
     tpm, uio,
 };
@@ -20,9 +20,11 @@ pub(super) enum Class {
     Mtd,
     Tpm,
     Input,
+    Drm,
 }
 
 impl Class {
+    /// Those that a lab can be asked for.
     pub(super) const ALL: [Class; 5] = [Class::I2c, Class::Uio, Class::Mtd, Class::Tpm, Class::Input];
 
     /// As in a SPEC.
@@ -33,6 +35,7 @@ impl Class {
             Class::Mtd => "mtd",
             Class::Tpm => "tpm",
             Class::Input => "input",
+            Class::Drm => "drm",
         }
     }
 
@@ -48,6 +51,7 @@ impl Class {
             Hardware::Mtd(_) => Class::Mtd,
             Hardware::Tpm(_) => Class::Tpm,
             Hardware::Input(_) => Class::Input,
+            Hardware::Drm(_) => Class::Drm,
         }
     }
 
@@ -59,6 +63,7 @@ impl Class {
             Class::Mtd => "flash",
             Class::Tpm => "tpm",
             Class::Input => "input device",
+            Class::Drm => "card",
         }
     }
 
@@ -70,6 +75,7 @@ impl Class {
             Class::Mtd => mtd::node_name(number),
             Class::Tpm => tpm::node_name(number),
             Class::Input => input::node_name(number),
+            Class::Drm => drm::node_name(number),
         }
     }
 
@@ -81,6 +87,7 @@ impl Class {
             Class::Mtd => mtd::zombie::linux_says(),
             Class::Tpm => tpm::zombie::linux_says(),
             Class::Input => input::zombie::linux_says(),
+            Class::Drm => drm::zombie::linux_says(),
         }
     }
 
@@ -92,6 +99,7 @@ impl Class {
             Class::Mtd => mtd::uapi::MAX_DEVICES - 1,
             Class::Tpm => tpm::uapi::MAX_DEVICES - 1,
             Class::Input => input::uapi::MAX_DEVICES - 1,
+            Class::Drm => drm::uapi::MAX_DEVICES - 1,
         }
     }
 
@@ -99,7 +107,7 @@ impl Class {
     pub(super) const fn has(self, number: u32) -> bool {
         match self {
             Class::Input => input::uapi::minor(number).is_some(),
-            Class::I2c | Class::Uio | Class::Mtd | Class::Tpm => number <= self.highest(),
+            Class::I2c | Class::Uio | Class::Mtd | Class::Tpm | Class::Drm => number <= self.highest(),
         }
     }
 
@@ -116,7 +124,7 @@ pub(super) struct ClassNumbers(BTreeMap<Class, Numbers>);
 
 impl ClassNumbers {
     pub(super) fn new() -> Self {
-        ClassNumbers(Class::ALL.into_iter().map(|class| (class, Numbers::new())).collect())
+        ClassNumbers(Class::ALL.into_iter().chain([Class::Drm]).map(|class| (class, Numbers::new())).collect())
     }
 
     pub(super) fn of(&self, class: Class) -> &Numbers {
@@ -136,7 +144,10 @@ impl Means {
     /// Those of `hardware` as device `name`. It is asked for before a number is, since it can fail.
     pub(super) fn of(hardware: &Hardware, name: &str) -> io::Result<Self> {
         let sizes = match hardware {
-            Hardware::I2c(_) | Hardware::Mtd(_) | Hardware::Tpm(_) | Hardware::Input(_) => Vec::new(),
+            // The memory of a card's buffers is made when a client asks for it.
+            Hardware::I2c(_) | Hardware::Mtd(_) | Hardware::Tpm(_) | Hardware::Input(_) | Hardware::Drm(_) => {
+                Vec::new()
+            }
             Hardware::Uio(driver) => driver.regions(),
         };
         let region = |size: &u64| Ok(Arc::new(Region::new(name, *size)?) as Arc<dyn SharedMemory>);
@@ -160,6 +171,10 @@ pub(super) fn plug(
         Hardware::Input(driver) => {
             let clocks = Arc::new(Clocks(clock.clone()));
             (Arc::new(input::InputDevice::plug_under(contract, number, driver, clocks)), None)
+        }
+        Hardware::Drm(driver) => {
+            let ground = ground::of(clock.clone(), |_| ());
+            (Arc::new(drm::Card::plug_under(contract, number, driver, ground)), None)
         }
         Hardware::Mtd(flash) => {
             let chip = mtd::Chip::plug_under(contract, number, flash, Some(partitions));

@@ -145,6 +145,7 @@ impl Reader<'_> {
             Class::Mtd => self.flash(at, table).map(DeviceConfig::Mtd),
             Class::Tpm => self.tpm(at, table).map(DeviceConfig::Tpm),
             Class::Input => self.input(at, table).map(DeviceConfig::Input),
+            Class::Drm => Err(self.error(class.span().start, spec::NO_CARDS)),
         }
     }
 

@@ -9,6 +9,7 @@ mod config;
 pub(crate) mod entries;
 mod family;
 mod flash;
+mod ground;
 pub(crate) mod hardware;
 mod holders;
 mod hotplug;

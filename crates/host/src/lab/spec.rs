@@ -108,6 +108,7 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
             let (number, policy, permissions) = device(&mut keys).map_err(error)?;
             Ok(DeviceConfig::Input(InputEntry { number, policy, permissions, model, keys, place, places }))
         }
+        Class::Drm => Err(error(NO_CARDS.to_owned())),
     }
 }
 
@@ -124,6 +125,9 @@ fn no_address(what: &str, address: Option<&str>) -> Result<(), String> {
     address.map_or(Ok(()), |address| Err(format!("a {what} has no address; leave out `@{address}`")))
 }
 
+/// What a lab says that is asked for a card.
+pub(super) const NO_CARDS: &str = "a lab has no cards; plug one in from Rust, with `outlive_classes::drm::Card`";
+
 /// A SPEC of that class.
 const fn example(class: Class) -> &'static str {
     match class {
@@ -132,6 +136,7 @@ const fn example(class: Class) -> &'static str {
         Class::Mtd => "mtd:nor",
         Class::Tpm => "tpm:swtpm,state=DIR",
         Class::Input => "input:keyboard",
+        Class::Drm => "drm:virtual",
     }
 }
 

@@ -1,0 +1,10 @@
+mod bench;
+mod commits;
+mod contracts;
+mod legacy;
+mod life;
+mod making;
+mod points;
+mod queries;
+mod session;
+mod vblanks;
