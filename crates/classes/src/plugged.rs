@@ -146,6 +146,9 @@ pub trait Plugged: Send + Sync {
 
     /// Where events of an input device go; `None` of another class.
     fn sink(&self) -> Option<input::Sink>;
+
+    /// The displays of a card, to be looked at; `None` of another class, and of a card that cannot be opened now.
+    fn display(&self) -> Option<drm::Display>;
 }
 
 /// What programs are shown of a device besides its open files, all its life.
@@ -178,6 +181,11 @@ pub(crate) trait OfClass: Send + Sync {
 
     /// See [`Plugged::sink`].
     fn sink(&self) -> Option<input::Sink> {
+        None
+    }
+
+    /// See [`Plugged::display`].
+    fn display(&self) -> Option<drm::Display> {
         None
     }
 }
@@ -248,6 +256,10 @@ impl<D: OfClass> Plugged for D {
 
     fn sink(&self) -> Option<input::Sink> {
         OfClass::sink(self)
+    }
+
+    fn display(&self) -> Option<drm::Display> {
+        OfClass::display(self)
     }
 }
 

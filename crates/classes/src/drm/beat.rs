@@ -54,10 +54,11 @@ impl Beat {
         Moment { count: self.count, time: self.at }
     }
 
-    /// How long it is from `now` to the next one.
-    pub(super) fn until_next(&self, now: Duration) -> Option<Duration> {
-        let period = self.period?;
-        Some((self.at(now).time + period).saturating_sub(now))
+    /// How long it is from `now` to the one with that count, or to the next one if that was.
+    pub(super) fn until(&self, count: u64, now: Duration) -> Option<Duration> {
+        let last = self.at(now);
+        let ahead = count.saturating_sub(last.count).max(1);
+        Some((last.time.saturating_add(times(self.period?, ahead))).saturating_sub(now))
     }
 }
 
@@ -82,11 +83,13 @@ mod tests {
     #[test]
     fn it_is_counted_by_the_time() {
         let mut beat = Beat::default();
-        assert_eq!((beat.is_on(), beat.at(ms(500)).count, beat.until_next(ms(500))), (false, 0, None));
+        assert_eq!((beat.is_on(), beat.at(ms(500)).count, beat.until(1, ms(500))), (false, 0, None));
         beat.set(Some(ms(10)), ms(1000));
         assert_eq!(beat.at(ms(1009)), Moment { count: 0, time: ms(1000) });
         assert_eq!(beat.at(ms(1035)), Moment { count: 3, time: ms(1030) });
-        assert_eq!(beat.until_next(ms(1035)), Some(ms(5)));
+        assert_eq!(beat.until(4, ms(1035)), Some(ms(5)));
+        assert_eq!(beat.until(0, ms(1035)), Some(ms(5)), "that was");
+        assert_eq!(beat.until(7, ms(1035)), Some(ms(35)));
         beat.set(None, ms(1035));
         assert_eq!(beat.at(ms(9000)).count, 3, "it stands still while it is off");
         beat.set(Some(ms(20)), ms(2000));

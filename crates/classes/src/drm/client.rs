@@ -31,6 +31,8 @@ pub(super) struct Client {
     pub(super) buffers: BTreeMap<u32, Arc<Buffer>>,
     pub(super) framebuffers: BTreeSet<u32>,
     pub(super) blobs: BTreeSet<u32>,
+    /// How many bytes they have.
+    pub(super) in_blobs: usize,
     pub(super) watchers: BTreeMap<u64, Wake>,
     events: VecDeque<Vec<u8>>,
     /// How many events are to come, for which there is room.

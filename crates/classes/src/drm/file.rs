@@ -180,12 +180,13 @@ impl User {
 
     /// Waits outside of the gate, on a card that is there.
     fn sleep(self, inside: Inside<super::Shared, super::Inside>, ticket: Ticket, call: Pending) {
-        let (hub, number) = (self.hub().clone(), ticket.number);
+        let (hub, number, limited) = (self.hub().clone(), ticket.number, ticket.clone());
         let sleeping = Sleeping { user: self, ticket, call };
         let request = Request::new(inside, move |end| sleeping.finish(end));
         let forgetful = Arc::downgrade(&hub);
         request.on_cancel(move |_| forgetful.upgrade().into_iter().for_each(|hub| hub.forget(number)));
         hub.lie_down(number, Sleep::Parked(request.park()));
+        hub.limit(&limited);
     }
 
     /// Waits on a card that has gone.
@@ -208,10 +209,11 @@ impl User {
             return None;
         }
         let (result, effects) = self.hub().carry_out(self.client, &call.asked);
-        let number = if let Ok(Carried::Sleeps(ticket)) = &result { Some(ticket.operation()) } else { None };
+        let ticket = if let Ok(Carried::Sleeps(ticket)) = &result { Some(ticket.clone()) } else { None };
         self.hub().settle(effects);
         self.end(result, call);
-        number
+        ticket.iter().for_each(|ticket| self.hub().limit(ticket));
+        ticket.map(|ticket| ticket.operation())
     }
 
     fn read_after_the_end(&self, size: usize, call: Pending, reason: Reason) -> Option<u64> {
@@ -290,6 +292,8 @@ impl Sleeping {
     fn say(self, given: Given) {
         match (given, self.ticket.waits) {
             (Given::Data(data), _) => self.call.completion.complete(Ok(Answer::Data(data))),
+            // `drm_wait_vblank_ioctl` gives up.
+            (Given::End, Waits::Vblank { .. }) => self.call.fail(Errno::BUSY),
             (Given::End, _) => {
                 let reason = self.user.handle.gone().map_or(Reason::Pulled, |gone| gone.reason);
                 let errno = match zombie::READ_NOTHING.under(self.user.contract(), reason) {

@@ -15,6 +15,7 @@ use super::{
 use crate::{Contract, Errno, MapCall, Mapping, SharedMemory};
 use outlive::{Cause, Outcome};
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
@@ -31,14 +32,17 @@ pub(super) struct Hub {
 
 struct Inner {
     kms: Kms,
-    /// A timer is running for these CRTCs, of a card that has gone.
-    beating: Vec<bool>,
+    /// On a card that has gone: when the timers of each CRTC are due.
+    timers: Vec<BTreeSet<Duration>>,
 }
+
+/// After so long a wait for a vertical blanking is in vain (`drm_wait_vblank_ioctl`).
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 impl Hub {
     pub(super) fn new(ground: Ground, contract: Contract, kms: Kms) -> Arc<Self> {
-        let beating = vec![false; kms.pipes()];
-        Arc::new(Hub { ground, contract, inner: Mutex::new(Inner { kms, beating }), showing: Mutex::new(()) })
+        let timers = vec![BTreeSet::new(); kms.pipes()];
+        Arc::new(Hub { ground, contract, inner: Mutex::new(Inner { kms, timers }), showing: Mutex::new(()) })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -73,6 +77,10 @@ impl Hub {
             driver.show(&scene);
             drop(showing);
         }
+        // Who came in before the mark and is carried out after it: the driver's beat is not heard any more.
+        if self.has_ended() {
+            return;
+        }
         std::mem::take(&mut effects.arm).into_iter().for_each(|crtc| driver.arm(crtc));
     }
 
@@ -93,24 +101,28 @@ impl Hub {
         self.inner().kms.lives_on
     }
 
-    /// The next vertical blanking of a card that has gone, by the clock.
+    /// The next vertical blanking that somebody waits for, of a card that has gone, by the clock.
     fn beat_on(self: &Arc<Self>, crtc: usize) {
         let now = self.now();
         let mut inner = self.inner();
-        let Some(delay) = inner.kms.beats[crtc].until_next(now) else { return };
-        if std::mem::replace(&mut inner.beating[crtc], true) {
+        let Some(target) = inner.kms.next_due(crtc) else { return };
+        let Some(delay) = inner.kms.beats[crtc].until(target, now) else { return };
+        let due = now.saturating_add(delay);
+        // The one before looks further when it is due.
+        if inner.timers[crtc].first().is_some_and(|first| *first <= due) {
             return;
         }
+        inner.timers[crtc].insert(due);
         drop(inner);
         let hub = Arc::downgrade(self);
-        let then = move || hub.upgrade().into_iter().for_each(|hub| hub.beat(crtc));
+        let then = move || hub.upgrade().into_iter().for_each(|hub| hub.beat(crtc, due));
         self.ground.clock.after(delay, Box::new(then));
     }
 
-    fn beat(self: &Arc<Self>, crtc: usize) {
+    fn beat(self: &Arc<Self>, crtc: usize, due: Duration) {
         let now = self.now();
         let mut inner = self.inner();
-        inner.beating[crtc] = false;
+        inner.timers[crtc].remove(&due);
         let more = inner.kms.strike(crtc, now);
         inner.kms.end_reads();
         let effects = std::mem::take(&mut inner.kms.effects);
@@ -246,6 +258,20 @@ impl Hub {
         drop(inner);
         // Without the lock: it tells the client.
         drop(sleeper);
+    }
+
+    /// It has waited for too long, if it still does.
+    pub(super) fn expire(self: &Arc<Self>, ticket: u64) {
+        self.quietly(|kms, _| kms.give(ticket, Given::End));
+    }
+
+    /// Has [`expire`](Hub::expire) called for a wait of that kind.
+    pub(super) fn limit(self: &Arc<Self>, ticket: &Ticket) {
+        if let Waits::Vblank { .. } = ticket.waits {
+            let (hub, number) = (Arc::downgrade(self), ticket.number);
+            let then = move || hub.upgrade().into_iter().for_each(|hub| hub.expire(number));
+            self.ground.clock.after(LONGEST_WAIT, Box::new(then));
+        }
     }
 
     /// What a call that has waited was given, if anything. With `last`, nothing is given to it any more.

@@ -21,6 +21,8 @@ use std::{
 
 /// The largest buffer, in bytes: the largest framebuffer of most cards, twice.
 const LARGEST_BUFFER: u64 = 1 << 30;
+/// The most that the blobs of one file may take together, in bytes.
+const MOST_IN_BLOBS: usize = 16 << 20;
 /// Where the offsets begin by which buffers are mapped: `DRM_FILE_PAGE_OFFSET_START`, in bytes.
 const FIRST_OFFSET: u64 = 1 << 32;
 /// `DRM_CLOEXEC` and `DRM_RDWR`, which are O_CLOEXEC and O_RDWR.
@@ -257,9 +259,11 @@ impl Kms {
 
     /// CREATEPROPBLOB (`drm_mode_createblob_ioctl`).
     pub(super) fn create_blob(&mut self, client: u64, mut asked: CreateBlob, data: Vec<u8>) -> Result<Reply, Errno> {
-        if self.client(client).blobs.len() >= MOST_OF_A_KIND {
+        let its = self.client(client);
+        if its.blobs.len() >= MOST_OF_A_KIND || its.in_blobs + data.len() > MOST_IN_BLOBS {
             return Err(Errno::NOMEM);
         }
+        its.in_blobs += data.len();
         asked.blob = self.new_id();
         self.blobs.insert(asked.blob, Arc::new(data));
         self.client(client).blobs.insert(asked.blob);
@@ -268,12 +272,12 @@ impl Kms {
 
     /// DESTROYPROPBLOB (`drm_mode_destroyblob_ioctl`).
     pub(super) fn destroy_blob(&mut self, client: u64, id: u32) -> Result<Reply, Errno> {
-        if !self.blobs.contains_key(&id) {
-            return Err(Errno::NOENT);
-        }
-        if !self.client(client).blobs.remove(&id) {
+        let length = self.blobs.get(&id).ok_or(Errno::NOENT)?.len();
+        let its = self.client(client);
+        if !its.blobs.remove(&id) {
             return Err(Errno::PERM);
         }
+        its.in_blobs -= length;
         self.drop_blob(id);
         Ok(Reply::default())
     }

@@ -118,15 +118,6 @@ impl Card {
         device.noticed_by(&noticer);
         Card { device, shown: Shown { node, kobjects, surroundings } }
     }
-
-    /// Its displays, for whoever looks at them.
-    ///
-    /// # Errors
-    /// As [`open`](crate::Plugged::open).
-    pub fn display(&self) -> Result<Display, Errno> {
-        let handle = self.device.open().map_err(crate::plugged::open_errno)?;
-        Ok(Display(handle.uncounted()))
-    }
 }
 
 impl OfClass for Card {
@@ -148,6 +139,11 @@ impl OfClass for Card {
 
     fn number(&self) -> &Number {
         &self.device.shared().number
+    }
+
+    fn display(&self) -> Option<Display> {
+        // Who looks is nobody who has it open.
+        self.device.open().ok().map(|handle| Display(handle.uncounted()))
     }
 
     fn file(&self, handle: CardHandle, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {

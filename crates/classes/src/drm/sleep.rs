@@ -32,7 +32,7 @@ pub(super) enum Given {
     Data(Vec<u8>),
     /// This vertical blanking.
     Moment(Moment),
-    /// Nothing will come any more.
+    /// Nothing will come any more, or not soon enough.
     End,
 }
 

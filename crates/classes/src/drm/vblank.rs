@@ -59,7 +59,15 @@ impl Kms {
         let moment = self.beats[crtc].strike(time);
         let happened: Vec<Due> = self.due[crtc].extract_if(.., |due| due.target <= moment.count).collect();
         happened.into_iter().for_each(|due| self.happen(due.what, moment));
-        !self.due[crtc].is_empty()
+        self.next_due(crtc).is_some()
+    }
+
+    /// The first count of a CRTC that somebody waits for. Who has given up does not.
+    pub(super) fn next_due(&mut self, crtc: usize) -> Option<u64> {
+        let sleepers = &self.sleepers;
+        let waits = |what: What| if let What::Wake { ticket } = what { sleepers.contains_key(&ticket) } else { true };
+        self.due[crtc].retain(|due| waits(due.what));
+        self.due[crtc].iter().map(|due| due.target).min()
     }
 
     /// The CRTC is turned off: what waits for it happens at once (`drm_crtc_vblank_off`).

@@ -19,11 +19,11 @@ use crate::{
 };
 use outlive::{Numbers, Policy, Reason};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     os::fd::BorrowedFd,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -82,21 +82,19 @@ impl Clock for Still {
     }
 }
 
-/// Memory that is not anybody else's.
+/// Memory that is not anybody else's: its size, and what is not zero.
 #[derive(Debug)]
-pub(super) struct Words(Vec<AtomicU32>);
+pub(super) struct Words(u64, Mutex<BTreeMap<u64, u32>>);
 
 impl SharedMemory for Words {
     fn size(&self) -> u64 {
-        4 * self.0.len() as u64
+        self.0
     }
     fn load(&self, offset: u64) -> u32 {
-        self.0.get(offset as usize / 4).map_or(u32::MAX, |word| word.load(SeqCst))
+        self.1.lock().unwrap().get(&offset).copied().unwrap_or_default()
     }
     fn store(&self, offset: u64, value: u32) {
-        if let Some(word) = self.0.get(offset as usize / 4) {
-            word.store(value, SeqCst);
-        }
+        self.1.lock().unwrap().insert(offset, value);
     }
     fn descriptor(&self, _: Access) -> Option<BorrowedFd<'_>> {
         None
@@ -111,7 +109,7 @@ pub(super) struct Maker;
 
 impl MemoryMaker for Maker {
     fn make(&self, size: u64) -> Result<Arc<dyn SharedMemory>, Errno> {
-        Ok(Arc::new(Words((0..size / 4).map(|_| AtomicU32::new(0)).collect())))
+        Ok(Arc::new(Words(size, Mutex::default())))
     }
 }
 

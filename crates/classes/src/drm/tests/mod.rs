@@ -6,5 +6,6 @@ mod life;
 mod making;
 mod points;
 mod queries;
+mod random;
 mod session;
 mod vblanks;

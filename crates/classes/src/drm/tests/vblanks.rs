@@ -51,6 +51,23 @@ fn a_wait_sleeps_until_the_count_is_there() {
     assert_eq!((reply.kind, reply.sequence), (0, 3));
 }
 
+/// After 3 s it is in vain, on a card that is there and on one that has gone.
+#[test]
+fn a_wait_has_an_end() {
+    let (bench, _) = Bench::lit(Contract::Quiet);
+    let asked = WaitVblank { kind: vblank::RELATIVE, sequence: 1000, signal: 0 };
+    for gone in [false, true] {
+        if gone {
+            bench.pull();
+        }
+        let (heard, _) = bench.client.begin_ask(ioctl::WAIT_VBLANK, &asked);
+        bench.clock.pass(Duration::from_millis(2999));
+        assert!(heard.is_waiting(), "gone: {gone}");
+        bench.clock.pass(Duration::from_millis(1));
+        assert_eq!(heard.answer(), Err(Errno::BUSY), "gone: {gone}");
+    }
+}
+
 /// `drm_wait_vblank_ioctl`, in its order.
 #[test]
 fn waits_are_checked() {
