@@ -215,13 +215,16 @@ impl Kms {
             Values::Object(kind) => vec![kind.into()],
         };
         let names = if let Values::Named(names) = values { names } else { &[] };
-        let enums = names.iter().flat_map(|(value, text)| PropertyEnum { value: *value, name: name(text) }.to_bytes());
-        let bytes = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
-        let reply = Reply::default().whole(asked.values, asked.count_values, numbers.len(), bytes).whole(
+        let fitting = names.len().min(asked.count_enums as usize);
+        let enums = names[..fitting]
+            .iter()
+            .flat_map(|(value, text)| PropertyEnum { value: *value, name: name(text) }.to_bytes());
+        let enums = enums.collect();
+        let reply = Reply::default().fitting_values(asked.values, asked.count_values, &numbers).whole(
             asked.enums,
             asked.count_enums,
-            names.len(),
-            enums.collect(),
+            0,
+            enums,
         );
         (asked.flags, asked.name) = (property.flags(), name(text));
         (asked.count_values, asked.count_enums) = (numbers.len() as u32, names.len() as u32);

@@ -33,12 +33,15 @@ impl Kms {
             (asked.date, asked.date_length, DATE),
             (asked.description, asked.description_length, &*self.description.about),
         ];
+        // Nowhere is nothing to write to (`drm_copy_field`).
+        let arrays = arrays.into_iter().filter(|(to, ..)| *to != 0);
         let arrays = arrays.map(|(to, room, text)| (to, text.as_bytes()[..text.len().min(room as usize)].to_vec()));
+        let arrays = arrays.collect();
         (asked.major, asked.minor, asked.patchlevel) = DRIVER;
         asked.name_length = self.description.name.len() as u64;
         asked.date_length = DATE.len() as u64;
         asked.description_length = self.description.about.len() as u64;
-        Reply { record: asked.to_bytes(), arrays: arrays.into(), lend: None }
+        Reply { record: asked.to_bytes(), arrays, lend: None }
     }
 
     /// `drm_getunique`: it is known once the master has said which interface it speaks.
@@ -141,6 +144,8 @@ impl Kms {
             }
             // Accepted, though there are none.
             (client_cap::WRITEBACK_CONNECTORS, 0..=1) if its.atomic => {}
+            // The card's cursor is where its client says.
+            (client_cap::CURSOR_PLANE_HOTSPOT, _) => return Err(Errno::OPNOTSUPP),
             _ => return Err(Errno::INVAL),
         }
         Ok(Reply::default())

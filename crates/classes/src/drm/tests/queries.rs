@@ -123,6 +123,10 @@ fn properties_say_what_values_they_have() {
     let kind = ask(Property::Kind);
     assert_eq!((kind.name, kind.flags, kind.count_values, kind.count_enums), (name("type"), 0x0c, 3, 3));
     assert_eq!(bench.client.get::<PropertyEnum>(ARRAY + 0x100, 3)[2], PropertyEnum { value: 2, name: name("Cursor") });
+    bench.client.put(ARRAY, &[9u64; 3]);
+    let little = Asked { property: Property::Kind.id(), values: ARRAY, count_values: 1, ..Asked::default() };
+    assert_eq!(bench.client.ask(ioctl::MODE_GETPROPERTY, &little).unwrap().count_values, 3);
+    assert_eq!(bench.client.get::<u64>(ARRAY, 2), [0, 9], "as far as there is room");
     let place = ask(Property::CrtcX);
     assert_eq!((place.flags, place.count_values), (0x8000_0080, 2));
     assert_eq!(bench.client.get::<u64>(ARRAY, 2), [i64::from(i32::MIN).cast_unsigned(), i32::MAX as u64]);

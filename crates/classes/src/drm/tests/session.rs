@@ -25,6 +25,8 @@ fn the_version_is_told_as_far_as_there_is_room() {
     let version = bench.client.ask(ioctl::VERSION, &asked).unwrap();
     assert_eq!((version.major, version.name_length, version.description_length), (1, 4, 6));
     assert_eq!(bench.client.arena.get(ARRAY, 4), *b"stu\0");
+    let nowhere = Version { name_length: 3, ..Version::default() };
+    assert_eq!(bench.client.ask(ioctl::VERSION, &nowhere).unwrap().name_length, 4);
 }
 
 #[test]
@@ -108,6 +110,7 @@ fn clients_say_what_they_can() {
     assert_eq!(set(client_cap::ATOMIC, 3), Err(Errno::INVAL));
     assert_eq!(set(client_cap::UNIVERSAL_PLANES, 2), Err(Errno::INVAL));
     assert_eq!(set(99, 1), Err(Errno::INVAL));
+    assert_eq!(set(client_cap::CURSOR_PLANE_HOTSPOT, 1), Err(Errno::OPNOTSUPP));
     for capability in [client_cap::STEREO_3D, client_cap::ASPECT_RATIO, client_cap::ATOMIC] {
         assert_eq!(set(capability, 1), Ok(()));
     }

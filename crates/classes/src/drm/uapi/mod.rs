@@ -54,6 +54,7 @@ pub mod client_cap {
     pub const ATOMIC:                u64 = 3;
     pub const ASPECT_RATIO:          u64 = 4;
     pub const WRITEBACK_CONNECTORS:  u64 = 5;
+    pub const CURSOR_PLANE_HOTSPOT:  u64 = 6;
 }
 
 /// Kinds of mode objects: `DRM_MODE_OBJECT_*`.
