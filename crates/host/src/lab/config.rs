@@ -2,6 +2,7 @@
 
 use super::{
     class::Class,
+    display::DisplayEntry,
     flash::{CardEntry, FlashEntry},
     input::InputEntry,
     lab_file,
@@ -45,6 +46,8 @@ pub enum DeviceConfig {
     Tpm(TpmEntry),
     /// An input device.
     Input(InputEntry),
+    /// A card that shows pictures.
+    Drm(DisplayEntry),
     /// A card with flashes.
     Gpu(CardEntry),
 }
@@ -58,6 +61,7 @@ impl DeviceConfig {
             DeviceConfig::Mtd(_) | DeviceConfig::Gpu(_) => Class::Mtd,
             DeviceConfig::Tpm(_) => Class::Tpm,
             DeviceConfig::Input(_) => Class::Input,
+            DeviceConfig::Drm(_) => Class::Drm,
         }
     }
 
@@ -69,6 +73,7 @@ impl DeviceConfig {
             DeviceConfig::Mtd(flash) => flash.number,
             DeviceConfig::Tpm(tpm) => tpm.number,
             DeviceConfig::Input(input) => input.number,
+            DeviceConfig::Drm(card) => card.number,
             DeviceConfig::Gpu(_) => None,
         }
     }
@@ -89,6 +94,7 @@ impl DeviceConfig {
             DeviceConfig::Mtd(flash) => flash.policy,
             DeviceConfig::Tpm(tpm) => tpm.policy,
             DeviceConfig::Input(input) => input.policy,
+            DeviceConfig::Drm(card) => card.policy,
             DeviceConfig::Gpu(card) => card.policy,
         }
     }
@@ -99,7 +105,7 @@ impl DeviceConfig {
             DeviceConfig::I2c(bus) => bus.server.is_some(),
             DeviceConfig::Mtd(flash) => flash.server.is_some(),
             DeviceConfig::Tpm(tpm) => tpm.server.is_some(),
-            DeviceConfig::Uio(_) | DeviceConfig::Input(_) | DeviceConfig::Gpu(_) => false,
+            DeviceConfig::Uio(_) | DeviceConfig::Input(_) | DeviceConfig::Drm(_) | DeviceConfig::Gpu(_) => false,
         }
     }
 
@@ -127,6 +133,7 @@ impl DeviceConfig {
             DeviceConfig::Mtd(flash) => &flash.permissions,
             DeviceConfig::Tpm(tpm) => &tpm.permissions,
             DeviceConfig::Input(input) => &input.permissions,
+            DeviceConfig::Drm(card) => &card.permissions,
             DeviceConfig::Gpu(card) => &card.permissions,
         }
     }

@@ -28,6 +28,7 @@ pub(super) fn check(device: &DeviceConfig, clock: &Arc<dyn Clock>) -> Result<(),
         DeviceConfig::Mtd(entry) => flash(entry, clock.clone()).map(drop),
         DeviceConfig::Tpm(entry) => entry.build().map(drop),
         DeviceConfig::Input(entry) => entry.build(clock.clone()).map(drop),
+        DeviceConfig::Drm(entry) => entry.build(clock.clone()).map(drop),
         DeviceConfig::Gpu(card) => card
             .flash
             .iter()
@@ -47,6 +48,7 @@ pub(crate) fn make(device: &DeviceConfig, clock: Arc<dyn Clock>) -> Result<Hardw
         DeviceConfig::Mtd(entry) => flash(entry, clock).map(|(flash, _)| Hardware::Mtd(flash)),
         DeviceConfig::Tpm(entry) => entry.build().map(Hardware::Tpm),
         DeviceConfig::Input(entry) => entry.build(clock).map(Hardware::Input),
+        DeviceConfig::Drm(entry) => entry.build(clock).map(Hardware::Drm),
         DeviceConfig::Gpu(card) => {
             Err(ConfigError::new(&card.place, "a card is several devices; serve its flash one by one"))
         }

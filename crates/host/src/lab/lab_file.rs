@@ -8,6 +8,7 @@ use super::{
         BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry, parse_contract, parse_name,
         parse_policy,
     },
+    display::{self, DisplayEntry},
     flash::{CardEntry, FlashEntry},
     input::InputEntry,
     partitions::{self, PartitionEntry},
@@ -145,7 +146,7 @@ impl Reader<'_> {
             Class::Mtd => self.flash(at, table).map(DeviceConfig::Mtd),
             Class::Tpm => self.tpm(at, table).map(DeviceConfig::Tpm),
             Class::Input => self.input(at, table).map(DeviceConfig::Input),
-            Class::Drm => Err(self.error(class.span().start, spec::NO_CARDS)),
+            Class::Drm => self.display(at, table).map(DeviceConfig::Drm),
         }
     }
 
@@ -225,6 +226,23 @@ impl Reader<'_> {
         let (model, place) = (self.string("model", model)?, self.place(at));
         let permissions = self.permissions(table)?;
         Ok(InputEntry { number, policy, permissions, model, keys, place, places })
+    }
+
+    /// A card with displays. Keys that are not the lab's are its driver's, and so is a `mode` of a display.
+    fn display(&self, at: usize, table: &Table<'_>) -> Result<DisplayEntry, ConfigError> {
+        let model = table.get("model").ok_or_else(|| self.error(at, "which model? add model = \"virtual\""))?;
+        let number = table.get("num").map(|value| self.number(Class::Drm, value)).transpose()?;
+        let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
+        let (mut keys, places) = self.driver_keys(table)?;
+        let mode = table.get("mode").map(|value| self.scalar("mode", value)).transpose()?;
+        let shown = mode.filter(|mode| display::is_display_mode(mode));
+        let permissions = match &shown {
+            Some(_) => Permissions { group: self.group(table)?, ..Permissions::default() },
+            None => self.permissions(table)?,
+        };
+        keys.extend(shown.map(|mode| ("mode".to_owned(), mode)));
+        let (model, place) = (self.string("model", model)?, self.place(at));
+        Ok(DisplayEntry { number, policy, permissions, model, keys, place, places })
     }
 
     /// The keys of a device that are its driver's, and where each key stands.
@@ -356,9 +374,13 @@ impl Reader<'_> {
         };
         let mode = word("mode").transpose()?;
         let mode = mode.map(|(text, at)| parse_mode(&text).map_err(|why| self.error(at, why))).transpose()?;
-        let group = word("group").transpose()?;
-        let group = group.map(|(text, at)| parse_group(&text).map_err(|why| self.error(at, why))).transpose()?;
-        Ok(Permissions { mode, group })
+        Ok(Permissions { mode, group: self.group(table)? })
+    }
+
+    fn group(&self, table: &Table<'_>) -> Result<Option<String>, ConfigError> {
+        let Some(value) = table.get("group") else { return Ok(None) };
+        let group = parse_group(&self.string("group", value)?);
+        group.map(Some).map_err(|why| self.error(value.span().start, why))
     }
 
     /// A chip. Keys that are not `others` and not its own are its driver's.

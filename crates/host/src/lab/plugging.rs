@@ -52,6 +52,7 @@ impl Lab {
             DeviceConfig::Uio(board) => (Class::Uio, &|| hardware::board(board, clock.clone()).map(Hardware::Uio)),
             DeviceConfig::Tpm(tpm) => (Class::Tpm, &|| tpm.build().map(Hardware::Tpm)),
             DeviceConfig::Input(input) => (Class::Input, &|| input.build(clock.clone()).map(Hardware::Input)),
+            DeviceConfig::Drm(card) => (Class::Drm, &|| card.build(clock.clone()).map(Hardware::Drm)),
             DeviceConfig::Mtd(flash) => return self.plug_flash(flash, None),
             DeviceConfig::Gpu(card) => return self.plug_card(card),
         };

@@ -3,6 +3,7 @@
 use super::{
     class::Class,
     config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry, parse_policy},
+    display::{self, DisplayEntry},
     flash::FlashEntry,
     input::InputEntry,
     partitions,
@@ -108,7 +109,16 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
             let (number, policy, permissions) = device(&mut keys).map_err(error)?;
             Ok(DeviceConfig::Input(InputEntry { number, policy, permissions, model, keys, place, places }))
         }
-        Class::Drm => Err(error(NO_CARDS.to_owned())),
+        Class::Drm => {
+            no_address("card", address).map_err(error)?;
+            let mut keys = parse_keys(class, parts).map_err(error)?;
+            // What its displays are made for has the same name as who may open its node.
+            let shown =
+                keys.extract_if(.., |key, mode| key == "mode" && display::is_display_mode(mode)).collect::<Vec<_>>();
+            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
+            keys.extend(shown);
+            Ok(DeviceConfig::Drm(DisplayEntry { number, policy, permissions, model, keys, place, places }))
+        }
     }
 }
 
@@ -124,9 +134,6 @@ fn served(model: &str, keys: &mut BTreeMap<String, String>, place: &str) -> Resu
 fn no_address(what: &str, address: Option<&str>) -> Result<(), String> {
     address.map_or(Ok(()), |address| Err(format!("a {what} has no address; leave out `@{address}`")))
 }
-
-/// What a lab says that is asked for a card.
-pub(super) const NO_CARDS: &str = "a lab has no cards; plug one in from Rust, with `outlive_classes::drm::Card`";
 
 /// A SPEC of that class.
 const fn example(class: Class) -> &'static str {

@@ -152,7 +152,7 @@ pub mod mode {
 pub mod connector {
     pub const CONNECTED:        u32 = 1;
     pub const DISCONNECTED:     u32 = 2;
-    pub const SUBPIXEL_UNKNOWN: u32 = 1;
+    pub const SUBPIXEL_UNKNOWN: u32 = 0;
     pub const VIRTUAL:          u32 = 15;
     pub const ENCODER_VIRTUAL:  u32 = 5;
     pub const DPMS_ON:          u64 = 0;
