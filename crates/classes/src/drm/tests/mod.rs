@@ -8,4 +8,5 @@ mod points;
 mod queries;
 mod random;
 mod session;
+mod still;
 mod vblanks;
