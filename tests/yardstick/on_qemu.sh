@@ -1,8 +1,8 @@
 #!/bin/sh
 # In qemu: the rows of an adapter of plain transfers (the DDC lines of qemu's ATI graphics, bit-banged by radeonfb) and of an
 # adapter that is unbound while a descriptor is open (the SMBus of the chipset), and of one on USB that is pulled. What the chip
-# of the first holds is for our own chip to hold, too. Flashes, and a partition that is deleted while it is open. And what removal
-# does in other subsystems.
+# of the first holds is for our own chip to hold, too. Flashes, and a partition that is deleted while it is open. Input
+# devices of uinput's. And what removal does in other subsystems.
 set -e
 cd "$(dirname "$0")"
 results=/run/results
@@ -50,6 +50,12 @@ python3 mtd.py /dev/mtd1 nand spare pages codes >>$results/nand.linux
 nandsim
 python3 mtd_tools.py /dev/mtd1 nand >$results/nandtools.linux
 rmmod nandsim
+. ./input_parts.sh
+python3 input.py $input_parts >$results/input.linux
+LENT=made= python3 input.py $lent_parts >$results/inputlent.linux
+python3 input.py $uinput_parts >$results/uinput.linux
+python3 input_zombie.py gone >$results/inputgone.linux
+sed 's/^input gone/input strict/' $results/inputgone.linux >$results/inputstrict.linux
 # i2c-dev comes last: its removal waits.
 for class in evdev mtd tpm drm sg uio i2c-dev; do
 	python3 removal.py $class

@@ -11,7 +11,7 @@ import os
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
 
-READ, WRITE, OPEN, POLL, LSEEK, MMAP, IOCTL, PREAD, PWRITE = 0, 1, 2, 7, 8, 9, 16, 17, 18
+READ, WRITE, OPEN, POLL, LSEEK, MMAP, MPROTECT, IOCTL, PREAD, PWRITE = 0, 1, 2, 7, 8, 9, 10, 16, 17, 18
 READV, WRITEV, SELECT, FSYNC, FTRUNCATE, SENDFILE, FLOCK = 19, 20, 23, 74, 77, 40, 73
 FADVISE, FALLOCATE, FDATASYNC, FCNTL, GETDENTS64, COPY_FILE_RANGE = 221, 285, 75, 72, 217, 326
 SPLICE, FGETXATTR, INOTIFY_ADD_WATCH, PREADV, PREADV2, ACCESS = 275, 193, 254, 295, 327, 21
@@ -39,7 +39,8 @@ def error_name(number):
     """As the manual pages call it: two names are one number. 524 is the kernel's own, which it should not show."""
     if number == 524:
         return "ENOTSUPP"
-    return {"ENOTSUP": "EOPNOTSUPP", "EWOULDBLOCK": "EAGAIN"}.get(errno.errorcode[number], errno.errorcode[number])
+    name = errno.errorcode.get(number, f"errno {number}")
+    return {"ENOTSUP": "EOPNOTSUPP", "EWOULDBLOCK": "EAGAIN"}.get(name, name)
 
 
 def row(name, answer, brought=None):

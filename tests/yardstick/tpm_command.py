@@ -1,11 +1,11 @@
 """What the rows of /dev/tpmN have in common: a descriptor, commands of `tpm_responder.py`, and responses in a few letters."""
 
 import os
-import threading
 import time
 
 import i2c_file
 from rows import *
+from sleeper import asleep, heard
 from tpm_responder import *
 
 SIZE = 4096  # TPM_BUFSIZE of drivers/char/tpm/tpm.h: no command and no response is longer
@@ -102,17 +102,3 @@ def timed(work):
     answer = work()
     answer = words(answer) if isinstance(answer, tuple) else answer
     return f"{answer}, {'at once' if time.monotonic() - began < SHORT else 'late'}"
-
-
-def asleep(work):
-    """Has `work` done in a thread, which sleeps meanwhile."""
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(work()), daemon=True)
-    thread.start()
-    return thread, answers
-
-
-def heard(sleeper, seconds):
-    thread, answers = sleeper
-    thread.join(seconds)
-    return answers[0] if answers else "asleep"

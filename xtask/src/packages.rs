@@ -18,7 +18,7 @@ const fn package(name: &'static str, reason: &'static str, program: Option<&'sta
 }
 
 /// What the tests need.
-pub(crate) const FOR_TESTS: [Package; 29] = [
+pub(crate) const FOR_TESTS: [Package; 32] = [
     package("gcc", "compiles the client programs of tests/clients", Some("gcc")),
     package("libc6-dev", "headers and the static C library for them", None),
     package("libclang-dev", "reads the headers of littlefs, the file system that the tests mount on flash", None),
@@ -33,8 +33,11 @@ pub(crate) const FOR_TESTS: [Package; 29] = [
     ),
     package("libtss2-tcti-device0", "by which tpm2-tools use a device node", None),
     package("evtest", "prints what an input device does: a client", Some("evtest")),
-    package("evemu-tools", "evemu-describe, evemu-record: clients", Some("evemu-describe")),
+    package("evemu-tools", "evemu-describe, evemu-record, evemu-play: clients", Some("evemu-describe")),
+    package("libinput-tools", "libinput debug-events and list-devices: clients, as desktops are", Some("libinput")),
+    package("triggerhappy", "thd, a daemon that reads input devices", Some("thd")),
     package("python3-evdev", "a Python client of input devices", None),
+    package("libevdev-dev", "a client in C that makes input devices", None),
     package("libevdev-tools", "libevdev-tweak-device: a client", Some("libevdev-tweak-device")),
     package("golang-go", "compiles the client in Go, which makes system calls of its own", Some("go")),
     package("udev", "udevadm, a client that hears of devices", Some("udevadm")),
@@ -73,6 +76,11 @@ pub(crate) fn for_serve_bench() -> Vec<Package> {
 /// What the bench of mtd needs.
 pub(crate) fn for_mtd_bench() -> Vec<Package> {
     named(&["gcc", "libc6-dev", "qemu-system-x86", "linux-image-amd64", "busybox-static", "kmod"])
+}
+
+/// What the bench of input devices needs.
+pub(crate) fn for_input_bench() -> Vec<Package> {
+    for_mtd_bench()
 }
 
 /// What the bench of the explorer needs.

@@ -96,6 +96,20 @@ pub enum Access {
     Write,
     /// `O_RDWR`
     ReadWrite,
+    /// Both bits of `O_ACCMODE`: for ioctls only. To open it so takes the rights to read and to write (open(2)).
+    Neither,
+}
+
+impl Access {
+    /// Whether it is open for reading.
+    pub const fn reads(self) -> bool {
+        matches!(self, Access::Read | Access::ReadWrite)
+    }
+
+    /// Whether it is open for writing.
+    pub const fn writes(self) -> bool {
+        matches!(self, Access::Write | Access::ReadWrite)
+    }
 }
 
 /// A client's memory, seen from outside.
@@ -370,6 +384,18 @@ pub trait File: Send + Sync {
 
     /// Whether it wants to be told whether its calls may sleep: a front may have to find out.
     fn heeds_nonblock(&self) -> bool {
+        false
+    }
+
+    /// Whether that may matter to a read, or a write, that is made now.
+    fn may_sleep(&self, reads: bool) -> bool {
+        let _ = reads;
+        self.heeds_nonblock()
+    }
+
+    /// Whether who asks for it (`F_SETOWN` and `O_ASYNC` of fcntl(2)) gets a signal at each of its news and at the removal: its
+    /// driver would have `fasync`.
+    fn signals(&self) -> bool {
         false
     }
 

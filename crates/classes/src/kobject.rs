@@ -7,6 +7,11 @@ use std::borrow::Cow;
 
 /// The device of the machine's that all devices of a lab hang on, below `/sys`.
 pub const ROOT: &str = "/devices/platform/outlive.0";
+/// What hangs on no device hangs here (`virtual_device_parent` of `drivers/base/core.c`).
+pub const VIRTUAL: &str = "/devices/virtual";
+
+/// The tag that udev's database gives every device of a lab.
+pub const TAG: &str = "outlive";
 
 /// What a device is one of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +52,8 @@ pub struct Kobject {
     pub properties: Vec<(&'static str, String)>,
     /// What udev's rules say of it, besides: `ID_INPUT`.
     pub udev: Vec<(&'static str, String)>,
+    /// The tags that udev's rules give it, besides [`TAG`]: `seat`.
+    pub tags: Vec<&'static str>,
     /// Its device node.
     pub node: Option<Node>,
 }
@@ -64,6 +71,11 @@ impl Kobject {
             Some(node) => format!("c{}:{}", node.major, node.minor),
             None => format!("+{}:{}", self.subsystem.name(), self.sysname()),
         }
+    }
+
+    /// All of its tags.
+    pub fn all_tags(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(TAG).chain(self.tags.iter().copied())
     }
 
     /// Its directory: `/sys/devices/...`.
@@ -91,10 +103,11 @@ impl Kobject {
     }
 
     /// The directory of the device that one of a class is a view of: below it, in a directory named after the class
-    /// (`get_device_parent` of `drivers/base/core.c`).
+    /// (`get_device_parent` of `drivers/base/core.c`). `None` of one that hangs on none.
     pub fn parent(&self) -> Option<String> {
         let Subsystem::Class(class) = self.subsystem else { return None };
         let (above, _) = self.devpath.rsplit_once('/')?;
-        Some(format!("/sys{}", above.strip_suffix(class)?.strip_suffix('/')?))
+        let parent = above.strip_suffix(class)?.strip_suffix('/')?;
+        (parent != VIRTUAL).then(|| format!("/sys{parent}"))
     }
 }

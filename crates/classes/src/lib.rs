@@ -24,6 +24,7 @@ pub mod plugged;
 mod stand_in;
 pub mod surroundings;
 pub mod tpm;
+pub mod uinput;
 pub mod uio;
 
 pub use contract::{Contract, Fate, LinuxSays, Terms, UnknownContract};

@@ -1,6 +1,6 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
-use crate::{Access, Contract, Errno, File, Kobject, OpenFlags, Surroundings, drm, i2c, input, mtd, tpm, uio};
+use crate::{Access, Contract, Errno, File, Kobject, OpenFlags, Surroundings, drm, i2c, input, mtd, tpm, uinput, uio};
 use outlive::{
     Device, Generation, Gone, Handle, IllegalTransition, Inside, Number, Part, Policy, Reason, Refused, State, Status,
 };
@@ -45,14 +45,22 @@ pub enum Hardware {
     Input(Box<dyn input::Driver>),
     /// A card that shows pictures.
     Drm(Box<dyn drm::Driver>),
+    /// A place where the input devices are plugged in that programs make.
+    Uinput(Arc<dyn uinput::Ports>),
+}
+
+/// What a client gets for a number of `asm-generic/errno.h` that a driver elsewhere said; EIO for what is none. Those from 512 on
+/// are the kernel's own (`include/linux/errno.h`): it takes none of them from a file system in user space (`fuse_dev_do_write`
+/// of `fs/fuse/dev.c`), and whoever had called would wait for ever.
+pub(crate) fn errno_said(code: i32) -> Errno {
+    if (1..512).contains(&code) { Errno::from_raw_os_error(code) } else { Errno::IO }
 }
 
 /// What an open that was refused says to its client: see [`Plugged::open`].
 pub(crate) fn open_errno(refused: Refused) -> Errno {
     match refused {
         Refused::State(State::Offline) => Errno::NXIO,
-        Refused::Driver(code) if (1..4096).contains(&code) => Errno::from_raw_os_error(code),
-        Refused::Driver(_) => Errno::IO,
+        Refused::Driver(code) => errno_said(code),
         Refused::Gone(_) | Refused::State(_) | Refused::Interrupted => Errno::NODEV,
     }
 }

@@ -97,6 +97,11 @@ impl Surroundings {
                 .link(format!("{driver}/{name}"), &directory)
                 .link(format!("{directory}/driver"), &driver);
         }
+        // By these libudev finds what has a tag (`enumerator_scan_devices_tag` of sd-device).
+        for tag in it.all_tags() {
+            let tagged = format!("/run/udev/tags/{tag}");
+            shown = shown.lasting(&*tagged).text(format!("{tagged}/{}", it.udev_id()), "");
+        }
         if let Some(node) = &it.node {
             let number = format!("{}:{}", node.major, node.minor);
             shown = shown

@@ -330,7 +330,7 @@ fn flashes_are_understood() {
         panic!("{config:?}")
     };
     assert_eq!(nor.keys["file"], folder.path().join("nor.bin").to_str().unwrap(), "relative to the lab file");
-    let parts = |flash: &outlive_host::lab::FlashEntry| -> Vec<_> {
+    let parts = |flash: &outlive_host::lab::ModelEntry| -> Vec<_> {
         flash.partitions.iter().map(|it| (it.name.clone(), it.offset, it.size, it.read_only)).collect()
     };
     let wanted = [("boot".to_owned(), None, Some(256 << 10), true), ("rest".to_owned(), Some(1 << 20), None, false)];
@@ -582,13 +582,7 @@ fn servers_are_understood() {
     use outlive_host::lab::{Reach, ServerSettings};
     use std::time::Duration;
     let of = |config: LabConfig| -> Vec<ServerSettings> {
-        let server = |device: DeviceConfig| match device {
-            DeviceConfig::I2c(bus) => bus.server,
-            DeviceConfig::Mtd(flash) => flash.server,
-            DeviceConfig::Tpm(tpm) => tpm.server,
-            other => panic!("{other:?}"),
-        };
-        config.devices.into_iter().map(|device| server(device).unwrap().settings).collect()
+        config.devices.iter().map(|device| device.server().expect("it has one").settings.clone()).collect()
     };
     let command = Reach::Command(["prog", "a b", "c"].map(str::to_owned).into());
     let plain = ServerSettings {

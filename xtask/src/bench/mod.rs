@@ -5,6 +5,7 @@ mod dma;
 mod driver;
 mod explore;
 mod figure;
+mod input;
 mod machine;
 mod mtd;
 mod run_front;
@@ -33,6 +34,8 @@ pub(crate) enum Bench {
     Driver(driver::Args),
     /// Measure large reads and writes of a flash under `outlive run`, beside a plain file, and in a guest beside mtdram
     Mtd(mtd::Args),
+    /// Measure events of an input device on their way to 1, 10 and 100 clients, and in a guest beside Linux' evdev
+    Input(input::Args),
     /// Measure `outlive explore` at all operations of i2cdump, beside as many unpulled runs under `outlive run`
     Explore(explore::Args),
 }
@@ -48,6 +51,7 @@ impl Bench {
             Bench::Dma(args) => args.run(),
             Bench::Driver(args) => args.run(),
             Bench::Mtd(args) => args.run(),
+            Bench::Input(args) => args.run(),
             Bench::Explore(args) => args.run(),
         }
     }
@@ -84,6 +88,14 @@ pub(crate) fn mtd_short() -> Result<()> {
 /// If it does not work.
 pub(crate) fn driver_short() -> Result<()> {
     driver::Args::short_form().run()
+}
+
+/// As [`run_front_short`].
+///
+/// # Errors
+/// If it does not work.
+pub(crate) fn input_short() -> Result<()> {
+    input::Args::short_form().run()
 }
 
 /// As [`run_front_short`], for the three of the core.

@@ -23,7 +23,7 @@ use std::{
 };
 
 /// The sets of rows, and on which of Linux' devices they ran.
-const SETS: [(&str, &str); 16] = [
+const SETS: [(&str, &str); 21] = [
     ("stub", "i2c-stub, which knows SMBus only"),
     ("plain", "radeonfb's DDC lines in qemu: plain transfers by i2c-algo-bit"),
     ("zombie", "i2c-i801 in qemu, unbound; ours under --contract linux"),
@@ -40,9 +40,15 @@ const SETS: [(&str, &str); 16] = [
     ("tpm", "tpm_vtpm_proxy in front of a TPM of our own; ours is in front of the same"),
     ("tpmshown", "the same in /sys"),
     ("tpmgone", "the same, and the TPM goes; ours under --contract linux"),
+    ("input", "evdev in front of devices that uinput made"),
+    ("inputlent", "the same, and clients write what they send"),
+    ("uinput", "uinput itself"),
+    ("inputgone", "evdev, and uinput's end is closed; ours under --contract linux"),
+    ("inputstrict", "the same; ours under --contract strict"),
 ];
 /// Those of devices that nobody removes.
-const LIVE: [&str; 8] = ["stub", "plain", "ram", "nand", "ramtools", "nandtools", "tpm", "tpmshown"];
+const LIVE: [&str; 11] =
+    ["stub", "plain", "ram", "nand", "ramtools", "nandtools", "tpm", "tpmshown", "input", "inputlent", "uinput"];
 /// Where ours ran: the roads of `outlive run`, and `outlive serve`.
 const ROADS: [&str; 4] = ["fuse", "trap", "plain", "serve"];
 /// What Debian's kernel loads in qemu, and the hardware that some of it is for.
@@ -62,12 +68,15 @@ const IN_QEMU: [&str; 13] = [
     "tpm_vtpm_proxy",
 ];
 const HARDWARE: [&str; 6] = ["-device", "ati-vga,model=rv100", "-device", "bochs-display", "-device", "edu"];
-/// Whether ours can be there: `outlive serve` refuses what has mappings, or positions.
+/// Whether ours can be there: `outlive serve` refuses what has mappings, or positions, and uinput. One set is for it alone.
 fn is_on(set: &str, road: &str) -> bool {
-    road != "serve" || ["stub", "plain", "zombie", "rmmod", "unbind", "tpm", "tpmgone"].contains(&set)
+    match road {
+        "serve" => ["stub", "plain", "zombie", "rmmod", "unbind", "tpm", "tpmgone", "inputlent"].contains(&set),
+        _ => set != "inputlent",
+    }
 }
 /// The fewest rows of live devices: fewer, and something did not run.
-const ROWS: usize = 2300;
+const ROWS: usize = 7500;
 
 /// Runs all of it, and prints what it found.
 ///
@@ -136,10 +145,11 @@ fn answers_of_guests(folder: &Path) -> Result<(String, String)> {
         Ok((qemu.kernel, uml.kernel))
     };
     let proxy = Guest::new(Kind::Qemu).modules(&["tpm_vtpm_proxy"]);
-    let tpms = Guest::new(Kind::Uml).modules(&["fuse"]);
+    let with_fuse = Guest::new(Kind::Uml).modules(&["fuse"]);
     let others = || {
         keep(&in_guest(&proxy, &["sh", "tests/yardstick/on_tpm.sh"])?, folder)?;
-        keep(&in_guest(&tpms, &["sh", "tests/yardstick/on_uml_tpm.sh", &outlive])?, folder)?;
+        keep(&in_guest(&with_fuse, &["sh", "tests/yardstick/on_uml_tpm.sh", &outlive])?, folder)?;
+        keep(&in_guest(&with_fuse, &["sh", "tests/yardstick/on_uml_input.sh", &outlive])?, folder)?;
         on_this_machine(&["sh", "tests/yardstick/on_host.sh", &outlive, &results])
     };
     Ok(beside(buses, others)?.0)

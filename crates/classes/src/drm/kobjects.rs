@@ -21,6 +21,9 @@ pub(super) fn node(number: u32) -> Node {
     }
 }
 
+/// The tags of a card and of its connectors: `70-uaccess.rules` and `71-seat.rules` of systemd.
+const TAGS: [&str; 3] = ["seat", "master-of-seat", "uaccess"];
+
 /// `card0`, which its bus would have below a directory `drm`, and right below it `card0-Virtual-1`
 /// (`drm_sysfs_minor_alloc` and `drm_sysfs_connector_add` of `drm_sysfs.c`).
 pub(super) fn kobjects(node: &Node, connectors: usize) -> Vec<Kobject> {
@@ -31,6 +34,7 @@ pub(super) fn kobjects(node: &Node, connectors: usize) -> Vec<Kobject> {
         driver: None,
         properties: vec![("DEVTYPE", "drm_connector".to_owned())],
         udev: Vec::new(),
+        tags: TAGS.to_vec(),
         node: None,
     };
     let all = (0..connectors).map(connector).collect::<Vec<_>>();
@@ -40,6 +44,7 @@ pub(super) fn kobjects(node: &Node, connectors: usize) -> Vec<Kobject> {
         driver: None,
         properties: vec![("DEVTYPE", "drm_minor".to_owned())],
         udev: udev(),
+        tags: TAGS.to_vec(),
         node: Some(node.clone()),
     }]
     .into_iter()

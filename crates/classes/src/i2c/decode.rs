@@ -96,7 +96,7 @@ fn read(size: usize, access: Access, client: Client) -> Decoded {
     let size = size.min(uapi::MAX_LENGTH);
     let message = Message { address: client.address, flags: client.flags() | flag::I2C_M_RD, data: vec![0; size] };
     let operation = Operation::Transfer { kind: "read", messages: vec![message], reply: Reply::Read };
-    let operation = if access == Access::Write { Err(Errno::BADF) } else { Ok(operation) };
+    let operation = if !access.reads() { Err(Errno::BADF) } else { Ok(operation) };
     Decoded { what: What::Read { size, address: client.address }, needs_plain: operation.is_ok(), operation }
 }
 
@@ -105,7 +105,7 @@ fn write(mut data: Vec<u8>, access: Access, client: Client) -> Decoded {
     let size = data.len();
     let message = Message { address: client.address, flags: client.flags(), data };
     let operation = Operation::Transfer { kind: "write", messages: vec![message], reply: Reply::Write(size) };
-    let operation = if access == Access::Read { Err(Errno::BADF) } else { Ok(operation) };
+    let operation = if !access.writes() { Err(Errno::BADF) } else { Ok(operation) };
     Decoded { what: What::Write { size, address: client.address }, needs_plain: operation.is_ok(), operation }
 }
 

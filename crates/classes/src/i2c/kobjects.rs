@@ -18,6 +18,7 @@ pub(super) fn kobjects(node: &Node, claims: &[Claim]) -> Vec<Kobject> {
         driver: None,
         properties: Vec::new(),
         udev: Vec::new(),
+        tags: Vec::new(),
         node: None,
     };
     let device =

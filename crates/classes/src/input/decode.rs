@@ -224,6 +224,7 @@ impl Asked<'_> {
         }
         let mut bytes = vec![0; (size as usize).min(bytes_up_to(highest))];
         get(self.memory, from, &mut bytes)?;
-        Ok(Operation::SetMask { kind, codes: Bits::from_bytes(&bytes, highest) })
+        // Whole words are kept, and told again: also of codes that there are not.
+        Ok(Operation::SetMask { kind, codes: Bits::from_bytes(&bytes, u16::MAX) })
     }
 }

@@ -57,7 +57,7 @@ impl Axis {
         bytes
     }
 
-    pub(super) fn from_bytes(bytes: &[u8; uapi::ABS_SIZE]) -> Self {
+    pub(crate) fn from_bytes(bytes: &[u8; uapi::ABS_SIZE]) -> Self {
         let word = |index: usize| {
             let at = index * 4;
             i32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
@@ -91,6 +91,8 @@ pub struct Description {
     pub repeat: Option<[i32; 2]>,
     /// How many events it sends at once, if that is more than its codes make one think.
     pub events_per_packet: Option<usize>,
+    /// It hangs on no device: in /sys it is below `/sys/devices/virtual`.
+    pub is_virtual: bool,
 }
 
 impl Description {

@@ -1,7 +1,7 @@
 //! What a driver of this class is: a device that people touch.
 
 use super::{ClockId, Description, Effect, Inside, Shared, Sink, Value};
-use crate::Errno;
+use crate::{Errno, plugged::errno_said};
 use outlive::{Noticer, Request};
 use std::{fmt, time::Duration};
 
@@ -80,7 +80,8 @@ pub enum Error {
     Full,
     /// It does not answer: EIO.
     Io,
-    /// A driver elsewhere said so, by its number of `asm-generic/errno.h`; EIO if there is none.
+    /// A driver elsewhere said so, by its number of `asm-generic/errno.h`; EIO if it is none, or 512 or more: those are the
+    /// kernel's own.
     Said(i32),
 }
 
@@ -89,8 +90,20 @@ impl From<Error> for Errno {
         match error {
             Error::Invalid => Errno::INVAL,
             Error::Full => Errno::NOSPC,
-            Error::Said(code) if (1..4096).contains(&code) => Errno::from_raw_os_error(code),
-            Error::Io | Error::Said(_) => Errno::IO,
+            Error::Said(code) => errno_said(code),
+            Error::Io => Errno::IO,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_get_no_number_that_the_kernel_keeps_to_itself() {
+        for (code, want) in [(5, 5), (511, 511), (512, 5), (1000, 5), (4096, 5), (0, 5), (-7, 5), (i32::MIN, 5)] {
+            assert_eq!(Errno::from(Error::Said(code)).raw_os_error(), want, "{code}");
         }
     }
 }

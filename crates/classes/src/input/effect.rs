@@ -55,8 +55,8 @@ impl Effect {
         (self.kind() == ff::RUMBLE).then(|| (self.word(16), self.word(18)))
     }
 
-    /// The wave of a periodic effect.
-    fn waveform(&self) -> Option<u16> {
+    /// The wave of a periodic effect: `FF_SINE` and its like.
+    pub fn waveform(&self) -> Option<u16> {
         (self.kind() == ff::PERIODIC).then(|| self.word(16))
     }
 

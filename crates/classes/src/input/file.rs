@@ -355,7 +355,7 @@ impl File for OpenFile {
         let (hub, client) = (self.user.hub(), self.user.client);
         let gone = self.user.handle.gone().is_some();
         if gone {
-            hub.end();
+            hub.end_in_silence();
         }
         let something = hub.is_readable(client);
         if gone || hub.is_revoked(client) { zombie::poll(something) } else { zombie::alive(something) }
@@ -373,6 +373,14 @@ impl File for OpenFile {
 
     fn heeds_nonblock(&self) -> bool {
         true
+    }
+
+    fn signals(&self) -> bool {
+        true
+    }
+
+    fn may_sleep(&self, reads: bool) -> bool {
+        reads && !self.user.hub().is_readable(self.user.client)
     }
 
     fn set_nonblock(&self, nonblock: bool) {

@@ -35,6 +35,8 @@ struct Inner {
     next: u64,
     /// The device went: what comes now has come too late.
     ended: bool,
+    /// Who is to be told of the last packet.
+    unwoken: Option<Woken>,
     repeat: Repeat,
 }
 
@@ -55,6 +57,7 @@ impl Hub {
             grab: None,
             next: 0,
             ended: false,
+            unwoken: None,
             repeat: Repeat::default(),
         };
         Arc::new(Hub { description, clock, inner: Mutex::new(inner) })
@@ -85,14 +88,14 @@ impl Hub {
         effects
     }
 
-    /// Events of the device's own. What is for the device itself comes back.
-    pub(super) fn events(self: &Arc<Self>, values: &[Value]) -> Vec<Value> {
+    /// Events of the device's own; `at`: when, by `CLOCK_MONOTONIC`. What is for the device itself comes back.
+    pub(super) fn events(self: &Arc<Self>, values: &[Value], at: Option<Duration>) -> Vec<Value> {
         let mut inner = self.inner();
         if inner.ended {
             return Vec::new();
         }
         let mut woken = Woken::default();
-        let told = self.handle(&mut inner, values, &mut woken);
+        let told = self.handle(&mut inner, values, at, &mut woken);
         drop(inner);
         self.wake(woken);
         told
@@ -111,26 +114,36 @@ impl Hub {
             return Ok(Vec::new());
         }
         let mut woken = Woken::default();
-        let told = self.handle(&mut inner, values, &mut woken);
+        let told = self.handle(&mut inner, values, None, &mut woken);
         drop(inner);
         self.wake(woken);
         Ok(told)
     }
 
-    fn handle(&self, inner: &mut Inner, values: &[Value], woken: &mut Woken) -> Vec<Value> {
+    fn handle(&self, inner: &mut Inner, values: &[Value], at: Option<Duration>, woken: &mut Woken) -> Vec<Value> {
         let mut told = Vec::new();
         for value in values {
             let handled = inner.state.event(*value);
             told.extend(handled.to_device);
             if let Some(packet) = handled.packet {
-                self.pass(inner, &packet, woken);
+                self.pass(inner, &packet, at, woken);
             }
         }
         told
     }
 
+    /// The time by that clock, or what it was when `CLOCK_MONOTONIC` said `at` (`input_set_timestamp`).
+    fn time(&self, clock: ClockId, at: Option<Duration>) -> Duration {
+        match at {
+            // As it says: the clock goes on between two questions.
+            Some(at) if clock == ClockId::Monotonic => at,
+            Some(at) => self.clock.time(clock).saturating_sub(self.clock.time(ClockId::Monotonic).saturating_sub(at)),
+            None => self.clock.time(clock),
+        }
+    }
+
     /// A packet to whom it concerns (`input_pass_values`, `evdev_events`).
-    fn pass(&self, inner: &mut Inner, packet: &[Value], woken: &mut Woken) {
+    fn pass(&self, inner: &mut Inner, packet: &[Value], at: Option<Duration>, woken: &mut Woken) {
         let mut times = BTreeMap::new();
         let grab = inner.grab;
         for (number, client) in &mut inner.clients {
@@ -138,7 +151,7 @@ impl Hub {
                 continue;
             }
             let clock = client.queue.clock();
-            let time = *times.entry(clock as u8).or_insert_with(|| self.clock.time(clock));
+            let time = *times.entry(clock as u8).or_insert_with(|| self.time(clock, at));
             if client.queue.pass(packet, time) {
                 client.wake(woken);
             }
@@ -173,7 +186,7 @@ impl Hub {
             return;
         }
         let mut woken = Woken::default();
-        self.pass(&mut inner, &[Value::new(ev::KEY, key, 2), Value::OWN_SYNC], &mut woken);
+        self.pass(&mut inner, &[Value::new(ev::KEY, key, 2), Value::OWN_SYNC], None, &mut woken);
         let period = inner.state.repeat[usize::from(rep::PERIOD)];
         woken.repeat = (period > 0).then(|| (turn, milliseconds(period)));
         drop(inner);
@@ -182,17 +195,23 @@ impl Hub {
 
     /// The mark: keys that are down go up, and nothing comes after that.
     pub(super) fn end(self: &Arc<Self>) {
+        self.end_in_silence();
+        let woken = self.inner().unwoken.take();
+        woken.into_iter().for_each(|woken| self.wake(woken));
+    }
+
+    /// The same for a poll, whose caller may hold what those want that would be told. The next [`end`](Self::end) tells them.
+    pub(super) fn end_in_silence(&self) {
         let mut inner = self.inner();
         if std::mem::replace(&mut inner.ended, true) {
             return;
         }
         let mut woken = Woken::default();
         if let Some(packet) = inner.state.release_keys() {
-            self.pass(&mut inner, &packet, &mut woken);
+            self.pass(&mut inner, &packet, None, &mut woken);
         }
         woken.repeat = None;
-        drop(inner);
-        self.wake(woken);
+        inner.unwoken = Some(woken);
     }
 
     /// Whether the mark was.
@@ -323,7 +342,7 @@ impl Hub {
         }
     }
 
-    /// What an axis is like now.
+    /// An axis now.
     pub(super) fn axis(&self, code: u16) -> Axis {
         self.inner().state.axes.get(&code).copied().unwrap_or_default()
     }

@@ -3,7 +3,7 @@
 use super::{Description, uapi, uapi::ev, udev};
 use crate::{
     Kobject, Node,
-    kobject::{ROOT, Subsystem},
+    kobject::{ROOT, Subsystem, VIRTUAL},
 };
 use std::fmt::Write;
 
@@ -39,19 +39,29 @@ pub(super) fn node(number: u32) -> Node {
 /// directly below another (`get_device_parent` of `drivers/base/core.c`).
 pub(super) fn kobjects(node: &Node, number: u32, description: &Description) -> Vec<Kobject> {
     let subsystem = Subsystem::Class("input");
-    let devpath = format!("{ROOT}/input/input{number}");
+    let above = if description.is_virtual { VIRTUAL } else { ROOT };
+    let devpath = format!("{above}/input/input{number}");
     let event = format!("{devpath}/event{number}");
-    let udev = udev::properties(description);
+    let (of_device, of_event) = (udev::of_device(description), udev::of_event(description));
     vec![
         Kobject {
             devpath,
             subsystem,
             driver: None,
             properties: properties(description),
-            udev: udev.clone(),
+            udev: of_device.properties,
+            tags: of_device.tags,
             node: None,
         },
-        Kobject { devpath: event, subsystem, driver: None, properties: Vec::new(), udev, node: Some(node.clone()) },
+        Kobject {
+            devpath: event,
+            subsystem,
+            driver: None,
+            properties: Vec::new(),
+            udev: of_event.properties,
+            tags: of_event.tags,
+            node: Some(node.clone()),
+        },
     ]
 }
 

@@ -39,6 +39,8 @@ pub use queue::ClockId;
 pub use sink::Sink;
 pub use state::Value;
 
+pub(crate) use queue::{Event, events, times};
+
 use crate::{
     Contract, Errno, File, Hardware, OpenFlags,
     plugged::{OfClass, Shown},

@@ -35,15 +35,18 @@ impl ClockId {
 
 /// An event, as a client reads it.
 #[derive(Clone, Copy, Debug)]
-struct Event {
+pub(crate) struct Event {
     /// Since the epoch of the client's clock.
-    time: Duration,
-    value: Value,
+    pub(crate) time: Duration,
+    pub(crate) value: Value,
 }
 
 impl Event {
+    /// How long it is there, in bytes.
+    pub(crate) const SIZE: usize = EVENT_SIZE;
+
     /// `struct input_event`
-    fn write_to(&self, bytes: &mut Vec<u8>) {
+    pub(crate) fn write_to(&self, bytes: &mut Vec<u8>) {
         bytes.extend((self.time.as_secs() as i64).to_ne_bytes());
         bytes.extend(i64::from(self.time.subsec_micros()).to_ne_bytes());
         bytes.extend(self.value.kind.to_ne_bytes());
@@ -53,13 +56,19 @@ impl Event {
 }
 
 /// Takes what a client wrote apart. What is less than an event at the end is left out.
-pub(super) fn events(bytes: &[u8]) -> Vec<Value> {
+pub(crate) fn events(bytes: &[u8]) -> Vec<Value> {
     let event = |bytes: &[u8]| {
         let word = |at: usize| u16::from_ne_bytes([bytes[at], bytes[at + 1]]);
         let value = i32::from_ne_bytes([bytes[20], bytes[21], bytes[22], bytes[23]]);
         Value::new(word(16), word(18), value)
     };
     bytes.chunks_exact(EVENT_SIZE).map(event).collect()
+}
+
+/// The times that stand in what a client wrote, in nanoseconds since some epoch.
+pub(crate) fn times(bytes: &[u8]) -> impl Iterator<Item = i128> {
+    let word = |event: &[u8], at: usize| i128::from(i64::from_ne_bytes(std::array::from_fn(|index| event[at + index])));
+    bytes.chunks_exact(EVENT_SIZE).map(move |event| word(event, 0) * 1_000_000_000 + word(event, 8) * 1000)
 }
 
 /// A client's queue, with what decides what gets there.

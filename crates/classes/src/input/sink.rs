@@ -1,7 +1,7 @@
 //! What a device sends its events by.
 
 use super::{Description, Value, hub::Hub};
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// Where a device's events go, for one of its lives. A clone is the same place.
 #[derive(Clone)]
@@ -13,7 +13,13 @@ impl Sink {
     /// would call it. Never blocks.
     #[must_use = "a device with LEDs is told of them here"]
     pub fn send(&self, values: &[Value]) -> Vec<Value> {
-        self.0.events(values)
+        self.0.events(values, None)
+    }
+
+    /// The same, of a device with a clock of its own: `at` is when that was, by `CLOCK_MONOTONIC`, and not later than now.
+    #[must_use = "a device with LEDs is told of them here"]
+    pub fn send_at(&self, values: &[Value], at: Option<Duration>) -> Vec<Value> {
+        self.0.events(values, at)
     }
 
     /// What the device is.
@@ -24,6 +30,11 @@ impl Sink {
     /// Where each contact is on `axis`, one of those that slots have; of a device without slots nothing.
     pub fn contacts(&self, axis: u16) -> Vec<i32> {
         self.0.contacts(axis)
+    }
+
+    /// Whether that is the same life of the same device.
+    pub fn is(&self, other: &Sink) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Whether the device has gone: nothing that is sent is heard.

@@ -29,7 +29,7 @@ impl Value {
     /// One that the class itself puts there (`input_value_sync`).
     pub(super) const OWN_SYNC: Value = Value::new(ev::SYN, syn::REPORT, 1);
 
-    pub(super) const fn is_report(self) -> bool {
+    pub(crate) const fn is_report(self) -> bool {
         self.kind == ev::SYN && self.code == syn::REPORT
     }
 }

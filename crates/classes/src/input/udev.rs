@@ -1,9 +1,12 @@
-//! What udev's rules say of an input device, by which libinput and its like choose (`udev-builtin-input_id.c` of systemd).
+//! What udev's rules say of an input device, by which libinput and its like choose: systemd's `udev-builtin-input_id.c`,
+//! 60-persistent-input.rules, 70-power-switch.rules, 70-uaccess.rules and 71-seat.rules, and libinput's
+//! 80-libinput-device-groups.rules.
 
 use super::{
     Description,
     uapi::{abs, ev},
 };
+use crate::kobject::ROOT;
 
 /// Ranges of `EV_KEY` from `linux/input-event-codes.h`.
 #[rustfmt::skip]
@@ -26,18 +29,109 @@ mod key {
 const PROP_DIRECT: u16 = 1;
 const PROP_ACCELEROMETER: u16 = 6;
 
-/// The properties of a device that is like that.
-pub(super) fn properties(device: &Description) -> Vec<(&'static str, String)> {
+/// `BUS_BLUETOOTH` of `linux/input.h`.
+const BLUETOOTH: u16 = 5;
+
+/// What the rules say of something: properties and tags.
+#[derive(Default, Debug)]
+pub(super) struct Said {
+    pub(super) properties: Vec<(&'static str, String)>,
+    pub(super) tags: Vec<&'static str>,
+}
+
+/// Of `inputN`, which hangs on the platform device of all, and is for a seat.
+pub(super) fn of_device(device: &Description) -> Said {
+    let kinds = kinds(device);
+    let mut properties = identity(device, &kinds);
+    if properties.iter().all(|(key, _)| *key != "ID_PATH") {
+        properties.extend(path());
+    }
+    properties.push(for_seat());
+    Said { properties, tags: vec!["seat"] }
+}
+
+/// Of `eventN`, which can be asked how large it is, and which a session's owner may have if it is a joystick.
+pub(super) fn of_event(device: &Description) -> Said {
+    let kinds = kinds(device);
+    let mut said = Said { properties: identity(device, &kinds), tags: Vec::new() };
+    said.properties.extend(size(device, abs::X).map(|size| ("ID_INPUT_WIDTH_MM", size)));
+    said.properties.extend(size(device, abs::Y).map(|size| ("ID_INPUT_HEIGHT_MM", size)));
+    if kinds.contains(&"ID_INPUT_KEY") || kinds.contains(&"ID_INPUT_SWITCH") {
+        said.tags.push("power-switch");
+    }
+    if kinds.contains(&"ID_INPUT_JOYSTICK") {
+        said.tags.extend(["uaccess", "seat"]);
+        if device.id.bus == BLUETOOTH {
+            said.properties.extend(path());
+        }
+        said.properties.push(for_seat());
+    }
+    // 70-joystick.rules, 70-touchpad.rules: whether it is built in is asked of what has a bus that udev knows.
+    for (kind, asked) in
+        [("ID_INPUT_JOYSTICK", "ID_INPUT_JOYSTICK_INTEGRATION"), ("ID_INPUT_TOUCHPAD", "ID_INPUT_TOUCHPAD_INTEGRATION")]
+    {
+        if device.id.bus == BLUETOOTH && kinds.contains(&kind) {
+            said.properties.push((asked, "external".to_owned()));
+        }
+    }
+    said.properties.extend(group(device).map(|group| ("LIBINPUT_DEVICE_GROUP", group)));
+    said
+}
+
+/// What it is, by `input_id`.
+fn kinds(device: &Description) -> Vec<&'static str> {
     let mut names = vec!["ID_INPUT"];
     names.extend(pointer(device));
     names.extend(keys(device));
     if !device.shown(ev::SW).is_empty() {
         names.push("ID_INPUT_SWITCH");
     }
-    let mut properties: Vec<_> = names.into_iter().map(|name| (name, "1".to_owned())).collect();
-    properties.extend(size(device, abs::X).map(|size| ("ID_INPUT_WIDTH_MM", size)));
-    properties.extend(size(device, abs::Y).map(|size| ("ID_INPUT_HEIGHT_MM", size)));
+    names
+}
+
+/// What both views of a device are told alike: what it is, and whose it is.
+fn identity(device: &Description, kinds: &[&'static str]) -> Vec<(&'static str, String)> {
+    let mut properties: Vec<_> = kinds.iter().map(|name| (*name, "1".to_owned())).collect();
+    if device.id.bus == BLUETOOTH {
+        properties.push(("ID_BUS", "bluetooth".to_owned()));
+        return properties;
+    }
+    // Those whose links udev names after their kind.
+    let named = ["KEYBOARD", "MOUSE", "TOUCHPAD", "TABLET", "JOYSTICK"];
+    let of_them = |kind: &&str| kind.strip_prefix("ID_INPUT_").is_some_and(|kind| named.contains(&kind));
+    // So, too, a receiver of infrared and of television, by its name.
+    let is_receiver = ["dvb", "DVB", " IR "].iter().any(|part| device.name.contains(part));
+    if is_receiver || kinds.iter().any(of_them) {
+        properties.push(("ID_SERIAL", "noserial".to_owned()));
+    }
+    properties.extend(path());
     properties
+}
+
+/// The name of the platform device that all hang on: `outlive.0`.
+fn platform() -> &'static str {
+    ROOT.rsplit('/').next().unwrap_or_default()
+}
+
+/// `path_id`
+fn path() -> [(&'static str, String); 2] {
+    let path = format!("platform-{}", platform());
+    let tag = path.replace('.', "_");
+    [("ID_PATH", path), ("ID_PATH_TAG", tag)]
+}
+
+fn for_seat() -> (&'static str, String) {
+    ("ID_FOR_SEAT", format!("input-platform-{}", platform().replace('.', "_")))
+}
+
+/// By which libinput knows what sits in one case: bus, vendor and product, and what it is connected to, which of a hub's
+/// ports is the hub (measured of libinput-device-group 1.22).
+fn group(device: &Description) -> Option<String> {
+    let [bus, vendor, product, _] = device.id.words();
+    let phys = device.phys.as_deref().filter(|phys| !phys.is_empty())?;
+    let place = phys.split_once("/input").map_or(phys, |(place, _)| place);
+    let place = place.rsplit_once('.').filter(|(_, port)| !port.contains('-')).map_or(place, |(hub, _)| hub);
+    Some(format!("{bus:x}/{vendor:x}/{product:x}:{place}"))
 }
 
 /// How large it is, in millimetres.
@@ -96,8 +190,24 @@ mod tests {
     use crate::input::{Axis, Bits};
 
     fn check(device: &Description, want: &str) {
-        let said: Vec<_> = properties(device).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-        assert_eq!(said.join(" "), want);
+        let said = of_event(device);
+        let own = said.properties.into_iter().filter(|(name, _)| name.starts_with("ID_INPUT"));
+        assert_eq!(own.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "), want);
+    }
+
+    #[test]
+    fn what_sits_in_one_case_is_one_group() {
+        for (phys, place) in [
+            ("usb-0000:00:14.0-1/input0", "usb-0000:00:14.0-1"),
+            ("usb-0000:00:14.0-1.4/input1", "usb-0000:00:14.0-1"),
+            ("a-b.3.4", "a-b.3"),
+            ("abc.3", "abc"),
+            ("isa0060/serio0/input0", "isa0060/serio0"),
+        ] {
+            let device = Description { phys: Some(phys.into()), ..Description::default() };
+            assert_eq!(group(&device).unwrap(), format!("0/0/0:{place}"));
+        }
+        assert_eq!(group(&Description { phys: Some(String::new()), ..Description::default() }), None);
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Client<'_> {
 
     /// `mtdchar_read`. In pieces in Linux; here in one.
     fn read(&self, at: u64, size: usize) -> Meant {
-        if self.access == Access::Write {
+        if !self.access.reads() {
             return Err(Errno::BADF.into());
         }
         let length = (size as u64).min(self.geometry().size.saturating_sub(at)).min(MAX_BYTES) as usize;
@@ -127,7 +127,7 @@ impl Client<'_> {
 
     /// `mtdchar_write`
     fn write(&self, at: u64, mut data: Vec<u8>) -> Meant {
-        if self.access == Access::Read {
+        if !self.access.writes() {
             return Err(Errno::BADF.into());
         }
         let geometry = self.geometry();
@@ -147,7 +147,7 @@ impl Client<'_> {
     /// `mtdchar_ioctl`
     fn ioctl(&self, command: u32, argument: u64) -> (What, Meant) {
         let Some(name) = name(command) else { return (What::Unknown(command), Err(Errno::NOTTY.into())) };
-        if is_dangerous(command) && self.access == Access::Read {
+        if is_dangerous(command) && !self.access.writes() {
             return (What::Named(name), Err(Errno::PERM.into()));
         }
         let named = |meant| (What::Named(name), meant);

@@ -29,6 +29,7 @@ pub(super) fn kobjects(nodes: &[Node; 2]) -> Vec<Kobject> {
         driver: None,
         properties,
         udev: Vec::new(),
+        tags: Vec::new(),
         node: Some(node.clone()),
     };
     // The name of its device type, `mtd_devtype`; the read-only one has none.

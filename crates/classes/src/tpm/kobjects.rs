@@ -22,6 +22,7 @@ pub(super) fn kobjects(node: &Node) -> Vec<Kobject> {
         driver: None,
         properties: Vec::new(),
         udev: Vec::new(),
+        tags: Vec::new(),
         node: Some(node.clone()),
     }]
 }

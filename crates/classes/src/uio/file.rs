@@ -7,8 +7,8 @@ use super::{
     zombie::{self, MAP},
 };
 use crate::{
-    Access, Answer, Call, Completion, Contract, Errno, Fate, File, MapCall, Mapping, Memory, OpenFlags, PAGE_SIZE,
-    PollBits, landing,
+    Answer, Call, Completion, Contract, Errno, Fate, File, MapCall, Mapping, Memory, OpenFlags, PAGE_SIZE, PollBits,
+    landing,
 };
 use outlive::{Cause, Gone, HandleId, Outcome, Reason, Refused, Request};
 use std::{
@@ -229,6 +229,14 @@ impl File for OpenFile {
         true
     }
 
+    fn signals(&self) -> bool {
+        true
+    }
+
+    fn may_sleep(&self, reads: bool) -> bool {
+        reads && self.unread().is_none()
+    }
+
     fn set_nonblock(&self, nonblock: bool) {
         self.nonblock.store(nonblock, Relaxed);
     }
@@ -244,7 +252,7 @@ impl File for OpenFile {
             }
         };
         // mmap(2): a mapping is read in any case.
-        if call.access == Access::Write {
+        if !call.access.reads() {
             return Err(Errno::ACCESS);
         }
         let region = usize::try_from(call.offset / PAGE_SIZE).ok().and_then(|region| guard.memory.get(region));

@@ -18,6 +18,7 @@ pub(super) fn kobjects(node: &Node) -> Vec<Kobject> {
         driver: None,
         properties: Vec::new(),
         udev: Vec::new(),
+        tags: Vec::new(),
         node: Some(node.clone()),
     }]
 }

@@ -31,7 +31,8 @@ const PLAIN_RUN_FAILED: u8 = 3;
 /// point is recovered; else silent, so also where --replug is given without --check: nobody has looked.
 ///
 /// Devices that were pulled answer by --contract, which the report names. Without it: as Linux does, if that has been
-/// measured for their class and a program can notice it, else strict. That is linux for i2c, uio and tpm.
+/// measured for their class and a program can notice it, else strict. That is linux for i2c, uio, tpm
+/// and input.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

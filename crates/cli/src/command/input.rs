@@ -13,7 +13,7 @@ use std::{
 #[command(after_help = "\
 EVENT, in a script or on the command line; a # begins a remark:
   key NAME down|up|tap|repeat     a key or a button: a, leftshift, btn_left, 0x1e
-  rel AXIS N                      a movement: x, y, wheel
+  rel AXIS N                      a movement: x, y, wheel (with its fine steps)
   abs AXIS N                      where an axis is: x, hat0x
   touch SLOT X Y, lift SLOT       a finger comes or moves, and goes
   sw NAME on|off, led NAME on|off, msc NAME N, event TYPE CODE N

@@ -100,11 +100,13 @@ Models of input:
   gamepad           with two sticks, and motors that rumble
   evemu             what a recording describes
     file=PATH       made by evemu-describe, or by evemu-record: then it does what was recorded
-  and every one:
+  and every one of these:
     script=PATH     does this when it is first opened: a script (`outlive input --help` tells its
                     words) or an evemu recording
     name=TEXT, phys=TEXT, uniq=TEXT
                     what it is called, where it is plugged in, and its serial number
+  uinput            /dev/uinput, by which programs make input devices, which need no rights for it and
+                    none of the kernel's uinput; not under `outlive serve`
 
 Models of tpm:
   swtpm             a TPM 2.0 of the program swtpm (Debian's package swtpm), in a process of its own

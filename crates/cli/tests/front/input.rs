@@ -1,20 +1,12 @@
 //! Input devices: what programs see of them, alive and gone, and what `outlive input` has them do.
 
-use crate::stage::{Live, Run, Who, everybody};
+use crate::stage::{Live, Run, Who, client, everybody, is_plain, is_trapped};
 use std::{fs, path::PathBuf, process::Output};
 
 const PYTHON: &str = "/usr/bin/python3";
 
-/// A file that every user can read.
-fn shared(name: &str, text: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("outlive-{}-{name}", std::process::id()));
-    fs::write(&path, text).unwrap();
-    path
-}
-
-/// Starts a Python program, which has `device` and `say`, and waits until it says that it is ready.
-fn python(run: Run, program: &str) -> Live {
-    const PRELUDE: &str = "
+/// What the Python programs have.
+const PRELUDE: &str = "
 import errno, evdev, fcntl, os, select, struct, sys, time
 from evdev import ecodes as e
 device = evdev.InputDevice('/dev/input/event0')
@@ -28,6 +20,16 @@ def name(call):
 def events(one):
     return [(it.type, it.code, it.value) for it in one]
 ";
+
+/// A file that every user can read.
+fn shared(name: &str, text: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("outlive-{}-{name}", std::process::id()));
+    fs::write(&path, text).unwrap();
+    path
+}
+
+/// Starts a Python program, which has `device` and `say`, and waits until it says that it is ready.
+fn python(run: Run, program: &str) -> Live {
     let live = run.start([PYTHON, "-c", &format!("{PRELUDE}{program}")]);
     live.line("ready");
     live
@@ -90,6 +92,26 @@ fn evtest_prints_what_a_script_does() {
         assert_eq!(live.exit_code(), 1, "evtest hears of it");
     }
     fs::remove_file(script).unwrap();
+}
+
+/// By the kernel's own means, but on the road `fuse`: there is no fasync in FUSE.
+#[test]
+fn signals_come_with_events_and_with_the_removal() {
+    let program = client("sigio", "shared");
+    let carried = if is_trapped() || is_plain() { "carried" } else { "never" };
+    for who in everybody() {
+        let words = [program.to_str().unwrap(), "/dev/input/event0", carried];
+        let mut live = Run::with(&["input:keyboard,num=0"]).by(who).start(words);
+        for _ in 0..if carried == "never" { 1 } else { 3 } {
+            live.line("tap");
+            input(&live, &["key", "a", "tap"]);
+        }
+        live.line("pull");
+        assert_eq!(live.command(&["unplug", "input/event0"]).0, 0);
+        let said = live.rest();
+        assert_eq!(live.exit_code(), 0, "{who:?}: {said:?}");
+        assert!(said.last().unwrap().ends_with(" ok, 0 failed"), "{who:?}: {said:?}");
+    }
 }
 
 /// What evemu says of each model is a model itself, of which it says the same.
@@ -238,6 +260,10 @@ for line in sys.stdin:
 
 /// I18, I19, I21: by each contract.
 const PULLED: &str = "
+# A key that is down for long on a slow machine shall not repeat.
+device.repeat = (0, 0)
+device.write(e.EV_SYN, e.SYN_REPORT, 0)
+events(device.read())
 poll = select.poll()
 poll.register(device, select.POLLIN)
 say('ready')
@@ -329,6 +355,25 @@ fn the_tree_has_the_device() {
     let vendor = "I: Bus=0003 Vendor=1209 Product=0004 Version=0100\nN: Name=\"Outlive gamepad\"\n";
     let tree = "event31\n\n/sys/class/input:\nevent31\ninput31\nOutlive gamepad\n7\n1209\n107030000 0\n0\n13:95\n";
     assert!(said.ends_with(&format!("{tree}{vendor}")), "{said}");
+}
+
+/// By its name, in a listing, by a descriptor that is no more than a name, and opened again by that, as libudev does.
+#[test]
+fn its_node_is_one_by_each_way() {
+    let program = "
+by_name = os.stat('/dev/input/event0')
+listed = [it.inode() for it in os.scandir('/dev/input')]
+path = os.open('/dev/input/event0', os.O_PATH | os.O_NOFOLLOW)
+held = os.fstat(path)
+again = os.open('/proc/self/fd/%d' % path, os.O_RDONLY)
+named = fcntl.ioctl(again, 0x80204506, bytes(32)).rstrip(b'\\0')
+say('ready', listed == [by_name.st_ino], held.st_rdev == by_name.st_rdev, held.st_mode == by_name.st_mode, named)
+";
+    for who in everybody() {
+        let said =
+            Run::with(&["input:keyboard,num=0"]).by(who).expect(0, [PYTHON, "-c", &format!("{PRELUDE}{program}")]);
+        assert_eq!(said, "ready True True True b'Outlive keyboard'\n", "{who:?}");
+    }
 }
 
 /// What the first has in common with the second, the folders, stays when it goes.

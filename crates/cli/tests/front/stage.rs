@@ -77,6 +77,17 @@ pub(crate) fn outlive() -> PathBuf {
     folder().join("outlive")
 }
 
+/// The program that these tests are, which is a client as well.
+pub(crate) fn these_tests() -> PathBuf {
+    static COPY: OnceLock<PathBuf> = OnceLock::new();
+    COPY.get_or_init(|| {
+        let copy = folder().join("front");
+        fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+        copy
+    })
+    .clone()
+}
+
 /// The root of the repository.
 pub(crate) fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients").join(path).canonicalize().unwrap()

@@ -1,6 +1,6 @@
 //! Boards that a program maps and waits for: what it sees of them, alive and gone.
 
-use crate::stage::{Live, PATIENCE, Run, Who, client, everybody, is_plain, kill, outlive};
+use crate::stage::{Live, PATIENCE, Run, Who, client, everybody, is_plain, is_trapped, kill, outlive};
 use std::{
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -83,6 +83,20 @@ print(poll.poll(0)[0][1])
     // IN, and ERR where poll can say so.
     let bits = if is_plain() { 1 } else { 9 };
     assert_eq!(text, format!("b'RMIT'\nEIO\nEIO\n{bits}\n"));
+}
+
+#[test]
+fn interrupts_are_signalled_where_signals_are() {
+    let program = client("sigio", "shared");
+    for who in everybody().into_iter().filter(|_| is_trapped() || is_plain()) {
+        let words = [program.to_str().unwrap(), "/dev/uio0", "counts"];
+        let mut live = Run::with(&[TIMER]).by(who).start(words);
+        live.line("pull");
+        assert_eq!(live.command(&["unplug", "uio0"]).0, 0);
+        let said = live.rest();
+        assert_eq!(live.exit_code(), 0, "{who:?}: {said:?}");
+        assert!(said.last().unwrap().ends_with(" ok, 0 failed"), "{who:?}: {said:?}");
+    }
 }
 
 fn pulled(who: Who, words: &[&str]) -> Live {

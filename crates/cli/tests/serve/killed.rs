@@ -4,6 +4,7 @@ use crate::stage::{Client, Serve, bus, eeprom, node, slow, tool, until};
 use rustix::process::Signal;
 use std::{
     fs,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -37,7 +38,8 @@ fn a_client_that_is_killed_inside_a_call_is_let_go() {
 #[ignore = "needs root and /dev/cuse: cargo xtask guest"]
 fn after_a_kill_of_the_broker_another_takes_its_place() {
     let bus = bus();
-    let mut serve = Serve::with(&[eeprom(bus)]);
+    let folder = Path::new("/dev/input/event28");
+    let mut serve = Serve::with(&[eeprom(bus), "input:mouse,num=28".to_owned()]);
     let script = "
 fd = os.open(path, os.O_RDWR)
 say('ready'); wait()
@@ -55,11 +57,13 @@ say(call(fcntl.ioctl, again, I2C_SLAVE, 0x50))
     client.go_on();
     // What the kernel says of a connection without a server.
     client.says("ENOTCONN [8]");
-    assert!(fs::symlink_metadata(node(bus)).is_ok() && fs::metadata(node(bus)).is_err(), "the link leads nowhere");
+    for link in [Path::new(&node(bus)), folder] {
+        assert!(fs::symlink_metadata(link).is_ok() && fs::metadata(link).is_err(), "{link:?} leads nowhere");
+    }
     let other = crate::stage::bus();
     // Any lab that starts removes it.
     let beside = Serve::with(&[eeprom(other)]);
-    assert!(fs::symlink_metadata(node(bus)).is_err());
+    assert!(fs::symlink_metadata(node(bus)).is_err() && fs::symlink_metadata(folder).is_err());
     let again = Serve::with(&[eeprom(bus)]);
     assert_ne!(fs::read_link(node(bus)).unwrap(), former);
     client.go_on();

@@ -52,11 +52,5 @@ impl<C: Class> Class for InServer<C> {
 }
 
 fn settings(device: &mut DeviceConfig) -> &mut ServerSettings {
-    let server = match device {
-        DeviceConfig::I2c(bus) => &mut bus.server,
-        DeviceConfig::Mtd(flash) => &mut flash.server,
-        DeviceConfig::Tpm(tpm) => &mut tpm.server,
-        _ => unreachable!("it can be served"),
-    };
-    &mut server.as_mut().expect("the spec says so").settings
+    &mut device.server_mut().expect("the spec says so").settings
 }

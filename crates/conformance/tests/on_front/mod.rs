@@ -17,7 +17,10 @@ use outlive_host::lab::{DeviceReport, Lab, Lookup, UnplugError};
 use std::{
     any::Any,
     marker::PhantomData,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -157,7 +160,8 @@ impl<C: Class> Subject for OnFront<C> {
         let watcher = self.lab.events().watch();
         let (socket, name) = C::plug(&self.lab, far, badge);
         let (lab, agent, heard) = (self.lab.clone(), self.agent.clone(), Mutex::new(0));
-        let place = Place::<C> { lab, agent, name, socket, watcher, heard, lives: Mutex::default() };
+        let (given_up, lives) = Default::default();
+        let place = Place::<C> { lab, agent, name, socket, watcher, heard, given_up, lives };
         place.has_another_life();
         Arc::new(place)
     }
@@ -171,6 +175,8 @@ struct Place<C: Class> {
     socket: Arc<C::Socket>,
     watcher: Watcher,
     heard: Mutex<usize>,
+    /// An unplug did not finish.
+    given_up: AtomicBool,
     /// Its lives, and their numbers. When nothing is left of them, somebody else may have the name.
     lives: Mutex<Vec<(u64, Weak<dyn Plugged>)>>,
 }
@@ -236,8 +242,10 @@ impl<C: Class> Rig for Place<C> {
     fn unplug(&self, reason: Reason, policy: Policy, limit: Duration) -> Result<bool, Stuck> {
         let Some(_name) = self.hold() else { return Ok(false) };
         match self.lab.unplug(&self.name, reason, policy, limit) {
-            Ok(unplugged) => Ok(unplugged.acted),
+            // One that was given up is finished by whoever comes first: it may be another check, which plugs something in.
+            Ok(unplugged) => Ok(self.given_up.swap(false, Relaxed) || unplugged.acted),
             Err(UnplugError::Busy { busy, .. }) => {
+                self.given_up.store(true, Relaxed);
                 let culprits = busy.culprits.iter();
                 let culprits = culprits.map(|it| (it.handle.0, it.number, it.kind.to_owned(), it.age)).collect();
                 Err(Stuck { culprits, message: busy.message })

@@ -33,9 +33,9 @@ const KEYS: [&str; 4] = ["name", "phys", "uniq", "script"];
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 255;
 
-/// The models that an [`InputConfig`] can name.
+/// The models that there are: those that an [`InputConfig`] can name, and `uinput`, which is no device itself, and a lab's own.
 pub fn known_models() -> impl Iterator<Item = &'static str> {
-    MODELS.into_iter()
+    MODELS.into_iter().chain(["uinput"])
 }
 
 impl InputConfig {

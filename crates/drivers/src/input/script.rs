@@ -11,7 +11,7 @@
 //! |---|---|
 //! | `key NAME down`, `up`, `repeat` | a key or a button: `a`, `leftshift`, `btn_left`, `0x1e` |
 //! | `key NAME tap` | down and up, in a packet each |
-//! | `rel AXIS N` | a movement: `x`, `y`, `wheel` |
+//! | `rel AXIS N` | a movement: `x`, `y`, `wheel` (which has its fine steps with it, where the device tells them) |
 //! | `abs AXIS N` | where an axis is: `x`, `hat0x` |
 //! | `touch SLOT X Y` | a finger comes, or moves |
 //! | `lift SLOT` | it goes |
@@ -135,13 +135,18 @@ struct Words<'a, I> {
     device: &'a Description,
 }
 
+/// `REL_HWHEEL` and `REL_WHEEL`, and the same in fine steps (`linux/input-event-codes.h`).
+const WHEELS: [(u16, u16); 2] = [(6, 12), (8, 11)];
+/// How many fine steps one of a wheel is (Documentation/input/event-codes.rst).
+const FINE_STEPS: i32 = 120;
+
 const STATEMENTS: &str = "key, rel, abs, touch, lift, sw, led, msc, event, sync, wait";
 
 impl<'a, I: Iterator<Item = &'a str>> Words<'_, I> {
     fn statement(&mut self, word: &str, steps: &mut Vec<Step>) -> Result<(), String> {
         let step = match word {
             "key" => return self.key(steps),
-            "rel" => self.amount(ev::REL, "rel x 5")?,
+            "rel" => return self.movement(steps),
             "abs" => self.amount(ev::ABS, "abs x 100")?,
             "msc" => self.amount(ev::MSC, "msc scan 0x70004")?,
             "sw" => self.switch(ev::SW, "sw lid on")?,
@@ -204,6 +209,20 @@ impl<'a, I: Iterator<Item = &'a str>> Words<'_, I> {
     fn amount(&mut self, kind: u16, example: &str) -> Result<Step, String> {
         let code = self.code(kind, example)?;
         Ok(Step::Event(Value::new(kind, code, self.integer(example)?)))
+    }
+
+    /// Of a wheel with fine steps, these as well, as from `hidinput_handle_scroll` of `drivers/hid/hid-input.c`.
+    fn movement(&mut self, steps: &mut Vec<Step>) -> Result<(), String> {
+        let step = self.amount(ev::REL, "rel x 5")?;
+        steps.push(step);
+        if let Step::Event(Value { code, value, .. }) = step
+            && let Some((_, fine)) = WHEELS.into_iter().find(|(wheel, _)| *wheel == code)
+            && self.device.has(ev::REL, fine)
+        {
+            let fine_value = value.checked_mul(FINE_STEPS).ok_or("a wheel does not turn that far at once")?;
+            steps.push(Step::Event(Value::new(ev::REL, fine, fine_value)));
+        }
+        Ok(())
     }
 
     fn switch(&mut self, kind: u16, example: &str) -> Result<Step, String> {
@@ -269,6 +288,17 @@ mod tests {
         assert_eq!(steps("key btn_touch tap"), [key(1), Step::Sync, key(0), Step::Sync]);
         assert_eq!(steps("event 4 3 -7"), [Step::Event(Value::new(ev::MSC, 3, -7))]);
         assert!(steps("\n # nothing\n").is_empty());
+    }
+
+    #[test]
+    fn a_wheel_turns_in_fine_steps_too() {
+        let rel = |code, value| Step::Event(Value::new(ev::REL, code, value));
+        let mouse = models::mouse();
+        let turned = Script::parse("rel wheel -1 rel hwheel 2", &mouse).unwrap().steps;
+        assert_eq!(turned, [rel(8, -1), rel(11, -120), rel(6, 2), rel(12, 240)]);
+        let coarse = Description::default().with(ev::REL, [8]);
+        assert_eq!(Script::parse("rel wheel -1", &coarse).unwrap().steps, [rel(8, -1)]);
+        assert!(Script::parse("rel wheel 99999999", &mouse).unwrap_err().to_string().contains("that far"));
     }
 
     #[test]

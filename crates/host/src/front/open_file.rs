@@ -82,7 +82,8 @@ pub(super) fn access(flags: i32) -> Access {
     match flags & libc::O_ACCMODE {
         libc::O_RDONLY => Access::Read,
         libc::O_WRONLY => Access::Write,
-        _ => Access::ReadWrite,
+        libc::O_RDWR => Access::ReadWrite,
+        _ => Access::Neither,
     }
 }
 

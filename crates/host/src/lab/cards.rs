@@ -1,7 +1,13 @@
 //! Cards: devices without a node, which carry others. They have no handles; whether one is there is all there is to it.
 
-use super::report::{DeviceReport, State};
-use outlive::Generation;
+use super::{
+    config::policy_name,
+    model::ModelEntry,
+    permissions::Permissions,
+    report::{DeviceReport, State},
+};
+use outlive::{Generation, Policy};
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -9,6 +15,25 @@ use std::{
 
 /// The class of a card, as lists show it.
 pub(super) const CLASS: &str = "gpu";
+
+/// A card that carries flashes, such as a GPU: a device without a node, which comes, goes and is reset with all that is on
+/// it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardEntry {
+    /// What it is called: `gpu0`.
+    pub name: String,
+    /// What becomes of the users of what is on it when it is unplugged, unless the unplug says otherwise.
+    #[serde(with = "policy_name", default)]
+    pub policy: Option<Policy>,
+    /// Who may open nodes of it: it has none.
+    #[serde(default)]
+    pub permissions: Permissions,
+    /// What is on it.
+    pub flash: Vec<ModelEntry>,
+    /// Where it was asked for.
+    pub place: String,
+}
 
 /// The cards of a lab, by name.
 #[derive(Default)]

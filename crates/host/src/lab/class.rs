@@ -6,7 +6,7 @@ use outlive::{Number, Numbers};
 use outlive_classes::{
     Contract, Hardware, LinuxSays, Plugged, SharedMemory, drm, i2c, input,
     mtd::{self, Partitions},
-    tpm, uio,
+    tpm, uinput, uio,
 };
 use outlive_drivers::clock::Clock;
 use rustix::io;
@@ -20,11 +20,14 @@ pub(super) enum Class {
     Mtd,
     Tpm,
     Input,
+    /// What programs make input devices by: a SPEC calls it a model of input.
+    Uinput,
     Drm,
 }
 
 impl Class {
-    pub(super) const ALL: [Class; 6] = [Class::I2c, Class::Uio, Class::Mtd, Class::Tpm, Class::Input, Class::Drm];
+    pub(super) const ALL: [Class; 7] =
+        [Class::I2c, Class::Uio, Class::Mtd, Class::Tpm, Class::Input, Class::Uinput, Class::Drm];
 
     /// As in a SPEC.
     pub(super) const fn name(self) -> &'static str {
@@ -34,6 +37,7 @@ impl Class {
             Class::Mtd => "mtd",
             Class::Tpm => "tpm",
             Class::Input => "input",
+            Class::Uinput => "uinput",
             Class::Drm => "drm",
         }
     }
@@ -50,6 +54,7 @@ impl Class {
             Hardware::Mtd(_) => Class::Mtd,
             Hardware::Tpm(_) => Class::Tpm,
             Hardware::Input(_) => Class::Input,
+            Hardware::Uinput(_) => Class::Uinput,
             Hardware::Drm(_) => Class::Drm,
         }
     }
@@ -62,7 +67,16 @@ impl Class {
             Class::Mtd => "flash",
             Class::Tpm => "tpm",
             Class::Input => "input device",
+            Class::Uinput => "uinput",
             Class::Drm => "card",
+        }
+    }
+
+    /// Whether a driver of it can be in another process.
+    pub(super) const fn has_servers(self) -> bool {
+        match self {
+            Class::I2c | Class::Mtd | Class::Tpm => true,
+            Class::Uio | Class::Input | Class::Uinput | Class::Drm => false,
         }
     }
 
@@ -74,6 +88,7 @@ impl Class {
             Class::Mtd => mtd::node_name(number),
             Class::Tpm => tpm::node_name(number),
             Class::Input => input::node_name(number),
+            Class::Uinput => uinput::NODE_NAME.to_owned(),
             Class::Drm => drm::node_name(number),
         }
     }
@@ -86,6 +101,7 @@ impl Class {
             Class::Mtd => mtd::zombie::linux_says(),
             Class::Tpm => tpm::zombie::linux_says(),
             Class::Input => input::zombie::linux_says(),
+            Class::Uinput => uinput::zombie::linux_says(),
             Class::Drm => drm::zombie::linux_says(),
         }
     }
@@ -98,6 +114,7 @@ impl Class {
             Class::Mtd => mtd::uapi::MAX_DEVICES - 1,
             Class::Tpm => tpm::uapi::MAX_DEVICES - 1,
             Class::Input => input::uapi::MAX_DEVICES - 1,
+            Class::Uinput => 0,
             Class::Drm => drm::uapi::MAX_DEVICES - 1,
         }
     }
@@ -106,7 +123,7 @@ impl Class {
     pub(super) const fn has(self, number: u32) -> bool {
         match self {
             Class::Input => input::uapi::minor(number).is_some(),
-            Class::I2c | Class::Uio | Class::Mtd | Class::Tpm | Class::Drm => number <= self.highest(),
+            Class::I2c | Class::Uio | Class::Mtd | Class::Tpm | Class::Uinput | Class::Drm => number <= self.highest(),
         }
     }
 
@@ -144,9 +161,12 @@ impl Means {
     pub(super) fn of(hardware: &Hardware, name: &str) -> io::Result<Self> {
         let sizes = match hardware {
             // The memory of a card's buffers is made when a client asks for it.
-            Hardware::I2c(_) | Hardware::Mtd(_) | Hardware::Tpm(_) | Hardware::Input(_) | Hardware::Drm(_) => {
-                Vec::new()
-            }
+            Hardware::I2c(_)
+            | Hardware::Mtd(_)
+            | Hardware::Tpm(_)
+            | Hardware::Input(_)
+            | Hardware::Uinput(_)
+            | Hardware::Drm(_) => Vec::new(),
             Hardware::Uio(driver) => driver.regions(),
         };
         let region = |size: &u64| Ok(Arc::new(Region::new(name, *size)?) as Arc<dyn SharedMemory>);
@@ -174,6 +194,10 @@ pub(super) fn plug(
         Hardware::Drm(driver) => {
             let ground = ground::of(clock.clone(), |_| ());
             (Arc::new(drm::Card::plug_under(contract, number, driver, ground)), None)
+        }
+        Hardware::Uinput(ports) => {
+            let clocks = Arc::new(Clocks(clock.clone()));
+            (Arc::new(uinput::Uinput::plug_under(contract, number, ports, clocks)), None)
         }
         Hardware::Mtd(flash) => {
             let chip = mtd::Chip::plug_under(contract, number, flash, Some(partitions));

@@ -1,15 +1,6 @@
 //! What a lab is made of. Plain data: it can be handed to another process as JSON.
 
-use super::{
-    class::Class,
-    display::DisplayEntry,
-    flash::{CardEntry, FlashEntry},
-    input::InputEntry,
-    lab_file,
-    permissions::Permissions,
-    spec, suggest,
-    tpm::TpmEntry,
-};
+use super::{cards::CardEntry, class::Class, lab_file, model::ModelEntry, permissions::Permissions, spec, suggest};
 use crate::driver_server::ServerSettings;
 use outlive::Policy;
 use outlive_classes::Contract;
@@ -39,29 +30,45 @@ pub enum DeviceConfig {
     /// An I2C bus.
     I2c(BusConfig),
     /// A board that a program drives from user space.
-    Uio(BoardEntry),
+    Uio(ModelEntry),
     /// A flash.
-    Mtd(FlashEntry),
+    Mtd(ModelEntry),
     /// A TPM.
-    Tpm(TpmEntry),
+    Tpm(ModelEntry),
     /// An input device.
-    Input(InputEntry),
+    Input(ModelEntry),
+    /// `/dev/uinput`, by which programs make input devices.
+    Uinput(ModelEntry),
     /// A card that shows pictures.
-    Drm(DisplayEntry),
+    Drm(ModelEntry),
     /// A card with flashes.
     Gpu(CardEntry),
 }
 
 impl DeviceConfig {
     /// The class of its nodes. Those of a card are its flashes'.
-    fn class(&self) -> Class {
+    pub(super) fn class(&self) -> Class {
         match self {
             DeviceConfig::I2c(_) => Class::I2c,
             DeviceConfig::Uio(_) => Class::Uio,
             DeviceConfig::Mtd(_) | DeviceConfig::Gpu(_) => Class::Mtd,
             DeviceConfig::Tpm(_) => Class::Tpm,
+            DeviceConfig::Uinput(_) => Class::Uinput,
             DeviceConfig::Input(_) => Class::Input,
             DeviceConfig::Drm(_) => Class::Drm,
+        }
+    }
+
+    /// What it is told, if it is one model.
+    pub fn model(&self) -> Option<&ModelEntry> {
+        match self {
+            DeviceConfig::Uio(model)
+            | DeviceConfig::Mtd(model)
+            | DeviceConfig::Tpm(model)
+            | DeviceConfig::Input(model)
+            | DeviceConfig::Uinput(model)
+            | DeviceConfig::Drm(model) => Some(model),
+            DeviceConfig::I2c(_) | DeviceConfig::Gpu(_) => None,
         }
     }
 
@@ -69,11 +76,13 @@ impl DeviceConfig {
     pub fn number(&self) -> Option<u32> {
         match self {
             DeviceConfig::I2c(bus) => bus.number,
-            DeviceConfig::Uio(board) => board.number,
-            DeviceConfig::Mtd(flash) => flash.number,
-            DeviceConfig::Tpm(tpm) => tpm.number,
-            DeviceConfig::Input(input) => input.number,
-            DeviceConfig::Drm(card) => card.number,
+            DeviceConfig::Uio(model)
+            | DeviceConfig::Mtd(model)
+            | DeviceConfig::Tpm(model)
+            | DeviceConfig::Input(model)
+            | DeviceConfig::Drm(model) => model.number,
+            // There is one.
+            DeviceConfig::Uinput(_) => Some(0),
             DeviceConfig::Gpu(_) => None,
         }
     }
@@ -90,31 +99,46 @@ impl DeviceConfig {
     pub fn policy(&self) -> Option<Policy> {
         match self {
             DeviceConfig::I2c(bus) => bus.policy,
-            DeviceConfig::Uio(board) => board.policy,
-            DeviceConfig::Mtd(flash) => flash.policy,
-            DeviceConfig::Tpm(tpm) => tpm.policy,
-            DeviceConfig::Input(input) => input.policy,
-            DeviceConfig::Drm(card) => card.policy,
+            DeviceConfig::Uio(model)
+            | DeviceConfig::Mtd(model)
+            | DeviceConfig::Tpm(model)
+            | DeviceConfig::Input(model)
+            | DeviceConfig::Uinput(model)
+            | DeviceConfig::Drm(model) => model.policy,
             DeviceConfig::Gpu(card) => card.policy,
+        }
+    }
+
+    /// The server that its driver is in, if it is in another process.
+    pub fn server(&self) -> Option<&ServerEntry> {
+        match self {
+            DeviceConfig::I2c(bus) => bus.server.as_deref(),
+            device => device.model()?.server.as_deref(),
         }
     }
 
     /// Whether its driver is in another process.
     pub(super) fn is_served(&self) -> bool {
+        self.server().is_some()
+    }
+
+    /// As [`server`](DeviceConfig::server), to be changed.
+    pub fn server_mut(&mut self) -> Option<&mut ServerEntry> {
         match self {
-            DeviceConfig::I2c(bus) => bus.server.is_some(),
-            DeviceConfig::Mtd(flash) => flash.server.is_some(),
-            DeviceConfig::Tpm(tpm) => tpm.server.is_some(),
-            DeviceConfig::Uio(_) | DeviceConfig::Input(_) | DeviceConfig::Drm(_) | DeviceConfig::Gpu(_) => false,
+            DeviceConfig::I2c(bus) => bus.server.as_deref_mut(),
+            DeviceConfig::Uio(model)
+            | DeviceConfig::Mtd(model)
+            | DeviceConfig::Tpm(model)
+            | DeviceConfig::Input(model)
+            | DeviceConfig::Uinput(model)
+            | DeviceConfig::Drm(model) => model.server.as_deref_mut(),
+            DeviceConfig::Gpu(_) => None,
         }
     }
 
     /// A key that is there and means something only to who has the device's users.
     pub(crate) fn key_of_users(&self) -> Option<&'static str> {
-        let parts = match self {
-            DeviceConfig::Mtd(flash) => !flash.partitions.is_empty(),
-            _ => false,
-        };
+        let parts = self.model().is_some_and(|model| !model.partitions.is_empty());
         let Permissions { mode, group } = self.permissions();
         let keys = [
             (self.policy().is_some(), "policy"),
@@ -129,42 +153,14 @@ impl DeviceConfig {
     pub fn permissions(&self) -> &Permissions {
         match self {
             DeviceConfig::I2c(bus) => &bus.permissions,
-            DeviceConfig::Uio(board) => &board.permissions,
-            DeviceConfig::Mtd(flash) => &flash.permissions,
-            DeviceConfig::Tpm(tpm) => &tpm.permissions,
-            DeviceConfig::Input(input) => &input.permissions,
-            DeviceConfig::Drm(card) => &card.permissions,
+            DeviceConfig::Uio(model)
+            | DeviceConfig::Mtd(model)
+            | DeviceConfig::Tpm(model)
+            | DeviceConfig::Input(model)
+            | DeviceConfig::Uinput(model)
+            | DeviceConfig::Drm(model) => &model.permissions,
             DeviceConfig::Gpu(card) => &card.permissions,
         }
-    }
-}
-
-/// A uio board.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BoardEntry {
-    /// The 0 of `/dev/uio0`; `None` for the lowest that is free.
-    pub number: Option<u32>,
-    /// What becomes of its users when it is unplugged, unless the unplug says otherwise.
-    #[serde(with = "policy_name", default)]
-    pub policy: Option<Policy>,
-    /// Who may open its node.
-    #[serde(default)]
-    pub permissions: Permissions,
-    /// The model: `timer`.
-    pub model: String,
-    /// What is left for the driver to understand.
-    pub keys: BTreeMap<String, String>,
-    /// Where it was asked for: `--device uio:timer`, or `lab.toml:5:11`.
-    pub place: String,
-    /// Where the value of each key stands, `model` among them; empty if all are at `place`.
-    pub places: BTreeMap<String, String>,
-}
-
-impl BoardEntry {
-    /// Where the value of `key` stands.
-    pub(super) fn place_of(&self, key: &str) -> &str {
-        self.places.get(key).unwrap_or(&self.place)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The entries that the devices of a lab have in /dev, /sys and /proc: one tree, apart from any front.
 
-use super::lines::Lines;
+use super::{lines::Lines, owner::Owner};
 use outlive_classes::{
     Plugged,
     surroundings::{Content, Show},
@@ -15,7 +15,7 @@ use std::{
 /// Set in the number of every entry, so that a front can tell it from numbers of its own.
 pub(crate) const ENTRY_BIT: u64 = 1 << 62;
 
-/// One entry. It is never changed: what comes in its place later is another one, with another number.
+/// One entry. It is never changed, but for whose it is: what comes in its place later is another one, with another number.
 pub(crate) struct Entry {
     /// Absolute, without links.
     pub(crate) path: String,
@@ -24,8 +24,7 @@ pub(crate) struct Entry {
     pub(crate) inode: u64,
     /// Its place among its neighbours, which its name keeps for good.
     pub(crate) place: u64,
-    /// Whose it is. `None`: it is nobody's and stays.
-    device: Option<Weak<dyn Plugged>>,
+    owner: Owner,
 }
 
 /// What an entry is.
@@ -43,17 +42,27 @@ pub(crate) enum Kind {
 impl Entry {
     /// The root of the tree, which is nobody's.
     pub(crate) fn root() -> Arc<Entry> {
-        Arc::new(Entry { path: String::new(), kind: Kind::Directory, inode: ENTRY_BIT | 1, place: 0, device: None })
+        Arc::new(Entry {
+            path: String::new(),
+            kind: Kind::Directory,
+            inode: ENTRY_BIT | 1,
+            place: 0,
+            owner: Owner::Nobody,
+        })
     }
 
-    /// Whether it has gone with its device.
+    /// Whether it has gone with its device, or the last of them.
     pub(crate) fn is_gone(&self) -> bool {
-        let gone = |device: &Weak<dyn Plugged>| device.upgrade().is_none_or(|device| device.gone().is_some());
-        matches!(self.kind, Kind::Gone(_)) || self.device.as_ref().is_some_and(gone)
+        matches!(self.kind, Kind::Gone(_)) || self.owner.is_gone()
     }
 
     pub(crate) fn name(&self) -> &str {
         split(&self.path).1
+    }
+
+    /// What a node is called below /dev: `input/event0`.
+    pub(crate) fn node_name(&self) -> &str {
+        self.path.strip_prefix("/dev/").unwrap_or(self.name())
     }
 
     pub(crate) fn is_directory(&self) -> bool {
@@ -89,6 +98,8 @@ struct Tree {
     names: HashSet<String>,
     /// The files that have a line for each of several devices.
     lines: Lines,
+    /// How often a directory above what a device has has been made.
+    made: u64,
 }
 
 impl Entries {
@@ -130,25 +141,15 @@ impl Entries {
     pub(super) fn remove(&self, device: &Arc<dyn Plugged>) {
         let weak = Arc::downgrade(device);
         let mut tree = self.write();
-        let is_its = |entry: &Entry| entry.device.as_ref().is_some_and(|other| other.ptr_eq(&weak));
-        let mut its: HashSet<String> =
-            tree.entries.values().filter(|entry| is_its(entry)).map(|entry| entry.path.clone()).collect();
-        // A directory in which others have something, such as /dev/input, is theirs from now on.
-        let heirs = its.iter().filter_map(|path| Some((path.clone(), tree.heir(path, &weak)?)));
-        for (path, heir) in heirs.collect::<Vec<_>>() {
-            its.remove(&path);
-            if let Some(directory) = tree.entries.get(&path) {
-                let (kind, inode) = (Kind::Directory, directory.inode);
-                tree.put(Entry { path, kind, inode, place: 0, device: Some(heir) });
-            }
-        }
+        let goes = tree.entries.values().filter(|entry| entry.owner.ends_with(&weak));
+        let its: HashSet<String> = goes.map(|entry| entry.path.clone()).collect();
         for path in &its {
             // What is below something that has gone needs no name of its own.
             if its.contains(split(path).0) {
                 tree.forget(path);
             } else {
                 let kind = Kind::Gone(device.node().name.clone());
-                tree.put(Entry { path: path.clone(), kind, inode: 0, place: 0, device: None });
+                tree.put(Entry { path: path.clone(), kind, inode: 0, place: 0, owner: Owner::Nobody });
             }
         }
     }
@@ -193,35 +194,53 @@ impl Tree {
         if lasting && self.entries.get(path).is_some_and(|entry| entry.is_directory()) {
             return;
         }
-        self.ensure_parent(path, device, life);
+        self.ensure_parent(path, device);
         if self.is_a_gate(path, lasting) {
             self.gates.insert(split(path).1.to_owned());
         }
-        self.put(Entry { path: path.to_owned(), kind, inode: inode(path, life), place: 0, device: device.cloned() });
+        let is_directory = matches!(kind, Kind::Directory);
+        if is_directory && self.join(path, device) {
+            return;
+        }
+        let own = if is_directory { Owner::sharing } else { Owner::One };
+        let owner = device.cloned().map_or(Owner::Nobody, own);
+        self.put(Entry { path: path.to_owned(), kind, inode: inode(path, life), place: 0, owner });
     }
 
-    /// The directories above what a device has are its own as well, unless they are somebody's already or are where the
-    /// machine has its own.
-    fn ensure_parent(&mut self, path: &str, device: Option<&Weak<dyn Plugged>>, life: u64) {
+    /// Whether there is a directory at `path`, which is the device's as well from now on.
+    fn join(&self, path: &str, device: Option<&Weak<dyn Plugged>>) -> bool {
+        let there = self.entries.get(path).filter(|entry| entry.is_directory() && !entry.is_gone());
+        there.into_iter().for_each(|there| device.into_iter().for_each(|device| there.owner.join(device)));
+        there.is_some()
+    }
+
+    /// The directories above what a device has are its own as well, with others that have something there, unless they are
+    /// somebody's already or are where the machine has its own.
+    fn ensure_parent(&mut self, path: &str, device: Option<&Weak<dyn Plugged>>) {
         let parent = split(path).0.to_owned();
-        let is_there = self.entries.get(&parent).is_some_and(|entry| entry.is_directory() && !entry.is_gone());
-        if parent.is_empty() || is_there {
+        if parent.is_empty() {
             return;
         }
         let device = if MACHINE.contains(&parent.as_str()) { None } else { device };
-        let life = if device.is_some() { life } else { 0 };
-        self.ensure_parent(&parent, device, life);
+        self.ensure_parent(&parent, device);
+        if self.join(&parent, device) {
+            return;
+        }
+        // It may be the same directory of another device in the same life, such as /dev/input: another one all the same.
+        self.made += 1;
+        let life = if device.is_some() { u64::MAX - self.made } else { 0 };
         if self.is_a_gate(&parent, device.is_none()) {
             self.gates.insert(split(&parent).1.to_owned());
         }
         let (path, inode) = (parent.clone(), inode(&parent, life));
-        self.put(Entry { path, kind: Kind::Directory, inode, place: 0, device: device.cloned() });
+        let owner = device.cloned().map_or(Owner::Nobody, Owner::sharing);
+        self.put(Entry { path, kind: Kind::Directory, inode, place: 0, owner });
     }
 
     /// Whether a way may come to `path` from a directory of the machine's in which it is not.
     fn is_a_gate(&self, path: &str, lasting: bool) -> bool {
         let parent = split(path).0;
-        let shared = self.entries.get(parent).is_none_or(|parent| parent.device.is_none());
+        let shared = self.entries.get(parent).is_none_or(|parent| matches!(parent.owner, Owner::Nobody));
         !MACHINE.contains(&path) && (MACHINE.contains(&parent) || !lasting && shared)
     }
 
@@ -237,16 +256,6 @@ impl Tree {
         self.entries.insert(entry.path.clone(), entry);
     }
 
-    /// Another device than `leaving` that has something below `path`.
-    fn heir(&self, path: &str, leaving: &Weak<dyn Plugged>) -> Option<Weak<dyn Plugged>> {
-        let children = self.children.get(path)?.values().filter(|child| !child.is_gone());
-        children.into_iter().find_map(|child| match &child.device {
-            Some(other) if !other.ptr_eq(leaving) => Some(other.clone()),
-            Some(_) => self.heir(&child.path, leaving),
-            None => None,
-        })
-    }
-
     fn forget(&mut self, path: &str) {
         self.entries.remove(path);
         let (parent, name) = split(path);
@@ -259,11 +268,14 @@ impl Tree {
     }
 }
 
-/// Directories that Linux has, whatever devices there are.
-const MACHINE: [&str; 16] = [
+/// Directories that Linux has, whatever devices there are; or udev.
+const MACHINE: [&str; 19] = [
     "/dev",
     "/proc",
     "/proc/bus",
+    "/run",
+    "/run/udev",
+    "/run/udev/tags",
     "/sys",
     "/sys/block",
     "/sys/bus",
@@ -306,83 +318,4 @@ impl fmt::Debug for Entry {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lab::{Lab, LabConfig, Source};
-    use outlive::{Policy, Reason};
-    use std::time::Duration;
-
-    fn lab() -> Arc<Lab> {
-        let source = Source::Spec("i2c:24c02@0x50,bus=7".to_owned());
-        Lab::start(&LabConfig::new(&[source], None, None).unwrap()).unwrap()
-    }
-
-    fn link(lab: &Lab, path: &str) -> String {
-        lab.entries().find(path).unwrap().link_text().unwrap()
-    }
-
-    #[test]
-    fn links_are_relative_as_in_sysfs() {
-        let lab = lab();
-        for (path, text) in [
-            ("/sys/class/i2c-dev/i2c-7", "../../devices/platform/outlive.0/i2c-7/i2c-dev/i2c-7"),
-            ("/sys/dev/char/89:7", "../../devices/platform/outlive.0/i2c-7/i2c-dev/i2c-7"),
-            ("/sys/devices/platform/outlive.0/i2c-7/i2c-dev/i2c-7/device", "../../../i2c-7"),
-            ("/sys/devices/platform/outlive.0/i2c-7/subsystem", "../../../../bus/i2c"),
-        ] {
-            assert_eq!(link(&lab, path), text, "{path}");
-        }
-    }
-
-    #[test]
-    fn what_goes_leaves_its_name_and_comes_back_as_another() {
-        let lab = lab();
-        let path = "/sys/class/i2c-dev/i2c-7";
-        let name = "/sys/devices/platform/outlive.0/i2c-7/name";
-        let (old, attribute) = (lab.entries().find(path).unwrap(), lab.entries().find(name).unwrap());
-        lab.unplug("i2c-7", Reason::Pulled, Policy::Detach, Duration::from_secs(20)).unwrap();
-        assert!(attribute.is_gone() && old.is_gone());
-        for gone in ["/dev/i2c-7", path, "/sys/devices/platform/outlive.0/i2c-7", "/sys/dev/char/89:7"] {
-            assert!(matches!(lab.entries().find(gone).unwrap().kind, Kind::Gone(_)), "{gone}");
-        }
-        assert!(lab.entries().find(name).is_none());
-        assert!(lab.entries().find("/sys/class/i2c-dev").unwrap().is_directory(), "the class stays");
-        lab.plug_name("i2c-7").unwrap();
-        let new = lab.entries().find(path).unwrap();
-        assert!(!new.is_gone() && new.inode != old.inode);
-        assert!(attribute.is_gone(), "the old one stays dead");
-    }
-
-    /// A file of /proc in a directory of its own, which no class asks for yet.
-    #[test]
-    fn files_of_proc_are_entries_like_others() {
-        let entries = Entries::default();
-        entries.put_attribute("/proc/bus/outlive/7");
-        entries.put_attribute("/proc/outlive");
-        assert!(entries.adds_to("/proc") && entries.adds_to("/proc/bus") && !entries.adds_to(""));
-        assert!(entries.find("/proc/bus/outlive").unwrap().is_directory());
-        assert!(entries.concern(b"/proc/outlive") && entries.concern(b"/proc/bus/outlive/7"));
-        assert!(!entries.concern(b"/proc/self/status"));
-    }
-
-    #[test]
-    fn only_paths_with_a_name_of_ours_are_looked_at_closely() {
-        let lab = lab();
-        for (path, concerns) in [
-            ("/dev/i2c-7", true),
-            ("/sys/class/i2c-dev/i2c-7/name", true),
-            ("i2c-dev", true),
-            ("../89:7", true),
-            ("/sys/devices/platform/outlive.0", true),
-            ("/dev/null", false),
-            ("/sys/class/net", false),
-            ("/etc/name", false),
-            ("uevent", false),
-            ("/sys/devices/platform", false),
-        ] {
-            assert_eq!(lab.entries().concern(path.as_bytes()), concerns, "{path}");
-        }
-        assert!(lab.entries().adds_to("/dev") && lab.entries().adds_to("/sys/class"));
-        assert!(!lab.entries().adds_to("") && !lab.entries().adds_to("/sys") && !lab.entries().adds_to("/etc"));
-    }
-}
+mod tests;

@@ -1,11 +1,8 @@
 //! Plugging in what hangs on each other: a card with its flashes, a flash with its partitions; and resets.
 
 use super::{
-    Lab, PlugError, ResetError, UnplugError, bare,
-    config::ConfigError,
-    flash::{CardEntry, FlashEntry},
-    hardware,
-    kin::Tie,
+    Lab, PlugError, ResetError, UnplugError, bare, cards::CardEntry, config::ConfigError, hardware, kin::Tie,
+    model::ModelEntry,
 };
 use outlive::{Change, Policy, REMOVAL_BUDGET, Reason};
 use outlive_classes::{
@@ -42,7 +39,7 @@ impl Lab {
             self.set_policy(name, policy);
         }
         for flash in &card.flash {
-            let flash = FlashEntry { policy: flash.policy.or(card.policy), ..flash.clone() };
+            let flash = ModelEntry { policy: flash.policy.or(card.policy), ..flash.clone() };
             if let Err(error) = self.plug_flash(&flash, Some(name)) {
                 let _ = self.unplug(name, Reason::Pulled, Policy::Detach, REMOVAL_BUDGET);
                 return Err(error);
@@ -52,7 +49,7 @@ impl Lab {
     }
 
     /// A flash with its partitions, on `parent`.
-    pub(super) fn plug_flash(&self, entry: &FlashEntry, parent: Option<&str>) -> Result<String, PlugError> {
+    pub(super) fn plug_flash(&self, entry: &ModelEntry, parent: Option<&str>) -> Result<String, PlugError> {
         self.refuse_held(super::class::Class::Mtd, entry.number)?;
         let (name, parts) = match &entry.server {
             None => {
@@ -83,10 +80,22 @@ impl Lab {
     }
 
     /// Which parts a flash has that is in a server: how large it is, that has said.
-    fn parts_of_served(&self, name: &str, entry: &FlashEntry) -> Result<Vec<PartitionSpec>, PlugError> {
+    fn parts_of_served(&self, name: &str, entry: &ModelEntry) -> Result<Vec<PartitionSpec>, PlugError> {
         let gone = || PlugError::Server { name: name.to_owned(), what: "was lost".into() };
         let whole = self.places.kin.flash(name).ok_or_else(gone)?;
         super::partitions::parts(&entry.partitions, whole.geometry()).map_err(PlugError::Config)
+    }
+
+    /// Devices will hang on this one, which has just been plugged in.
+    pub(super) fn has_children(&self, name: &str) {
+        self.disown_parts(name);
+        self.places.kin.tie(name, Tie::new(None, None, true));
+    }
+
+    /// Ties a device that has just been plugged in to the one that it hangs on, with which it does not come back.
+    pub(super) fn tie_child(&self, name: &str, parent: &str) {
+        self.disown_parts(name);
+        self.places.kin.tie(name, Tie::new(Some(parent), None, false));
     }
 
     fn disown_parts(&self, name: &str) {

@@ -1,11 +1,12 @@
 //! Makes the hardware that a configuration asks for.
 
 use super::{
-    config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry},
-    flash::FlashEntry,
+    config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry},
+    display, input,
+    model::ModelEntry,
     partitions,
     served::Server,
-    suggest,
+    tpm,
 };
 use crate::driver_server::{Link, RemoteAdapter, RemoteFlash, RemoteTpm};
 use outlive_classes::{Hardware, i2c::Adapter, mtd, tpm::Tpm, uio};
@@ -26,9 +27,10 @@ pub(super) fn check(device: &DeviceConfig, clock: &Arc<dyn Clock>) -> Result<(),
         DeviceConfig::I2c(bus) => adapter(bus, clock.clone()).map(drop),
         DeviceConfig::Uio(entry) => board(entry, clock.clone()).map(drop),
         DeviceConfig::Mtd(entry) => flash(entry, clock.clone()).map(drop),
-        DeviceConfig::Tpm(entry) => entry.build().map(drop),
-        DeviceConfig::Input(entry) => entry.build(clock.clone()).map(drop),
-        DeviceConfig::Drm(entry) => entry.build(clock.clone()).map(drop),
+        DeviceConfig::Tpm(entry) => tpm::build(entry).map(drop),
+        DeviceConfig::Input(entry) => input::build(entry, clock.clone()).map(drop),
+        DeviceConfig::Uinput(entry) => input::check_uinput(entry),
+        DeviceConfig::Drm(entry) => display::build(entry, clock.clone()).map(drop),
         DeviceConfig::Gpu(card) => card
             .flash
             .iter()
@@ -46,9 +48,13 @@ pub(crate) fn make(device: &DeviceConfig, clock: Arc<dyn Clock>) -> Result<Hardw
         DeviceConfig::I2c(bus) => adapter(bus, clock).map(Hardware::I2c),
         DeviceConfig::Uio(entry) => board(entry, clock).map(Hardware::Uio),
         DeviceConfig::Mtd(entry) => flash(entry, clock).map(|(flash, _)| Hardware::Mtd(flash)),
-        DeviceConfig::Tpm(entry) => entry.build().map(Hardware::Tpm),
-        DeviceConfig::Input(entry) => entry.build(clock).map(Hardware::Input),
-        DeviceConfig::Drm(entry) => entry.build(clock).map(Hardware::Drm),
+        DeviceConfig::Tpm(entry) => tpm::build(entry).map(Hardware::Tpm),
+        DeviceConfig::Input(entry) => input::build(entry, clock).map(Hardware::Input),
+        DeviceConfig::Drm(entry) => display::build(entry, clock).map(Hardware::Drm),
+        DeviceConfig::Uinput(entry) => Err(ConfigError::new(
+            &entry.place,
+            "programs make devices by it, where they are; it has no driver to serve",
+        )),
         DeviceConfig::Gpu(card) => {
             Err(ConfigError::new(&card.place, "a card is several devices; serve its flash one by one"))
         }
@@ -56,26 +62,22 @@ pub(crate) fn make(device: &DeviceConfig, clock: Arc<dyn Clock>) -> Result<Hardw
 }
 
 /// A uio board.
-pub(super) fn board(entry: &BoardEntry, clock: Arc<dyn Clock>) -> Result<Box<dyn uio::Driver>, ConfigError> {
+pub(super) fn board(entry: &ModelEntry, clock: Arc<dyn Clock>) -> Result<Box<dyn uio::Driver>, ConfigError> {
     let config = BoardConfig { model: entry.model.clone(), keys: entry.keys.clone() };
-    config.build(clock).map_err(|refused| ConfigError::new(entry.place_of(refused.key()), refused.to_string()))
+    config.build(clock).map_err(|refused| entry.error(refused.key(), &refused))
 }
 
 /// A flash, and which parts of it are devices of their own.
 pub(super) fn flash(
-    entry: &FlashEntry,
+    entry: &ModelEntry,
     clock: Arc<dyn Clock>,
 ) -> Result<(Box<dyn mtd::Flash>, Vec<mtd::PartitionSpec>), ConfigError> {
     let config = FlashConfig { model: entry.model.clone(), keys: entry.keys.clone() };
-    let refused = |refused: mtd_models::ConfigError| {
-        let (place, why) = (entry.place_of(refused.key()), refused.to_string());
-        match refused {
-            mtd_models::ConfigError::UnknownKey { key, .. } => {
-                let ours = suggest::known(&key, &["num", "parts", "policy", "mode", "group"]);
-                ConfigError::new(place, format!("{why}; of every flash: {ours}"))
-            }
-            _ => ConfigError::new(place, why),
+    let refused = |refused: mtd_models::ConfigError| match &refused {
+        mtd_models::ConfigError::UnknownKey { key, .. } => {
+            entry.unknown_key(key, &refused, "flash", &["num", "parts", "policy", "mode", "group"])
         }
+        _ => entry.error(refused.key(), &refused),
     };
     let flash = config.build(clock).map_err(refused)?;
     let parts = partitions::parts(&entry.partitions, &flash.geometry())?;

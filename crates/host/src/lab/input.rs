@@ -1,59 +1,43 @@
 //! What a lab is told of input devices, and what it has them do.
 
-use super::{
-    Lab, UnplugError, bare,
-    config::{ConfigError, policy_name},
-    permissions::Permissions,
-    suggest,
-};
-use outlive::Policy;
+use super::{DeviceConfig, Lab, UnplugError, bare, config::ConfigError, model::ModelEntry};
 use outlive_classes::input::{self, ClockId, Driver};
 use outlive_drivers::{
     clock::Clock,
     input::{ConfigError as Refused, InputConfig, Playing, Script},
 };
 use rustix::time::{ClockId as Posix, clock_gettime};
-use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 use thiserror::Error;
 
-/// An input device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InputEntry {
-    /// The 0 of `/dev/input/event0`; `None` for the lowest that is free.
-    pub number: Option<u32>,
-    /// What becomes of its users when it is unplugged, unless the unplug says otherwise.
-    #[serde(with = "policy_name", default)]
-    pub policy: Option<Policy>,
-    /// Who may open its node.
-    #[serde(default)]
-    pub permissions: Permissions,
-    /// The model: `keyboard`.
-    pub model: String,
-    /// What is left for the driver to understand. Paths are absolute.
-    pub keys: BTreeMap<String, String>,
-    /// Where it was asked for: `--device input:keyboard`, or `lab.toml:5:11`.
-    pub place: String,
-    /// Where the value of each key stands, `model` among them; empty if all are at `place`.
-    pub places: BTreeMap<String, String>,
+/// Makes the device. Its script is read for that.
+pub(super) fn build(entry: &ModelEntry, clock: Arc<dyn Clock>) -> Result<Box<dyn Driver>, ConfigError> {
+    let config = InputConfig { model: entry.model.clone(), keys: entry.keys.clone() };
+    config.build(clock).map_err(|refused| match &refused {
+        Refused::UnknownKey { key, .. } => {
+            entry.unknown_key(key, &refused, "input device", &["num", "policy", "mode", "group"])
+        }
+        _ => entry.error(refused.key(), &refused),
+    })
 }
 
-impl InputEntry {
-    /// Makes the device. Its script is read for that.
-    pub(super) fn build(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Driver>, ConfigError> {
-        let config = InputConfig { model: self.model.clone(), keys: self.keys.clone() };
-        config.build(clock).map_err(|refused| {
-            let (place, why) = (self.places.get(refused.key()).unwrap_or(&self.place), refused.to_string());
-            match refused {
-                Refused::UnknownKey { key, .. } => {
-                    let ours = suggest::known(&key, &["num", "policy", "mode", "group"]);
-                    ConfigError::new(place, format!("{why}; of every input device: {ours}"))
-                }
-                _ => ConfigError::new(place, why),
-            }
-        })
+/// The model that is no device itself: programs make devices by it.
+const UINPUT: &str = "uinput";
+
+/// The device that `entry` asks for: a model, or /dev/uinput.
+pub(super) fn device(entry: ModelEntry) -> DeviceConfig {
+    match entry.model.eq_ignore_ascii_case(UINPUT) {
+        true => DeviceConfig::Uinput(entry),
+        false => DeviceConfig::Input(entry),
     }
+}
+
+/// Whether /dev/uinput can be that way, which has no keys of its own.
+pub(super) fn check_uinput(entry: &ModelEntry) -> Result<(), ConfigError> {
+    let number = entry.number.is_some().then(|| "num".to_owned());
+    let Some(key) = number.or_else(|| entry.keys.keys().next().cloned()) else { return Ok(()) };
+    let why = format!("uinput has no key \"{key}\"; its keys: none");
+    Err(entry.unknown_key(&key, why, "input device but the number", &["policy", "mode", "group"]))
 }
 
 /// The machine's clocks for times that clients see, and the lab's for what comes later.

@@ -3,18 +3,14 @@
 //! It is read by hand from a tree that knows its places, so that every error names the line and column at fault.
 
 use super::{
+    cards::CardEntry,
     class::Class,
-    config::{
-        BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry, parse_contract, parse_name,
-        parse_policy,
-    },
-    display::{self, DisplayEntry},
-    flash::{CardEntry, FlashEntry},
-    input::InputEntry,
+    config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry, parse_contract, parse_name, parse_policy},
+    display, input,
+    model::ModelEntry,
     partitions::{self, PartitionEntry},
     permissions::{Permissions, parse_group, parse_mode},
     spec, suggest,
-    tpm::TpmEntry,
 };
 use crate::driver_server::ServerSettings;
 use outlive::Policy;
@@ -68,8 +64,6 @@ struct Reader<'a> {
     folder: &'a Path,
 }
 
-/// What is said of keys, by their names.
-type Words = BTreeMap<String, String>;
 type Table<'a> = DeTable<'a>;
 type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -78,6 +72,9 @@ const CARD: &str = "gpu";
 
 /// The keys of a bus, besides its chips.
 const KEYS_OF_BUS: [&str; 7] = ["class", "num", "bus", "policy", "functionality", "mode", "group"];
+
+/// The keys of a device of one model, besides its driver's.
+const KEYS_OF_DEVICE: [&str; 5] = ["class", "num", "policy", "mode", "group"];
 
 /// The keys of a flash, besides its driver's.
 const KEYS_OF_FLASH: [&str; 7] = ["class", "num", "policy", "mode", "group", "parts", "partitions"];
@@ -142,11 +139,11 @@ impl Reader<'_> {
         }
         match spec::check_class(&name, &[CARD]).map_err(|why| self.error(class.span().start, why))? {
             Class::I2c => self.bus(at, table).map(DeviceConfig::I2c),
-            Class::Uio => self.board(at, table).map(DeviceConfig::Uio),
-            Class::Mtd => self.flash(at, table).map(DeviceConfig::Mtd),
-            Class::Tpm => self.tpm(at, table).map(DeviceConfig::Tpm),
-            Class::Input => self.input(at, table).map(DeviceConfig::Input),
-            Class::Drm => self.display(at, table).map(DeviceConfig::Drm),
+            class @ Class::Uio => self.model(class, at, table).map(DeviceConfig::Uio),
+            class @ Class::Mtd => self.model(class, at, table).map(DeviceConfig::Mtd),
+            class @ Class::Tpm => self.model(class, at, table).map(DeviceConfig::Tpm),
+            class @ Class::Drm => self.model(class, at, table).map(DeviceConfig::Drm),
+            class @ (Class::Input | Class::Uinput) => self.model(class, at, table).map(input::device),
         }
     }
 
@@ -189,95 +186,39 @@ impl Reader<'_> {
         Ok(bus)
     }
 
-    /// A uio board. Keys that are not the lab's are its driver's.
-    fn board(&self, at: usize, table: &Table<'_>) -> Result<BoardEntry, ConfigError> {
-        let model = table.get("model").ok_or_else(|| self.error(at, "which model? add model = \"timer\""))?;
-        let number = table.get("num").map(|value| self.number(Class::Uio, value)).transpose()?;
+    /// A device of one model. Keys that are not the lab's are its driver's.
+    fn model(&self, class: Class, at: usize, table: &Table<'_>) -> Result<ModelEntry, ConfigError> {
+        let missing = || self.error(at, format!("which model? add model = \"{}\"", spec::example_model(class)));
+        let model = self.string("model", table.get("model").ok_or_else(missing)?)?;
+        let number = table.get("num").map(|value| self.number(class, value)).transpose()?;
         let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
-        let (keys, places) = self.driver_keys(table)?;
-        let (model, place) = (self.string("model", model)?, self.place(at));
-        let permissions = self.permissions(table)?;
-        Ok(BoardEntry { number, policy, permissions, model, keys, place, places })
-    }
-
-    /// A TPM. Keys that are not the lab's are its driver's.
-    fn tpm(&self, at: usize, table: &Table<'_>) -> Result<TpmEntry, ConfigError> {
-        let model = table.get("model").ok_or_else(|| self.error(at, "which model? add model = \"swtpm\""))?;
-        let number = table.get("num").map(|value| self.number(Class::Tpm, value)).transpose()?;
-        let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
-        let (model, place, permissions) = (self.string("model", model)?, self.place(at), self.permissions(table)?);
-        let (mut keys, mut places, mut server) = (BTreeMap::new(), BTreeMap::new(), None);
-        if model == spec::SERVER {
-            server = Some(self.server(at, table, &["class", "num", "policy", "mode", "group"])?);
-        } else {
-            (keys, places) = self.driver_keys(table)?;
-            spec::absolute_paths(&mut keys, self.folder).map_err(|why| self.error(at, why))?;
-        }
-        Ok(TpmEntry { number, policy, permissions, model, keys, server, place, places })
-    }
-
-    /// An input device. Keys that are not the lab's are its driver's.
-    fn input(&self, at: usize, table: &Table<'_>) -> Result<InputEntry, ConfigError> {
-        let model = table.get("model").ok_or_else(|| self.error(at, "which model? add model = \"keyboard\""))?;
-        let number = table.get("num").map(|value| self.number(Class::Input, value)).transpose()?;
-        let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
-        let (mut keys, places) = self.driver_keys(table)?;
-        spec::absolute_paths(&mut keys, self.folder).map_err(|why| self.error(at, why))?;
-        let (model, place) = (self.string("model", model)?, self.place(at));
-        let permissions = self.permissions(table)?;
-        Ok(InputEntry { number, policy, permissions, model, keys, place, places })
-    }
-
-    /// A card with displays. Keys that are not the lab's are its driver's, and so is a `mode` of a display.
-    fn display(&self, at: usize, table: &Table<'_>) -> Result<DisplayEntry, ConfigError> {
-        let model = table.get("model").ok_or_else(|| self.error(at, "which model? add model = \"virtual\""))?;
-        let number = table.get("num").map(|value| self.number(Class::Drm, value)).transpose()?;
-        let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
-        let (mut keys, places) = self.driver_keys(table)?;
-        let mode = table.get("mode").map(|value| self.scalar("mode", value)).transpose()?;
-        let shown = mode.filter(|mode| display::is_display_mode(mode));
+        let shown =
+            table.get("mode").filter(|_| class == Class::Drm).map(|value| self.scalar("mode", value)).transpose()?;
+        let shown = shown.filter(|mode| display::is_display_mode(mode));
         let permissions = match &shown {
             Some(_) => Permissions { group: self.group(table)?, ..Permissions::default() },
             None => self.permissions(table)?,
         };
-        keys.extend(shown.map(|mode| ("mode".to_owned(), mode)));
-        let (model, place) = (self.string("model", model)?, self.place(at));
-        Ok(DisplayEntry { number, policy, permissions, model, keys, place, places })
-    }
-
-    /// The keys of a device that are its driver's, and where each key stands.
-    fn driver_keys(&self, table: &Table<'_>) -> Result<(Words, Words), ConfigError> {
-        let (mut keys, mut places) = (BTreeMap::new(), BTreeMap::new());
+        let place = self.place(at);
+        let mut entry = ModelEntry { number, policy, permissions, model, place, ..ModelEntry::default() };
+        entry.keys.extend(shown.map(|mode| ("mode".to_owned(), mode)));
+        let ours = if class == Class::Mtd { &KEYS_OF_FLASH[..] } else { &KEYS_OF_DEVICE };
+        if class == Class::Mtd {
+            entry.partitions = self.partitions(table)?;
+        }
+        if entry.model == spec::SERVER && class.has_servers() {
+            entry.server = Some(self.server(at, table, ours)?);
+            return Ok(entry);
+        }
         for (key, value) in table {
             let key = key.get_ref().as_ref();
-            places.insert(key.to_owned(), self.place(value.span().start));
-            if !["class", "num", "policy", "mode", "group", "model"].contains(&key) {
-                keys.insert(key.to_owned(), self.scalar(key, value)?);
+            entry.places.insert(key.to_owned(), self.place(value.span().start));
+            if !ours.contains(&key) && key != "model" {
+                entry.keys.insert(key.to_owned(), self.scalar(key, value)?);
             }
         }
-        Ok((keys, places))
-    }
-
-    /// A flash. Keys that are not the lab's are its driver's.
-    fn flash(&self, at: usize, table: &Table<'_>) -> Result<FlashEntry, ConfigError> {
-        let model = table.get("model").ok_or_else(|| self.error(at, "which model? add model = \"nor\""))?;
-        let number = table.get("num").map(|value| self.number(Class::Mtd, value)).transpose()?;
-        let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
-        let (mut keys, mut places) = (BTreeMap::new(), BTreeMap::new());
-        let model = self.string("model", model)?;
-        let is_served = model == spec::SERVER;
-        let server = is_served.then(|| self.server(at, table, &KEYS_OF_FLASH)).transpose()?;
-        for (key, value) in table.iter().filter(|_| !is_served) {
-            let key = key.get_ref().as_ref();
-            places.insert(key.to_owned(), self.place(value.span().start));
-            if !KEYS_OF_FLASH.contains(&key) && key != "model" {
-                keys.insert(key.to_owned(), self.scalar(key, value)?);
-            }
-        }
-        spec::absolute_paths(&mut keys, self.folder).map_err(|why| self.error(at, why))?;
-        let partitions = self.partitions(table)?;
-        let (place, permissions) = (self.place(at), self.permissions(table)?);
-        Ok(FlashEntry { number, policy, permissions, model, keys, partitions, server, place, places })
+        spec::absolute_paths(&mut entry.keys, self.folder).map_err(|why| self.error(at, why))?;
+        Ok(entry)
     }
 
     /// The server of a device, of the keys that are not its class's. `command` may be a list of words.
@@ -361,7 +302,7 @@ impl Reader<'_> {
             table.get("flash").ok_or_else(|| self.error(at, "what is on it? add flash = [ { model = \"nor\" } ]"))?;
         let wrong = || self.error(list.span().start, "`flash` is a list: [ { model = \"nor\", … }, … ]");
         let flashes = list.get_ref().as_array().ok_or_else(wrong)?.iter();
-        let flash = flashes.map(|value| self.flash(value.span().start, self.table("flash", value)?));
+        let flash = flashes.map(|value| self.model(Class::Mtd, value.span().start, self.table("flash", value)?));
         let (flash, place) = (flash.collect::<Result<_, _>>()?, self.place(at));
         Ok(CardEntry { name, policy, permissions: Permissions::default(), flash, place })
     }

@@ -9,7 +9,6 @@ mod config;
 mod display;
 pub(crate) mod entries;
 mod family;
-mod flash;
 mod ground;
 pub(crate) mod hardware;
 mod holders;
@@ -18,7 +17,9 @@ mod input;
 mod kin;
 mod lab_file;
 mod lines;
+mod model;
 mod observe;
+mod owner;
 mod partitions;
 mod permissions;
 mod places;
@@ -31,17 +32,18 @@ mod suggest;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tpm;
+mod user_inputs;
 
 pub use crate::driver_server::{Reach, ServerSettings};
 pub(crate) use announcer::Announcer;
+pub use cards::CardEntry;
 pub use clock::WallClock;
-pub use config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, ServerEntry, Source};
-pub use display::DisplayEntry;
+pub use config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, ServerEntry, Source};
 pub use family::Reset;
-pub use flash::{CardEntry, FlashEntry};
 pub use holders::{Holders, Killed};
 pub(crate) use hotplug::Hotplug;
-pub use input::{Deeds, InputEntry, InputError};
+pub use input::{Deeds, InputError};
+pub use model::ModelEntry;
 pub use observe::{Arrival, Detail, DeviceChange, Observer};
 pub use outlive::{Policy, State as DeviceState};
 pub use outlive_drivers::value;
@@ -52,7 +54,6 @@ pub use report::{
 };
 pub use spec::parse as parse_spec;
 pub(crate) use suggest::known;
-pub use tpm::TpmEntry;
 
 use crate::trial::Answered;
 use cards::Cards;
@@ -71,6 +72,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
+use user_inputs::UserInputs;
 
 /// A running lab.
 ///
@@ -82,6 +84,7 @@ pub struct Lab {
     cards: Cards,
     client_partitions: Arc<ClientPartitions>,
     served: Served,
+    user_inputs: Arc<UserInputs>,
     numbers: ClassNumbers,
     operations: Arc<Operations>,
     /// What becomes of the users of each device, unless an unplug says otherwise.
@@ -130,6 +133,7 @@ impl Lab {
             cards: Cards::default(),
             client_partitions: Arc::default(),
             served: Served::default(),
+            user_inputs: Arc::default(),
             numbers: ClassNumbers::new(),
             operations,
             policies: Mutex::default(),
@@ -150,6 +154,7 @@ impl Lab {
         let lab = Arc::new(lab);
         lab.client_partitions.are_of(&lab);
         lab.served.are_of(&lab);
+        lab.user_inputs.are_of(&lab);
         Ok(lab)
     }
 

@@ -1,7 +1,7 @@
 //! Plugging in: by what a SPEC says, with a driver of the caller's own, or again what was here before.
 
 use super::{
-    BusConfig, DeviceConfig, Lab, Permissions, PlugError, TpmEntry, bare,
+    DeviceConfig, Lab, Permissions, PlugError, bare,
     class::{self, Class, Means},
     hardware,
     places::Kept,
@@ -29,36 +29,34 @@ impl Lab {
     /// # Errors
     /// As [`plug_spec`](Lab::plug_spec).
     pub fn plug(&self, device: &DeviceConfig) -> Result<String, PlugError> {
-        let clock = self.clock.clone();
-        let served = match device {
-            DeviceConfig::I2c(BusConfig { server: Some(server), functionality, .. }) => {
-                Some((Class::I2c, hardware::adapter_server(server, *functionality)))
-            }
-            DeviceConfig::Tpm(TpmEntry { server: Some(server), .. }) => {
-                Some((Class::Tpm, hardware::tpm_server(server)))
-            }
-            _ => None,
-        };
-        if let Some((class, server)) = served {
-            self.refuse_held(class, device.number())?;
-            let name = self.plug_served(device.number(), server, device.permissions())?;
-            if let Some(policy) = device.policy() {
-                self.set_policy(&name, policy);
-            }
-            return Ok(name);
-        }
-        let (class, hardware): (_, &dyn Fn() -> _) = match device {
-            DeviceConfig::I2c(bus) => (Class::I2c, &|| hardware::adapter(bus, clock.clone()).map(Hardware::I2c)),
-            DeviceConfig::Uio(board) => (Class::Uio, &|| hardware::board(board, clock.clone()).map(Hardware::Uio)),
-            DeviceConfig::Tpm(tpm) => (Class::Tpm, &|| tpm.build().map(Hardware::Tpm)),
-            DeviceConfig::Input(input) => (Class::Input, &|| input.build(clock.clone()).map(Hardware::Input)),
-            DeviceConfig::Drm(card) => (Class::Drm, &|| card.build(clock.clone()).map(Hardware::Drm)),
+        let class = match device {
             DeviceConfig::Mtd(flash) => return self.plug_flash(flash, None),
             DeviceConfig::Gpu(card) => return self.plug_card(card),
+            device => device.class(),
         };
         self.refuse_held(class, device.number())?;
-        let hardware = hardware().map_err(PlugError::Config)?;
-        let name = self.plug_as(device.number(), hardware, Some(device.permissions()))?;
+        let server = match device {
+            DeviceConfig::I2c(bus) => {
+                bus.server.as_ref().map(|server| hardware::adapter_server(server, bus.functionality))
+            }
+            device => device.server().map(hardware::tpm_server),
+        };
+        let name = match server {
+            Some(server) => self.plug_served(device.number(), server, device.permissions())?,
+            None => {
+                let hardware = match device {
+                    DeviceConfig::Uinput(_) => {
+                        hardware::check(device, &self.clock).map(|()| Hardware::Uinput(self.user_inputs.clone()))
+                    }
+                    device => hardware::make(device, self.clock.clone()),
+                };
+                let hardware = hardware.map_err(PlugError::Config)?;
+                self.plug_as(device.number(), hardware, Some(device.permissions()))?
+            }
+        };
+        if class == Class::Uinput {
+            self.has_children(&name);
+        }
         if let Some(policy) = device.policy() {
             self.set_policy(&name, policy);
         }
@@ -92,14 +90,17 @@ impl Lab {
         if class.reuses_numbers(self.contract) {
             let free = |number: &u32| usable(*number) && !self.is_taken(class, *number);
             let number = number.or_else(|| (0..=class.highest()).find(free));
-            // As in Linux there is none left at some time.
-            let number = number.unwrap_or_default();
+            let number = number.ok_or(PlugError::Full { class: class.noun() })?;
             let taken = self.is_taken(class, number);
             return if taken { Err(self.held(&class.node_name(number))) } else { Ok(numbers.claim_again(number)) };
         }
         match number {
             Some(number) => numbers.claim(number).map_err(|_| self.held(&class.node_name(number))),
-            None => Ok(numbers.claim_lowest(0, usable)),
+            None => {
+                let free = (0..=class.highest()).filter(|number| !numbers.is_held(*number) && usable(*number));
+                let claimed = free.into_iter().find_map(|number| numbers.claim(number).ok());
+                claimed.ok_or(PlugError::Full { class: class.noun() })
+            }
         }
     }
 

@@ -111,6 +111,17 @@ impl Lab {
         }
     }
 
+    /// As [`disown`](Lab::disown), unless another life has begun there.
+    pub(super) fn disown_life(&self, name: &str, generation: Generation) {
+        self.places.prune();
+        let mut table = self.places.lock();
+        let kept = table.get_mut(name).filter(|place| place.generation == generation).map(|place| place.kept.take());
+        drop(table);
+        if kept.is_some() {
+            self.places.kin.untie(name);
+        }
+    }
+
     /// Pulls what hangs on `name`, which stays, for a reset; waits for up to `limit`.
     pub(super) fn pull_below(&self, name: &str, limit: Duration) -> Vec<Result<Unplugged, UnplugError>> {
         let begun = self.begin_below(name, Reason::Reset, Policy::Detach, Instant::now());

@@ -269,6 +269,14 @@ pub enum PlugError {
         /// The error.
         why: String,
     },
+    /// All numbers of its class are taken: ENOSPC.
+    #[error(
+        "there is no number left for another {class}; unplug one, or close what still holds the number of one that has gone"
+    )]
+    Full {
+        /// What it is one of.
+        class: &'static str,
+    },
     /// Its hardware is in somebody else's hands: it is being plugged in, or was lost.
     #[error("{name}: somebody else is plugging it in")]
     BeingPlugged {

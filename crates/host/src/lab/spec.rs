@@ -2,16 +2,15 @@
 
 use super::{
     class::Class,
-    config::{BoardEntry, BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry, parse_policy},
-    display::{self, DisplayEntry},
-    flash::FlashEntry,
-    input::InputEntry,
+    config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry, parse_policy},
+    display, input,
+    model::ModelEntry,
     partitions,
     permissions::{Permissions, parse_group, parse_mode},
     suggest,
-    tpm::TpmEntry,
 };
 use crate::driver_server::ServerSettings;
+use outlive::Policy;
 use outlive_drivers::value;
 use std::{collections::BTreeMap, path::Path};
 
@@ -39,86 +38,69 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
     if model.is_empty() {
         return Err(error(format!("which model? write CLASS:MODEL, such as {}", example(class))));
     }
-    let model = model.to_owned();
-    let (place, places) = (place.to_owned(), BTreeMap::new());
-    let device = |keys: &mut BTreeMap<String, String>| {
-        let number = take_number(class, keys)?;
-        let policy = keys.remove("policy").map(|text| parse_policy(&text)).transpose()?;
-        let base = std::env::current_dir().map_err(|why| format!("no working directory: {why}"))?;
-        absolute_paths(keys, &base)?;
-        let mode = keys.remove("mode").map(|text| parse_mode(&text)).transpose()?;
-        let group = keys.remove("group").map(|text| parse_group(&text)).transpose()?;
-        Ok((number, policy, Permissions { mode, group }))
+    let said = Said { class, model, address, keys: parse_keys(class, parts).map_err(error)? };
+    let device = match class {
+        Class::I2c => said.bus(place).map(DeviceConfig::I2c),
+        Class::Uio => said.model(place).map(DeviceConfig::Uio),
+        Class::Mtd => said.model(place).map(DeviceConfig::Mtd),
+        Class::Tpm => said.model(place).map(DeviceConfig::Tpm),
+        Class::Drm => said.model(place).map(DeviceConfig::Drm),
+        Class::Input | Class::Uinput => said.model(place).map(input::device),
     };
-    match class {
-        Class::I2c if model == SERVER => {
-            no_address("server", address).map_err(error)?;
-            let mut keys = parse_keys(class, parts).map_err(error)?;
-            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
-            let functionality = keys.remove("functionality").map(|text| parse_functionality(&text));
-            let functionality = functionality.transpose().map_err(error)?;
-            let server = served(&model, &mut keys, &place).map_err(error)?;
-            let chips = Vec::new();
-            Ok(DeviceConfig::I2c(BusConfig { number, policy, functionality, permissions, chips, server }))
-        }
-        Class::I2c => {
-            let missing = || error(format!("which address? write it after the model: i2c:{model}@0x50"));
-            let address = parse_address(address.ok_or_else(missing)?).map_err(error)?;
-            let mut keys = parse_keys(class, parts).map_err(error)?;
-            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
-            let functionality = keys.remove("functionality").map(|text| parse_functionality(&text));
-            let functionality = functionality.transpose().map_err(error)?;
-            let chip = ChipEntry { model, address, keys, place, places };
-            Ok(DeviceConfig::I2c(BusConfig {
-                number,
-                policy,
-                functionality,
-                permissions,
-                chips: vec![chip],
-                server: None,
-            }))
-        }
-        Class::Uio => {
-            no_address("board", address).map_err(error)?;
-            let mut keys = parse_keys(class, parts).map_err(error)?;
-            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
-            Ok(DeviceConfig::Uio(BoardEntry { number, policy, permissions, model, keys, place, places }))
-        }
-        Class::Mtd => {
-            no_address("flash", address).map_err(error)?;
-            let mut keys = parse_keys(class, parts).map_err(error)?;
-            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
-            let partitions = keys.remove("parts").map(|text| partitions::parse(&text, &place));
-            let partitions = partitions.transpose().map_err(error)?.unwrap_or_default();
-            let server = served(&model, &mut keys, &place).map_err(error)?;
-            let flash = FlashEntry { number, policy, permissions, model, keys, partitions, server, place, places };
-            Ok(DeviceConfig::Mtd(flash))
-        }
-        Class::Tpm => {
-            no_address("tpm", address).map_err(error)?;
-            let mut keys = parse_keys(class, parts).map_err(error)?;
-            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
-            let server = served(&model, &mut keys, &place).map_err(error)?;
-            Ok(DeviceConfig::Tpm(TpmEntry { number, policy, permissions, model, keys, server, place, places }))
-        }
-        Class::Input => {
-            if let Some(address) = address {
-                return Err(error(format!("an input device has no address; leave out `@{address}`")));
-            }
-            let mut keys = parse_keys(class, parts).map_err(error)?;
-            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
-            Ok(DeviceConfig::Input(InputEntry { number, policy, permissions, model, keys, place, places }))
-        }
-        Class::Drm => {
-            no_address("card", address).map_err(error)?;
-            let mut keys = parse_keys(class, parts).map_err(error)?;
-            // What its displays are made for has the same name as who may open its node.
-            let shown =
-                keys.extract_if(.., |key, mode| key == "mode" && display::is_display_mode(mode)).collect::<Vec<_>>();
-            let (number, policy, permissions) = device(&mut keys).map_err(error)?;
-            keys.extend(shown);
-            Ok(DeviceConfig::Drm(DisplayEntry { number, policy, permissions, model, keys, place, places }))
-        }
+    device.map_err(error)
+}
+
+/// A SPEC in its pieces.
+struct Said<'a> {
+    class: Class,
+    model: &'a str,
+    address: Option<&'a str>,
+    keys: BTreeMap<String, String>,
+}
+
+impl Said<'_> {
+    /// An i2c bus with one chip, or one that is in a server.
+    fn bus(mut self, place: &str) -> Result<BusConfig, String> {
+        let address = match self.address {
+            address if self.model == SERVER => no_address("server", address).map(|()| None)?,
+            Some(address) => Some(parse_address(address)?),
+            None => return Err(format!("which address? write it after the model: i2c:{}@0x50", self.model)),
+        };
+        let (number, policy, permissions) = self.device()?;
+        let functionality = self.keys.remove("functionality").map(|text| parse_functionality(&text)).transpose()?;
+        let server = served(self.model, &mut self.keys, place)?;
+        let (model, keys, place, places) = (self.model.to_owned(), self.keys, place.to_owned(), BTreeMap::new());
+        let chips = address.map(|address| ChipEntry { model, address, keys, place, places }).into_iter().collect();
+        Ok(BusConfig { number, policy, functionality, permissions, chips, server })
+    }
+
+    /// A device of one model.
+    fn model(mut self, place: &str) -> Result<ModelEntry, String> {
+        no_address(self.class.noun(), self.address)?;
+        // What displays are made for has the same name as who may open a node.
+        let is_shown = |key: &String, mode: &mut String| key == "mode" && display::is_display_mode(mode);
+        let shown: Vec<_> = match self.class {
+            Class::Drm => self.keys.extract_if(.., is_shown).collect(),
+            _ => Vec::new(),
+        };
+        let (number, policy, permissions) = self.device()?;
+        self.keys.extend(shown);
+        let parts = if self.class == Class::Mtd { self.keys.remove("parts") } else { None };
+        let partitions = parts.map(|text| partitions::parse(&text, place)).transpose()?.unwrap_or_default();
+        let server = if self.class.has_servers() { served(self.model, &mut self.keys, place)? } else { None };
+        let (model, keys, place, places) = (self.model.to_owned(), self.keys, place.to_owned(), BTreeMap::new());
+        Ok(ModelEntry { number, policy, permissions, model, keys, partitions, server, place, places })
+    }
+
+    /// What every device has; the rest is its driver's.
+    fn device(&mut self) -> Result<(Option<u32>, Option<Policy>, Permissions), String> {
+        let number = take_number(self.class, &mut self.keys)?;
+        let policy = self.keys.remove("policy").map(|text| parse_policy(&text)).transpose()?;
+        let base = std::env::current_dir().map_err(|why| format!("no working directory: {why}"))?;
+        absolute_paths(&mut self.keys, &base)?;
+        let mode = self.keys.remove("mode").map(|text| parse_mode(&text)).transpose()?;
+        let group = self.keys.remove("group").map(|text| parse_group(&text)).transpose()?;
+        Ok((number, policy, Permissions { mode, group }))
     }
 }
 
@@ -132,25 +114,40 @@ fn served(model: &str, keys: &mut BTreeMap<String, String>, place: &str) -> Resu
 }
 
 fn no_address(what: &str, address: Option<&str>) -> Result<(), String> {
-    address.map_or(Ok(()), |address| Err(format!("a {what} has no address; leave out `@{address}`")))
+    let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    address.map_or(Ok(()), |address| Err(format!("{article} {what} has no address; leave out `@{address}`")))
 }
 
 /// A SPEC of that class.
-const fn example(class: Class) -> &'static str {
+fn example(class: Class) -> String {
+    let more = match class {
+        Class::I2c => "@0x50",
+        Class::Tpm => ",state=DIR",
+        Class::Uio | Class::Mtd | Class::Input | Class::Uinput | Class::Drm => "",
+    };
+    format!("{}:{}{more}", class.name(), example_model(class))
+}
+
+/// A model of that class.
+pub(super) const fn example_model(class: Class) -> &'static str {
     match class {
-        Class::I2c => "i2c:24c02@0x50",
-        Class::Uio => "uio:timer",
-        Class::Mtd => "mtd:nor",
-        Class::Tpm => "tpm:swtpm,state=DIR",
-        Class::Input => "input:keyboard",
-        Class::Drm => "drm:virtual",
+        Class::I2c => "24c02",
+        Class::Uio => "timer",
+        Class::Mtd => "nor",
+        Class::Tpm => "swtpm",
+        Class::Input => "keyboard",
+        Class::Uinput => "uinput",
+        Class::Drm => "virtual",
     }
 }
 
 /// The class of that name; `others` are known there as well.
 pub(super) fn check_class(class: &str, others: &[&str]) -> Result<Class, String> {
-    let known: Vec<_> = Class::ALL.iter().map(|class| class.name()).chain(others.iter().copied()).collect();
-    Class::named(class).ok_or_else(|| format!("unknown class `{class}`; {}", suggest::known(class, &known)))
+    let classes = Class::ALL.into_iter().filter(|class| *class != Class::Uinput);
+    let known: Vec<&str> = classes.map(|class| class.name()).chain(others.iter().copied()).collect();
+    Class::named(class)
+        .filter(|class| *class != Class::Uinput)
+        .ok_or_else(|| format!("unknown class `{class}`; {}", suggest::known(class, &known)))
 }
 
 fn parse_keys<'a>(class: Class, parts: impl Iterator<Item = &'a str>) -> Result<BTreeMap<String, String>, String> {

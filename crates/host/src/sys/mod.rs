@@ -3,6 +3,7 @@
 
 pub(crate) mod child;
 pub(crate) mod confinement;
+pub(crate) mod fasync;
 pub(crate) mod group;
 pub(crate) mod inherited;
 pub(crate) mod memory;

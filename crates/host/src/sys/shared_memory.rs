@@ -79,7 +79,7 @@ impl SharedMemory for Region {
         match access {
             Access::ReadWrite => Some(self.for_both.as_fd()),
             Access::Read => Some(self.for_reading.as_fd()),
-            Access::Write => None,
+            Access::Write | Access::Neither => None,
         }
     }
 

@@ -22,11 +22,11 @@ const STACK: usize = 256 * 1024;
 ///
 /// # Errors
 /// Those of close_range(2) (5.9) and of starting a thread; `kept` is closed then.
-pub(crate) fn start_apart<T: Descriptorless>(
+pub(crate) fn start_apart<T: Descriptorless, const N: usize>(
     name: &str,
-    kept: [OwnedFd; 2],
+    kept: [OwnedFd; N],
     with: T,
-    work: fn([OwnedFd; 2], T),
+    work: fn([OwnedFd; N], T),
 ) -> io::Result<()> {
     let numbers = kept.each_ref().map(AsRawFd::as_raw_fd);
     let (tell, told) = mpsc::channel();
@@ -55,16 +55,18 @@ pub(crate) trait Descriptorless: Send + 'static {}
 impl<T: Descriptorless> Descriptorless for mpsc::Receiver<T> {}
 
 /// Gives this thread a table of its own with nothing from 3 on but `kept`.
-fn leave_with(kept: [i32; 2]) -> io::Result<()> {
-    let [low, high] = [kept[0].min(kept[1]), kept[0].max(kept[1])];
+fn leave_with<const N: usize>(mut kept: [i32; N]) -> io::Result<()> {
+    kept.sort_unstable();
     // The first call makes the table, whatever it closes; so it comes first even if there is nothing to close.
     close_range(i32::MAX, i32::MAX, libc::CLOSE_RANGE_UNSHARE)?;
-    for (first, last) in [(3, low - 1), (low + 1, high - 1), (high + 1, i32::MAX)] {
-        if first <= last {
-            close_range(first, last, 0)?;
+    let mut first = 3;
+    for number in kept {
+        if first < number {
+            close_range(first, number - 1, 0)?;
         }
+        first = number + 1;
     }
-    Ok(())
+    close_range(first, i32::MAX, 0)
 }
 
 fn close_range(first: i32, last: i32, flags: libc::c_uint) -> io::Result<()> {

@@ -110,7 +110,7 @@ impl Args {
 }
 
 /// Runs the script on this machine.
-fn here(words: &[String]) -> Result<Rounds> {
+pub(super) fn here(words: &[String]) -> Result<Rounds> {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).current_dir(crate::workspace::root());
     let output = command.output().with_context(|| format!("cannot run {}", words[0]))?;

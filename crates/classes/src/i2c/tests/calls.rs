@@ -287,7 +287,9 @@ fn plain_reads_and_writes() {
 #[test]
 fn the_access_mode_is_kept_whoever_the_front_is() {
     let bench = Bench::new();
-    for (access, read, write) in [(Access::Read, true, false), (Access::Write, false, true)] {
+    for (access, read, write) in
+        [(Access::Read, true, false), (Access::Write, false, true), (Access::Neither, false, false)]
+    {
         let file = bench.bus.open(OpenFlags { access, nonblock: true }).unwrap();
         let bench = Bench { file, bus: bench.bus.clone(), chip: bench.chip.clone(), arena: bench.arena.clone() };
         bench.ioctl(I2C_SLAVE, u64::from(ADDRESS)).expect("an ioctl needs no access mode");

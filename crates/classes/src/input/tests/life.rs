@@ -48,6 +48,23 @@ fn sleepers_get_the_keys_that_went_up() {
     }
 }
 
+/// Who polls may hold what those who are told want.
+#[test]
+fn a_poll_that_is_faster_than_the_mark_wakes_nobody() {
+    let bench = Bench::new();
+    bench.client.file.set_nonblock(false);
+    bench.send(&[key(A, 1), SYNC]);
+    assert_eq!(bench.client.read(), Ok(vec![key(A, 1), SYNC]));
+    let (woken, sleeper) = (Arc::new(AtomicUsize::new(0)), bench.client.begin_read());
+    let counter = woken.clone();
+    let _watch = bench.client.file.on_news(Arc::new(move || _ = counter.fetch_add(1, SeqCst)));
+    bench.sink().0.end_in_silence();
+    assert!(sleeper.is_waiting() && woken.load(SeqCst) == 0);
+    bench.pull();
+    assert_eq!(events(sleeper.answer()), Ok(vec![key(A, 0), OWN_SYNC]));
+    assert!(woken.load(SeqCst) > 0);
+}
+
 #[test]
 fn nothing_comes_after_the_removal() {
     let bench = Bench::new();

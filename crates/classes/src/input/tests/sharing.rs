@@ -4,7 +4,19 @@ use super::bench::{A, B, Bench, Client, SYNC, events, key};
 use crate::{
     Answer, Call, Errno, PollBits,
     client::{BASE, WILD},
-    input::uapi::{ev, ioctl},
+    input::{
+        Clock, ClockId, Description, Value,
+        client::Found,
+        hub::Hub,
+        uapi::{ev, ioctl},
+    },
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 const DROPPED: (u16, u16, i32) = (ev::SYN, 3, 0);
@@ -64,6 +76,11 @@ fn masks_are_each_clients_own() {
     assert_eq!(other.arena.get(AT, 5), [0xff, 0xff, 0xff, 0xff, 0]);
     assert_eq!(mask(&other, ioctl::GMASK, 0x1234, 4, AT), Ok(0));
     assert_eq!(other.arena.get(AT, 4), [0; 4], "of a type that there is not");
+    client.arena.put(AT, &[0xff; 8]);
+    assert_eq!(mask(client, ioctl::SMASK, u32::from(ev::MSC), 8, AT), Ok(0));
+    client.arena.put(AT, &[0; 8]);
+    assert_eq!(mask(client, ioctl::GMASK, u32::from(ev::MSC), 8, AT), Ok(0));
+    assert_eq!(client.arena.get(AT, 8), [0xff; 8], "also of codes that there are not");
     for (kind, size, at, want) in [
         (keys, 7, AT, Err(Errno::INVAL)),
         (keys, 8, WILD, Err(Errno::FAULT)),
@@ -143,4 +160,27 @@ fn access_is_revoked_for_one_client() {
     bench.send(&[key(A, 0), SYNC]);
     assert_eq!(other.read(), Ok(vec![key(A, 0), SYNC]), "its grab is gone");
     assert_eq!(client.file.poll(), PollBits::ZOMBIE);
+}
+
+/// A clock that goes on with each question.
+#[derive(Debug, Default)]
+struct Running(AtomicU64);
+
+impl Clock for Running {
+    fn time(&self, _: ClockId) -> Duration {
+        Duration::from_secs(10) + Duration::from_nanos(self.0.fetch_add(700, Relaxed))
+    }
+
+    fn after(&self, _: Duration, _: Box<dyn FnOnce() + Send>) {}
+}
+
+#[test]
+fn a_time_that_a_maker_gives_is_told_as_it_is() {
+    let description = Arc::new(Description::default().with(ev::KEY, [30]).registered());
+    let hub = Hub::new(description, Arc::new(Running::default()));
+    let client = hub.attach();
+    hub.set_clock(client, ClockId::Monotonic);
+    hub.events(&[Value::new(ev::KEY, 30, 1), Value::SYNC], Some(Duration::new(9, 5000)));
+    let Found::Data(data) = hub.read(client, 24) else { panic!("an event") };
+    assert_eq!(data[..16], [9i64.to_ne_bytes(), 5i64.to_ne_bytes()].concat());
 }

@@ -20,7 +20,7 @@ pub(super) const IOCTL: u32 = libc::SYS_ioctl as u32;
 /// FIONREAD and FIOQSIZE of `asm-generic/ioctls.h`.
 pub(super) const IOCTLS: [u32; 2] = [0x541b, 0x5460];
 /// The ioctls that take a value although their number says that it is an address, where FUSE would look for four bytes and
-/// say EFAULT: EVIOCRMFF, EVIOCGRAB and EVIOCREVOKE of `linux/input.h`.
+/// say EFAULT: EVIOCRMFF, EVIOCGRAB and EVIOCREVOKE of `linux/input.h`. Those of uinput its class knows.
 pub(super) const VALUES: [u32; 3] = [0x4004_4581, 0x4004_4590, 0x4004_4591];
 
 /// `fchmodat2` of `asm/unistd_64.h`, since Linux 6.6.

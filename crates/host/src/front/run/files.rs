@@ -35,7 +35,7 @@ use std::{
     collections::HashSet,
     fmt,
     mem::take,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -304,7 +304,8 @@ impl Files {
         let (access, watch) = (open_file::access(flags), Mutex::new(None));
         let open = open_file::OpenFile { file, device: name, positioned: by.positioned, access, watch };
         let fh = self.next();
-        self.add(fh, OpenFile { open, position: AtomicU64::default(), generation, node, line: None });
+        let (position, signals) = Default::default();
+        self.add(fh, OpenFile { open, position, generation, node, signals, line: None });
         let stream = if by.positioned { 0 } else { wire::FOPEN_STREAM };
         let parallel = wire::FOPEN_PARALLEL_DIRECT_WRITES;
         let flush = if self.hears_of_closes { 0 } else { wire::FOPEN_NOFLUSH };

@@ -4,9 +4,11 @@
 use super::{
     arch::{ARCH, ARCH_32, IOCTL, IOCTLS, LSEEK, MAPPED_BY_US, MMAP, OPENS_32, TRANSFERS, VALUES, WATCHED, X32_BIT},
     road::{Traps, streams},
+    signals::SIGNALLING,
     uevents,
 };
 use crate::sys::seccomp::Instruction;
+use outlive_classes::uinput::uapi::ioctl as uinput;
 use std::{collections::BTreeMap, ops::Range};
 
 pub(super) const NUMBER: u32 = 0;
@@ -67,9 +69,11 @@ fn cases(traps: &Traps) -> BTreeMap<u32, Vec<Instruction>> {
             for number in [libc::SYS_pread64, libc::SYS_pwrite64] {
                 cases.insert(number as u32, [&notify_of_nothing_to_move()[..], &[ALLOW]].concat());
             }
-            let ioctls = IOCTLS.iter().chain(&VALUES).flat_map(|command| [skip_unless_equal(*command, 1), NOTIFY]);
-            if let Traps::Range(_) = traps {
+            let ioctls = IOCTLS.iter().chain(&VALUES).chain(&uinput::VALUES);
+            let ioctls = ioctls.flat_map(|command| [skip_unless_equal(*command, 1), NOTIFY]);
+            if let Traps::Range(range) = traps {
                 cases.insert(libc::SYS_prctl as u32, notify_of_hiding().to_vec());
+                cases.insert(libc::SYS_fcntl as u32, notify_of_signals(range));
             }
             cases.insert(IOCTL, [load(argument(1))].into_iter().chain(ioctls).chain(all).collect());
         }
@@ -129,6 +133,15 @@ fn notify_of_nothing_to_move() -> [Instruction; 5] {
 /// Notify of a process that makes its memory known to its user, or unknown.
 fn notify_of_hiding() -> [Instruction; 3] {
     [load(argument(0)), skip_unless_equal(libc::PR_SET_DUMPABLE as u32, 1), NOTIFY]
+}
+
+/// Notify of what has to do with signals for descriptors in `range`, of which FUSE is not told.
+fn notify_of_signals(range: &Range<u32>) -> Vec<Instruction> {
+    let left = |index: usize| (SIGNALLING.len() - index) as u8;
+    let commands =
+        SIGNALLING.iter().enumerate().map(|(index, it)| jump(libc::BPF_JEQ, it.cast_unsigned(), left(index), 0));
+    let before = [load(argument(1))].into_iter().chain(commands).chain([ALLOW]);
+    before.chain(notify_of_descriptors(range)).collect()
 }
 
 fn foreign_calls() -> Vec<Instruction> {
@@ -236,6 +249,16 @@ mod tests {
         assert_eq!(set(Traps::Range(512..1024), libc::PR_SET_DUMPABLE), NOTIFY);
         assert_eq!(set(Traps::Range(512..1024), libc::PR_SET_NAME), ALLOW);
         assert_eq!(set(Traps::Nothing, libc::PR_SET_DUMPABLE), ALLOW);
+        let control = |descriptor: u64, command: i32| {
+            let arguments = [descriptor, command as u64, 0, 0, 0, 0];
+            verdict_of(program(&Traps::Range(512..1024)), ARCH, libc::SYS_fcntl as u32, arguments)
+        };
+        for command in SIGNALLING {
+            assert_eq!([3, 511, 512, 1023, 1024].map(|fd| control(fd, command)), [ALLOW, ALLOW, NOTIFY, NOTIFY, ALLOW]);
+        }
+        for command in [libc::F_DUPFD, libc::F_GETFD, libc::F_SETLK, libc::F_GETOWN, 0x406] {
+            assert_eq!(control(512, command), ALLOW, "{command}");
+        }
     }
 
     #[test]
@@ -260,6 +283,7 @@ mod tests {
         assert_eq!(IOCTLS.map(|request| ioctl(request.into())), [NOTIFY; 2]);
         assert_eq!(u64::from(IOCTLS[0]), libc::FIONREAD);
         assert_eq!(VALUES.map(|request| ioctl(request.into())), [NOTIFY; 3]);
+        assert_eq!(uinput::VALUES.map(|request| ioctl(request.into())), [NOTIFY; 11]);
         assert_eq!((ioctl(0x0720), ioctl(libc::TCGETS)), (ALLOW, ALLOW));
         let socket = |family: i32, protocol: i32| verdict(ARCH, SOCKET, [family as u64, 3, protocol as u64, 0, 0, 0]);
         assert_eq!(socket(libc::AF_NETLINK, libc::NETLINK_KOBJECT_UEVENT), NOTIFY);

@@ -24,6 +24,7 @@ mod position;
 mod refusals;
 mod road;
 mod second;
+mod signals;
 mod stat;
 mod status;
 mod stead;
@@ -50,6 +51,7 @@ use names::Names;
 use opener::Opener;
 use plain::Sockets;
 use rustix::io::Errno;
+use signals::Signaller;
 use std::{
     ffi::OsString,
     fmt,
@@ -229,6 +231,8 @@ fn attend(
         }
     };
     let uevents = Uevents::start(&lab, &listener).map_err(said("starting what tells of devices"))?;
+    let signaller = matches!(traps, Traps::Range(_)).then(Signaller::start).transpose();
+    let signaller = signaller.map_err(StartError::system("starting a thread with a table of its own"))?;
     let mount = names.mount();
     let supervisor = Supervisor {
         listener,
@@ -237,6 +241,7 @@ fn attend(
         waiting: Places::default(),
         opener,
         uevents,
+        signaller,
         names,
         files: files.clone(),
         lab,

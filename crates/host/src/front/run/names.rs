@@ -311,7 +311,7 @@ fn found(entry: Arc<Entry>) -> Target {
 /// What a descriptor is that stands for `entry`: of a node, one of its device.
 fn held(entry: Arc<Entry>) -> Target {
     match &entry.kind {
-        Kind::Node(device) => Target::Descriptor(entry.name().to_owned(), device.upgrade()),
+        Kind::Node(device) => Target::Descriptor(entry.node_name().to_owned(), device.upgrade()),
         _ => Target::Held(entry),
     }
 }

@@ -7,6 +7,9 @@
 //!                          read what there was. That the client's end has been closed for good, ours says (HUP).
 //! ```
 //!
+//! Of a device that signals its news (`O_ASYNC`) each is a token, up to a limit, since the kernel sends a signal for each
+//! message; and one for the closing.
+//!
 //! As the device goes, ours is closed: since something waits there unread, the kernel says ERR and HUP to the client from
 //! then on (`unix_release_sock` in net/unix/af_unix.c). Before that the client's end gets a last message, in which one end of
 //! another pair travels, the *witness*: it is closed with the client's end, by whatever process has that last, and the
@@ -19,7 +22,7 @@ use crate::{
     lab::Detail,
     sys::process::borrow_descriptor,
 };
-use outlive_classes::{Access, Errno, File, Node, Plugged, PollBits};
+use outlive_classes::{Errno, File, Node, Plugged, PollBits};
 use rustix::{
     buffer::spare_capacity,
     event::{Timespec, epoll},
@@ -45,6 +48,9 @@ const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// How many last closes are seen to at a time.
 const MANY: usize = 256;
 
+/// So many tokens wait at most: who does not read hears of no more.
+const MANY_NEWS: usize = 16;
+
 /// Our end of a descriptor: a socket as long as its device lives, then the witness.
 pub(super) struct Line {
     /// The number of the file.
@@ -55,8 +61,8 @@ pub(super) struct Line {
 
 struct State {
     ours: Option<OwnedFd>,
-    /// Whether a token waits at the client's end.
-    token: bool,
+    /// How many tokens wait at the client's end.
+    tokens: usize,
     witness: Option<OwnedFd>,
 }
 
@@ -112,12 +118,12 @@ impl Line {
         let mut state = self.state();
         if file.poll().contains(PollBits::HUP) {
             self.end(&mut state);
-        } else if !state.token
+        } else if state.tokens < if file.signals() { MANY_NEWS } else { 1 }
             && is_readable(file)
             && let Some(ours) = &state.ours
         {
             // EPIPE: the client's end has been closed.
-            state.token = send(ours, b"!", SendFlags::NOSIGNAL | SendFlags::DONTWAIT).is_ok();
+            state.tokens += usize::from(send(ours, b"!", SendFlags::NOSIGNAL | SendFlags::DONTWAIT).is_ok());
         }
     }
 
@@ -133,16 +139,18 @@ impl Line {
         }
     }
 
-    /// Takes the token back if there is nothing to read any more. Under the lock, so that what comes meanwhile puts
+    /// Takes the tokens back if there is nothing to read any more. Under the lock, so that what comes meanwhile puts
     /// another one there afterwards.
     fn settle(&self, file: &dyn File, pid: u32, number: i32) {
         let mut state = self.state();
-        if state.token
+        if state.tokens > 0
             && state.ours.is_some()
             && !is_readable(file)
             && let Some(theirs) = borrow_descriptor(pid, number)
         {
-            state.token = recv(&theirs, &mut [0; 8], RecvFlags::DONTWAIT).is_err();
+            while state.tokens > 0 && recv(&theirs, &mut [0; 8], RecvFlags::DONTWAIT).is_ok() {
+                state.tokens -= 1;
+            }
         }
     }
 }
@@ -195,7 +203,7 @@ impl Files {
         if !file.poll().contains(PollBits::OUT) {
             fill(&theirs)?;
         }
-        let state = Mutex::new(State { ours: None, token: false, witness: None });
+        let state = Mutex::new(State { ours: None, tokens: 0, witness: None });
         let line = Arc::new(Line { fh: self.next(), closes: sockets.closes.clone(), state });
         line.watch(&ours)?;
         line.state().ours = Some(ours);
@@ -213,8 +221,8 @@ impl Files {
             access: open_file::access(flags),
             watch: Mutex::new(Some(watch)),
         };
-        let (position, generation) = (AtomicU64::default(), device.generation().0);
-        let file = OpenFile { open, position, generation, node: inode, line: Some(line.clone()) };
+        let (position, signals, generation) = (AtomicU64::default(), Mutex::default(), device.generation().0);
+        let file = OpenFile { open, position, generation, node: inode, signals, line: Some(line.clone()) };
         self.adopt(device, by, line.fh, file);
         // What came before it was watched.
         news();
@@ -246,10 +254,10 @@ impl OpenFile {
         debug_assert!(TRANSFERS.contains(&(number as u32)));
         match number {
             libc::SYS_read | libc::SYS_readv | libc::SYS_pread64 | libc::SYS_preadv | libc::SYS_preadv2 => {
-                self.access != Access::Write
+                self.access.reads()
             }
             libc::SYS_ioctl => true,
-            _ => self.access != Access::Read,
+            _ => self.access.writes(),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{
     open_how::{OpenHow, RESOLVE_IN_ROOT},
     opener::{Job, Opener},
     road::{Traps, positioned, streams},
+    signals::Signaller,
     status,
     surroundings::calls::{access_entry, access_machine, link_machine},
     trap::Places,
@@ -46,6 +47,8 @@ pub(super) struct Supervisor {
     /// Who opens files on FUSE; `None` where there is none.
     pub(super) opener: Option<Opener>,
     pub(super) uevents: Uevents,
+    /// `None` where the kernel sends signals by itself, or none are sent.
+    pub(super) signaller: Option<Signaller>,
     pub(super) started: SystemTime,
     pub(super) told_32: AtomicBool,
     pub(super) told_traced: AtomicBool,
@@ -142,11 +145,9 @@ impl Supervisor {
             libc::SYS_listxattr | libc::SYS_llistxattr => {
                 attribute(&self.names.resolve(here(call.number == libc::SYS_listxattr), a[0]), Ok(0))
             }
-            // Where all ioctls come here: our descriptors are sockets there, which would take it.
-            libc::SYS_ioctl if a[1] == libc::FIOASYNC => match self.names.descriptor(call.pid, a[0] as i32) {
-                Target::Descriptor(..) => Verdict::Answer(Err(Errno::NOTTY)),
-                _ => Verdict::Proceed,
-            },
+            libc::SYS_ioctl if a[1] == libc::FIOASYNC => self.set_signalling(call),
+            libc::SYS_fcntl => self.signalling(call),
+            libc::SYS_ioctl if a[1] == libc::FIONBIO => self.note_nonblock(call),
             libc::SYS_ioctl if arch::IOCTLS.contains(&(a[1] as u32)) => self.refuse(call),
             number if self.traps == Traps::All && arch::TRANSFERS.contains(&(number as u32)) => {
                 match self.trapped(call) {

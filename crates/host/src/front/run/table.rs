@@ -1,12 +1,12 @@
 //! What is known of the open files, and of the inodes that they are on.
 
-use super::{attributes::Sort, locks::Key, plain::Line};
+use super::{attributes::Sort, locks::Key, plain::Line, signals::Signals};
 use crate::{front::open_file, fuse::wire};
 use outlive_classes::{Node, Plugged};
 use std::{
     collections::HashMap,
     ops::Deref,
-    sync::{Arc, Weak, atomic::AtomicU64},
+    sync::{Arc, Mutex, Weak, atomic::AtomicU64},
 };
 
 #[derive(Default)]
@@ -50,6 +50,8 @@ pub(super) struct OpenFile {
     /// Its inode, which others may be open on, too.
     pub(super) node: u64,
     pub(super) generation: u64,
+    /// The signals that are sent at its news, if anybody has asked.
+    pub(super) signals: Mutex<Option<Signals>>,
     /// Our end of it, where it is a socket.
     pub(super) line: Option<Arc<Line>>,
 }

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     front::flight::Start,
-    sys::seccomp::{Notification, TrappedMemory},
+    sys::{
+        memory::ClientMemory,
+        seccomp::{Notification, TrappedMemory},
+    },
 };
 use outlive_classes::{Call, Errno, Memory};
 use rustix::process::{Resource, getrlimit};
@@ -49,6 +52,18 @@ pub(super) fn is_the_kernels(command: u32) -> bool {
 }
 
 impl Supervisor {
+    /// ioctl FIONBIO, which is the kernel's.
+    pub(super) fn note_nonblock(&self, notification: &Notification) -> Verdict {
+        let [descriptor, _, address, ..] = notification.arguments;
+        let mut on = [0; 4];
+        if let Some(file) = self.files.file_at(notification.pid, descriptor as u32)
+            && ClientMemory::of(notification.pid).read(address, &mut on).is_ok()
+        {
+            file.file.set_nonblock(on != [0; 4]);
+        }
+        Verdict::Proceed
+    }
+
     /// A call that moves data on a descriptor of ours, or tells its driver something. The kernel carries it out if it is
     /// not ours, or goes on by FUSE.
     pub(super) fn trapped(&self, notification: &Notification) -> Verdict {
@@ -72,7 +87,7 @@ impl Supervisor {
         if !file.is_open_for(notification.number) {
             return Verdict::Answer(Err(Errno::BADF));
         }
-        if notification.number != libc::SYS_ioctl && file.file.heeds_nonblock() {
+        if notification.number != libc::SYS_ioctl && must_know_nonblock(&file, notification.number) {
             let descriptor = Descriptor::of(notification.pid, number.cast_signed());
             file.file.set_nonblock(descriptor.is_some_and(|it| it.flags & libc::O_NONBLOCK != 0));
         }
@@ -87,9 +102,10 @@ impl Supervisor {
             Err(errno) => return Verdict::Answer(Err(errno)),
         };
         let (id, listener) = (notification.id, self.listener.clone());
-        let reads = file.line.is_some() && matches!(call, Call::Read { .. } | Call::ReadAt { .. });
+        // Reads take what there is, and so do ioctls such as EVIOCSCLOCKID.
+        let takes = file.line.is_some() && !matches!(call, Call::Write { .. } | Call::WriteAt { .. });
         let settling =
-            reads.then(|| Settling { file: file.clone(), pid: notification.pid, number: number.cast_signed() });
+            takes.then(|| Settling { file: file.clone(), pid: notification.pid, number: number.cast_signed() });
         let answered = false;
         let owed = Trapped { listener, id, memory: memory.clone(), buffers, course, settling, answered, _place: place };
         let (id, owed, pid, memory) = (FlightId::Trap(id), Owed::Trap(owed), notification.pid, Arc::new(memory));
@@ -97,6 +113,13 @@ impl Supervisor {
         self.files.flights.begin(Start { id, owed, pid, file, device, call, memory });
         Verdict::Answered
     }
+}
+
+/// Whether it has to be looked up if a read or write of `file` may sleep. To look takes longer than such a call. Who finds
+/// something to read does not need it, unless another reader takes that away first; then it is what fcntl(2) or FIONBIO last
+/// made of it, which only `plain` does not see.
+fn must_know_nonblock(file: &OpenFile, number: i64) -> bool {
+    if file.line.is_some() { file.file.heeds_nonblock() } else { file.file.may_sleep(number == libc::SYS_read) }
 }
 
 /// What is asked for.

@@ -11,7 +11,7 @@ use crate::{
     lab::{Announcer, Lab, Permissions},
 };
 use outlive::{Policy, Reason};
-use outlive_classes::{Node, Plugged};
+use outlive_classes::{Node, Plugged, uinput};
 use rustix::{buffer::spare_capacity, event::epoll, io::Errno};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -286,6 +286,13 @@ pub(super) fn admit(node: &Node) -> Result<(), String> {
             "programs map {name}, and the kernel maps no device of CUSE (mmap would say ENODEV); `outlive run` carries it"
         ));
     }
+    if node.name == uinput::NODE_NAME {
+        return Err(
+            "what programs make by it would be a device of everybody's on this machine, keyboards among them; under \
+             `outlive run` it is of that program's tree alone"
+                .to_owned(),
+        );
+    }
     if node.positioned {
         return Err(format!(
             "files of {name} have a position, which CUSE does not tell us: every read would be one from the beginning; \
@@ -323,6 +330,8 @@ mod tests {
         assert_eq!(admit(&node), Ok(()));
         let mapped = admit(&Node { mapped: true, ..node.clone() }).unwrap_err();
         assert!(mapped.contains("mmap"), "{mapped}");
+        let refused = admit(&Node { name: "uinput".into(), ..node.clone() }).unwrap_err();
+        assert!(refused.contains("outlive run"), "{refused}");
         let positioned = admit(&Node { positioned: true, ..node }).unwrap_err();
         assert!(positioned.contains("position"), "{positioned}");
     }

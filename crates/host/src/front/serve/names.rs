@@ -90,9 +90,9 @@ impl Names {
     fn make_node(&self, (major, minor): DeviceNumber, permissions: &Permissions) -> Result<(), String> {
         let said = |what: &'static str| move |errno: Errno| told(what, &self.node, errno);
         if fs::symlink_metadata(&self.node).is_err() {
-            make_folder_of(&self.node)?;
-            mknodat(CWD, &self.node, FileType::CharacterDevice, Mode::RUSR | Mode::WUSR, makedev(major, minor))
-                .map_err(said("making the node"))?;
+            let made =
+                || mknodat(CWD, &self.node, FileType::CharacterDevice, Mode::RUSR | Mode::WUSR, makedev(major, minor));
+            made_in_folder(&self.node, made)?.map_err(said("making the node"))?;
         }
         if let Some(group) = &permissions.group {
             let gid = group::id_of(group).ok_or_else(|| {
@@ -129,9 +129,26 @@ impl Names {
     }
 }
 
+/// Makes something at `path`, and the folder that it is in. Whoever takes the last away from there removes the folder,
+/// perhaps in between; then it is made again.
+fn made_in_folder(path: &Path, make: impl Fn() -> Result<(), Errno>) -> Result<Result<(), Errno>, String> {
+    // Each time somebody else has taken something away, so it ends by itself; but for a folder that is a link to nothing.
+    for _ in 0..100 {
+        match make() {
+            Err(Errno::NOENT) => make_folder_of(path)?,
+            made => return Ok(made),
+        }
+    }
+    Ok(Err(Errno::NOENT))
+}
+
 fn make_folder_of(path: &Path) -> Result<(), String> {
     let Some(folder) = path.parent() else { return Ok(()) };
-    fs::create_dir_all(folder).map_err(|why| told("making the folder", folder, why))
+    match fs::create_dir_all(folder) {
+        // It, or one above it, was there and went meanwhile; or is something else, as whoever makes something in it learns.
+        Err(why) if matches!(why.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => Ok(()),
+        made => made.map_err(|why| told("making the folder", folder, why)),
+    }
 }
 
 /// What failed, with what to do where we know that.
@@ -162,19 +179,27 @@ fn remove_if_stale(link: &Path) {
 
 /// Removes what labs that were killed have left in /dev.
 pub(super) fn remove_stale() {
-    let nodes = fs::read_dir(Path::new(DEV).join(FOLDER)).into_iter().flatten().flatten();
-    for node in nodes {
-        let name = format!("{FOLDER}!{}", node.file_name().to_string_lossy());
+    let ours = Path::new(DEV).join(FOLDER);
+    for node in files_in(&ours) {
+        let below = node.strip_prefix(&ours).unwrap_or(&node);
+        let name = format!("{FOLDER}!{}", below.to_string_lossy().replace('/', "!"));
         // Those that the kernel made went with their connection.
-        if node.file_type().is_ok_and(|kind| kind.is_char_device()) && !connection::is_there(&name) {
-            let _ = fs::remove_file(node.path());
+        let is_node = fs::symlink_metadata(&node).is_ok_and(|found| found.file_type().is_char_device());
+        if is_node && !connection::is_there(&name) {
+            let _ = fs::remove_file(&node);
         }
     }
-    for entry in fs::read_dir(DEV).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
-            remove_if_stale(&entry.path());
-        }
-    }
+    files_in(Path::new(DEV)).iter().for_each(|link| remove_if_stale(link));
+}
+
+/// What is in a folder of ours or /dev, and in the folders in it: no device's name has more parts.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let list = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
+    let below = |entry: fs::DirEntry| {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder { list(&entry.path()).map(|entry| entry.path()).collect() } else { vec![entry.path()] }
+    };
+    list(folder).flat_map(below).collect()
 }
 
 /// Whether `link` of a process' /proc/PID/fd leads to this node, also after it was removed.
@@ -212,6 +237,25 @@ mod tests {
         for target in ["/proc/self/fd", "pts/ptmx", "/dev/outlive/x", "outlive2/x", ""] {
             assert!(!is_ours(Path::new(target)), "{target}");
         }
+    }
+
+    #[test]
+    fn a_folder_that_others_take_away_is_made_again() {
+        let ours = tempfile::tempdir().unwrap();
+        let come_and_go = |which: usize| {
+            for _ in 0..2000 {
+                let path = ours.path().join(format!("a/b/{which}"));
+                let make = || fs::write(&path, "").map_err(|why| Errno::from_io_error(&why).unwrap());
+                made_in_folder(&path, make).unwrap().unwrap();
+                fs::remove_file(&path).unwrap();
+                path.ancestors().skip(1).take(2).for_each(|folder| _ = fs::remove_dir(folder));
+            }
+        };
+        std::thread::scope(|scope| {
+            for which in 0..3 {
+                scope.spawn(move || come_and_go(which));
+            }
+        });
     }
 
     #[test]

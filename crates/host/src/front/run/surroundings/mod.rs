@@ -31,7 +31,7 @@ fn mode(entry: &Entry) -> u32 {
 /// The inode number that is shown of an entry: of a node the one that its stat shows.
 fn inode(entry: &Entry) -> u64 {
     match entry.kind {
-        Kind::Node(_) => super::stat::inode_number(entry.name()),
+        Kind::Node(_) => super::stat::inode_number(entry.node_name()),
         _ => entry.inode,
     }
 }

@@ -1,6 +1,6 @@
 //! What a client has open: an attribute, a directory, or something that only stands for one.
 
-use super::{PAGE, mode};
+use super::{PAGE, inode, mode};
 use crate::{
     fuse::wire,
     lab::{
@@ -135,6 +135,6 @@ fn listing(lab: &Lab, entry: &Entry) -> Vec<(u64, u32, String)> {
     }
     let here = lab.entries().children(&entry.path).into_iter().filter(|child| !child.is_gone());
     // Type bits of a mode are those of `d_type`, four bits further up (`S_DT` of linux/fs_types.h).
-    all.extend(here.map(|child| (child.inode, (mode(&child) & libc::S_IFMT) >> 12, child.name().to_owned())));
+    all.extend(here.map(|child| (inode(&child), (mode(&child) & libc::S_IFMT) >> 12, child.name().to_owned())));
     all
 }

@@ -2,7 +2,6 @@
 //! /run/udev/control nor a devtmpfs (`device_monitor_new_full` of systemd's sd-device), and takes a device without a
 //! record for one that is not ready (`sd_device_get_is_initialized`).
 
-use super::message::TAG;
 use crate::lab::Lab;
 use outlive_classes::{Kobject, Plugged};
 use std::{
@@ -68,5 +67,6 @@ fn record(device: &dyn Plugged, kobject: &Kobject) -> Vec<u8> {
     let since = SINCE.get_or_init(super::microseconds);
     let generation = device.generation().0;
     let own: String = kobject.udev.iter().map(|(key, value)| format!("E:{key}={value}\n")).collect();
-    format!("I:{since}\nE:OUTLIVE_GENERATION={generation}\n{own}G:{TAG}\nQ:{TAG}\nV:1\n").into_bytes()
+    let tags = |letter| kobject.all_tags().map(move |tag| format!("{letter}:{tag}\n")).collect::<String>();
+    format!("I:{since}\nE:OUTLIVE_GENERATION={generation}\n{own}{}{}V:1\n", tags('G'), tags('Q')).into_bytes()
 }

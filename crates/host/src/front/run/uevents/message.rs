@@ -16,9 +16,6 @@ const MAGIC: u32 = 0xfeed_cafe;
 /// The size of udev's header, in bytes: the prefix and eight words.
 const HEADER: u32 = 40;
 
-/// The tag that all devices of a lab have.
-pub(super) const TAG: &str = "outlive";
-
 /// Something that happened to a device.
 pub(super) struct Uevent<'a> {
     /// `add`, `bind`, `change`, `unbind`, `remove`.
@@ -50,8 +47,9 @@ impl Uevent<'_> {
         for (key, value) in &self.kobject.udev {
             let _ = write!(properties, "{key}={value}\0");
         }
-        let _ = write!(properties, "USEC_INITIALIZED={}\0TAGS=:{TAG}:\0CURRENT_TAGS=:{TAG}:\0", self.now);
-        let tags = bloom(TAG);
+        let tags: String = self.kobject.all_tags().flat_map(|tag| [":", tag]).collect();
+        let _ = write!(properties, "USEC_INITIALIZED={}\0TAGS={tags}:\0CURRENT_TAGS={tags}:\0", self.now);
+        let tags = self.kobject.all_tags().map(bloom).fold(0, |all, tag| all | tag);
         let mut message = PREFIX.to_vec();
         // What filters in the kernel look at is big-endian, as a filter loads it; the rest is as the machine has it.
         message.extend(MAGIC.to_be_bytes());
@@ -138,6 +136,7 @@ mod tests {
             driver: Some("at24".into()),
             properties: vec![("MODALIAS", "i2c:24c02".into())],
             udev: vec![("ID_TESTED", "1".into())],
+            tags: vec!["seat"],
             node: Some(node),
         };
         let (generation, sequence, now, bound) = (Generation(2), 41, 5, action == "bind");
@@ -168,6 +167,7 @@ mod tests {
         assert_eq!(message[12..24], [40, 40, length].map(u32::to_ne_bytes).concat());
         assert_eq!(message[24..28], hash("i2c-dev").to_be_bytes());
         assert_eq!(message[28..32], [0; 4]);
-        assert_eq!(message[32..40], bloom("outlive").to_be_bytes());
+        assert_eq!(message[32..40], (bloom("outlive") | bloom("seat")).to_be_bytes());
+        assert_eq!(property(&message, "CURRENT_TAGS"), Some(":outlive:seat:"));
     }
 }

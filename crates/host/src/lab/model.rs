@@ -1,18 +1,19 @@
-//! What a lab is told of flashes, and of cards that carry them.
+//! What a lab is told of a device that is one model: of all but buses, which have chips, and cards.
 
 use super::{
-    config::{ServerEntry, policy_name},
+    config::{ConfigError, ServerEntry, policy_name},
     partitions::PartitionEntry,
     permissions::Permissions,
+    suggest,
 };
 use outlive::Policy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// An mtd flash.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A device of one model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FlashEntry {
+pub struct ModelEntry {
     /// The 0 of `/dev/mtd0`; `None` for the lowest that is free.
     pub number: Option<u32>,
     /// What becomes of its users when it is unplugged, unless the unplug says otherwise.
@@ -25,7 +26,7 @@ pub struct FlashEntry {
     pub model: String,
     /// What is left for the driver to understand. Paths are absolute.
     pub keys: BTreeMap<String, String>,
-    /// Its parts, each of which is a device, too.
+    /// The parts of a flash, each of which is a device, too.
     #[serde(default)]
     pub partitions: Vec<PartitionEntry>,
     /// The server that it is in; then there is no model of ours.
@@ -37,28 +38,14 @@ pub struct FlashEntry {
     pub places: BTreeMap<String, String>,
 }
 
-impl FlashEntry {
-    /// Where the value of `key` stands.
-    pub(super) fn place_of(&self, key: &str) -> &str {
-        self.places.get(key).unwrap_or(&self.place)
+impl ModelEntry {
+    /// What is wrong with the value of `key`.
+    pub(super) fn error(&self, key: &str, why: impl ToString) -> ConfigError {
+        ConfigError::new(self.places.get(key).unwrap_or(&self.place), why.to_string())
     }
-}
 
-/// A card that carries flashes, such as a GPU: a device without a node, which comes, goes and is reset with all that is on
-/// it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CardEntry {
-    /// What it is called: `gpu0`.
-    pub name: String,
-    /// What becomes of the users of what is on it when it is unplugged, unless the unplug says otherwise.
-    #[serde(with = "policy_name", default)]
-    pub policy: Option<Policy>,
-    /// Who may open nodes of it: it has none.
-    #[serde(default)]
-    pub permissions: Permissions,
-    /// What is on it.
-    pub flash: Vec<FlashEntry>,
-    /// Where it was asked for.
-    pub place: String,
+    /// The driver does not know `key`, for that reason; every `noun` of the lab knows `ours`.
+    pub(super) fn unknown_key(&self, key: &str, why: impl ToString, noun: &str, ours: &[&str]) -> ConfigError {
+        self.error(key, format!("{}; of every {noun}: {}", why.to_string(), suggest::known(key, ours)))
+    }
 }
