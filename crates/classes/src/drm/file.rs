@@ -129,7 +129,8 @@ impl User {
 
     /// Carries out what the driver has to do with, which must not block, as one operation.
     fn perform(self, inside: Inside<super::Shared, super::Inside>, call: Pending) {
-        let guard = match self.handle.enter() {
+        let handle = self.handle.uncounted();
+        let guard = match handle.enter() {
             Ok(guard) => guard,
             Err(gone) => {
                 drop(inside);
@@ -140,12 +141,20 @@ impl User {
         let hub = self.hub().clone();
         let (result, mut effects) = hub.carry_out(self.client, &call.asked);
         // A driver that panics has not been told; the panic hook has reported it.
-        let told = catch_unwind(AssertUnwindSafe(|| hub.drive(&mut effects, &*guard.driver)));
-        drop(guard);
+        let mut tell = || catch_unwind(AssertUnwindSafe(|| hub.drive(&mut effects, &*guard.driver))).is_ok();
         match result {
-            Ok(_) if told.is_err() => call.fail(Errno::IO),
-            Ok(Carried::Sleeps(ticket)) => self.sleep(inside, ticket, call),
+            Ok(Carried::Sleeps(ticket)) => {
+                // Its client hears of the mark even while the driver is called, should that take its time.
+                let request = self.about_to_sleep(inside, ticket.clone(), call);
+                let told = tell();
+                drop(guard);
+                // Nothing has been given to it: that is EIO.
+                if told { lie_down(&hub, request, &ticket) } else { request.answer(()) }
+            }
             result => {
+                let told = tell();
+                let result = result.and_then(|carried| if told { Ok(carried) } else { Err(Errno::IO) });
+                drop(guard);
                 drop(inside);
                 self.end(result, call);
             }
@@ -180,13 +189,17 @@ impl User {
 
     /// Waits outside of the gate, on a card that is there.
     fn sleep(self, inside: Inside<super::Shared, super::Inside>, ticket: Ticket, call: Pending) {
-        let (hub, number, limited) = (self.hub().clone(), ticket.number, ticket.clone());
+        let hub = self.hub().clone();
+        lie_down(&hub, self.about_to_sleep(inside, ticket.clone(), call), &ticket);
+    }
+
+    /// A call that is to wait, and is still inside.
+    fn about_to_sleep(self, inside: Inside<super::Shared, super::Inside>, ticket: Ticket, call: Pending) -> Waiting {
+        let (forgetful, number) = (Arc::downgrade(self.hub()), ticket.number);
         let sleeping = Sleeping { user: self, ticket, call };
         let request = Request::new(inside, move |end| sleeping.finish(end));
-        let forgetful = Arc::downgrade(&hub);
         request.on_cancel(move |_| forgetful.upgrade().into_iter().for_each(|hub| hub.forget(number)));
-        hub.lie_down(number, Sleep::Parked(request.park()));
-        hub.limit(&limited);
+        request
     }
 
     /// Waits on a card that has gone.
@@ -232,6 +245,14 @@ impl User {
         }
         None
     }
+}
+
+type Waiting = Request<super::Shared, super::Inside, ()>;
+
+/// It leaves the gate, and waits.
+fn lie_down(hub: &Arc<Hub>, request: Waiting, ticket: &Ticket) {
+    hub.lie_down(ticket.number, Sleep::Parked(request.park()));
+    hub.limit(ticket);
 }
 
 /// How it is called in a list of who is inside.
