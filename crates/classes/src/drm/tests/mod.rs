@@ -4,6 +4,7 @@ mod contracts;
 mod legacy;
 mod life;
 mod making;
+mod page;
 mod points;
 mod queries;
 mod random;
