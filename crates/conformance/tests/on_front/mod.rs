@@ -282,7 +282,9 @@ impl<C: Class> Rig for Place<C> {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(event) = self.watcher.next(Duration::ZERO) {
             let removed = matches!(event.change, outlive::Change::Unplugged(_));
-            *heard += usize::from(removed && event.name == self.name);
+            // Before it, another may have had the name.
+            let of_ours = event.name == self.name && self.is_ours(event.generation.0);
+            *heard += usize::from(removed && of_ours);
         }
         *heard
     }
