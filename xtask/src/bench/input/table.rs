@@ -1,8 +1,8 @@
 //! The tables of the bench.
 
 use crate::bench::{
-    figure::Figure,
-    serve::said::{FAILED, Rounds},
+    cell::{measured, middle, ratio, shown},
+    serve::said::Rounds,
 };
 use std::fmt::Write;
 
@@ -17,32 +17,6 @@ const EVENTS: u64 = 32;
 const BESIDE: [(&str, &str); 2] =
     [("one-beside-10", "beside 10 that never read"), ("one-beside-stopped", "beside one that is stopped")];
 const ALONE: &str = "one";
-
-/// A figure for each round, or why there is none.
-type Cell = Result<Vec<Figure>, String>;
-
-fn measured(rounds: &Rounds, side: &str, kind: &str) -> Cell {
-    let of = |kind: &str| rounds.get(&(side.to_owned(), kind.to_owned()));
-    // A side that failed once has nothing to compare round by round.
-    let figures = of(FAILED).or_else(|| of(kind)).ok_or_else(|| "nothing was measured".to_owned())?;
-    figures.iter().cloned().collect()
-}
-
-fn middle(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
-}
-
-/// The median of the rounds' ratios.
-fn ratio(of: &Cell, to: &Cell) -> Option<f64> {
-    let pairs = of.as_ref().ok()?.iter().zip(to.as_ref().ok()?);
-    middle(pairs.map(|(of, to)| of.median as f64 / to.median.max(1) as f64))
-}
-
-fn shown(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
-}
 
 /// The table of these sides as text, with their ratios to `basis`, then why what is missing is.
 pub(super) fn render(rounds: &Rounds, sides: &[&str], basis: Option<&str>) -> String {
@@ -87,6 +61,7 @@ pub(super) fn render(rounds: &Rounds, sides: &[&str], basis: Option<&str>) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::{figure::Figure, serve::said::FAILED};
 
     fn rounds(side: &str, kind: &str, medians: &[u64]) -> ((String, String), Vec<Result<Figure, String>>) {
         let figures = medians.iter().map(|median| Ok(Figure { median: *median, p99: 0 })).collect();

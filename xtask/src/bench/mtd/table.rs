@@ -1,8 +1,8 @@
 //! The tables of the bench.
 
 use crate::bench::{
-    figure::Figure,
-    serve::said::{FAILED, Rounds},
+    cell::{Cell, measured, middle},
+    serve::said::Rounds,
 };
 use std::fmt::Write;
 
@@ -26,22 +26,6 @@ plain                             2      3   flash to buffer, to the client; the
 On trap, too, what moves a position goes by FUSE: a read in pieces of up to 1 MiB, a write in pieces of up to 512 KiB.
 A flash also reads what it programs over: cells are only cleared, and a unit that cannot be kept in its file stays as it was.
 ";
-
-/// A figure for each round, or why there is none.
-type Cell = Result<Vec<Figure>, String>;
-
-fn measured(rounds: &Rounds, side: &str, kind: &str) -> Cell {
-    let of = |kind: &str| rounds.get(&(side.to_owned(), kind.to_owned()));
-    // A side that failed once has nothing to compare round by round.
-    let figures = of(FAILED).or_else(|| of(kind)).ok_or_else(|| "nothing was measured".to_owned())?;
-    figures.iter().cloned().collect()
-}
-
-fn middle(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
-}
 
 /// The table of these sides as text, then why what is missing is.
 pub(super) fn render(rounds: &Rounds, sides: &[&str]) -> String {
@@ -76,6 +60,7 @@ fn cell(of: &Cell, basis: &Cell) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::{figure::Figure, serve::said::FAILED};
 
     fn rounds(side: &str, kind: &str, medians: &[u64]) -> ((String, String), Vec<Result<Figure, String>>) {
         let figures = medians.iter().map(|median| Ok(Figure { median: *median, p99: 0 })).collect();
