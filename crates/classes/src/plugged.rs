@@ -2,7 +2,7 @@
 
 use crate::{Access, Contract, Errno, File, Kobject, OpenFlags, Surroundings, drm, i2c, input, mtd, tpm, uinput, uio};
 use outlive::{
-    Device, Generation, Gone, Handle, IllegalTransition, Inside, Number, Part, Policy, Reason, Refused, State, Status,
+    Device, Generation, Gone, Handle, IllegalTransition, Inside, Part, Policy, Reason, Refused, State, Status,
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -159,12 +159,14 @@ pub trait Plugged: Send + Sync {
     fn display(&self) -> Option<drm::Display>;
 }
 
-/// What programs are shown of a device besides its open files, all its life.
+/// What a device is besides its open files, all its life.
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) node: Node,
     pub(crate) kobjects: Vec<Kobject>,
     pub(crate) surroundings: Surroundings,
+    pub(crate) contract: Contract,
+    pub(crate) generation: Generation,
 }
 
 /// What of a device that is plugged in depends on its class. The rest of [`Plugged`] is the same for all: it is the core's.
@@ -178,8 +180,6 @@ pub(crate) trait OfClass: Send + Sync {
 
     fn device(&self) -> &Device<Self::Shared, Self::Inside>;
     fn shown(&self) -> &Shown;
-    fn number(&self) -> &Number;
-    fn terms(&self) -> Contract;
 
     /// The open file that a handle becomes.
     fn file(&self, handle: Handle<Self::Shared, Self::Inside>, flags: OpenFlags) -> Result<Arc<dyn File>, Errno>;
@@ -216,11 +216,11 @@ impl<D: OfClass> Plugged for D {
     }
 
     fn contract(&self) -> Contract {
-        self.terms()
+        self.shown().contract
     }
 
     fn generation(&self) -> Generation {
-        self.number().generation()
+        self.shown().generation
     }
 
     fn open(&self, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {

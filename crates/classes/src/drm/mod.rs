@@ -70,7 +70,6 @@ use std::sync::Arc;
 /// What handles of a card see for ever.
 #[derive(Debug)]
 pub struct Shared {
-    number: Number,
     contract: Contract,
     connectors: usize,
     hub: Arc<Hub>,
@@ -110,13 +109,14 @@ impl Card {
         let hub = Hub::new(ground, contract, Kms::new(description, unique));
         let kobjects = kobjects::kobjects(&node, connectors);
         let surroundings = surroundings::of(&kobjects, &hub);
-        let builder = Builder::new().number(number.clone()).teardown(|inside: &mut Inside| inside.driver.teardown());
+        let generation = number.generation();
+        let builder = Builder::new().number(number).teardown(|inside: &mut Inside| inside.driver.teardown());
         let noticer = Noticer::new();
         driver.plugged(Wiring { noticer: noticer.clone(), sink: Sink(hub.clone()) });
-        let device = builder.build(Shared { number, contract, connectors, hub: hub.clone() }, Inside { driver });
+        let device = builder.build(Shared { contract, connectors, hub: hub.clone() }, Inside { driver });
         device.on_names(move |_| hub.end());
         device.noticed_by(&noticer);
-        Card { device, shown: Shown { node, kobjects, surroundings } }
+        Card { device, shown: Shown { node, kobjects, surroundings, contract, generation } }
     }
 }
 
@@ -131,14 +131,6 @@ impl OfClass for Card {
 
     fn shown(&self) -> &Shown {
         &self.shown
-    }
-
-    fn terms(&self) -> Contract {
-        self.device.shared().contract
-    }
-
-    fn number(&self) -> &Number {
-        &self.device.shared().number
     }
 
     fn display(&self) -> Option<Display> {

@@ -105,6 +105,7 @@ impl Bus {
         };
         let kobjects = kobjects::kobjects(&node, &adapter.claims());
         let teardown = |adapter: &mut Box<dyn Adapter>| adapter.teardown();
+        let generation = number.generation();
         let builder = Builder::new().number(number.clone()).teardown(teardown);
         let noticer = Noticer::new();
         adapter.plugged(&noticer);
@@ -115,7 +116,7 @@ impl Bus {
         let weak = Arc::downgrade(&device);
         let state = move || weak.upgrade().map_or_else(String::new, |device| format!("{}\n", device.status().state));
         let surroundings = surroundings::of(&kobjects, &name, state);
-        Bus { device, shown: Shown { node, kobjects, surroundings } }
+        Bus { device, shown: Shown { node, kobjects, surroundings, contract, generation } }
     }
 }
 
@@ -130,14 +131,6 @@ impl OfClass for Bus {
 
     fn shown(&self) -> &Shown {
         &self.shown
-    }
-
-    fn terms(&self) -> Contract {
-        self.device.shared().contract
-    }
-
-    fn number(&self) -> &Number {
-        &self.device.shared().number
     }
 
     fn file(&self, handle: BusHandle, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {

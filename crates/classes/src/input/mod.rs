@@ -52,7 +52,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// What handles of an input device see for ever.
 #[derive(Debug)]
 pub struct Shared {
-    number: Number,
     contract: Contract,
     hub: Arc<Hub>,
     /// How many have it open. Held while its driver is told of the first and the last.
@@ -110,14 +109,15 @@ impl InputDevice {
         let node = kobjects::node(number.value());
         let kobjects = kobjects::kobjects(&node, number.value(), &description);
         let surroundings = surroundings::of(&kobjects, &description);
-        let builder = Builder::new().number(number.clone()).teardown(|inside: &mut Inside| inside.driver.teardown());
+        let generation = number.generation();
+        let builder = Builder::new().number(number).teardown(|inside: &mut Inside| inside.driver.teardown());
         let (noticer, hub) = (Noticer::new(), Hub::new(description, clock));
         driver.plugged(Wiring { noticer: noticer.clone(), sink: Sink(hub.clone()) });
-        let shared = Shared { number, contract, hub: hub.clone(), users: Mutex::default() };
+        let shared = Shared { contract, hub: hub.clone(), users: Mutex::default() };
         let device = builder.build(shared, Inside { driver });
         device.on_names(move |_| hub.end());
         device.noticed_by(&noticer);
-        InputDevice { device, shown: Shown { node, kobjects, surroundings } }
+        InputDevice { device, shown: Shown { node, kobjects, surroundings, contract, generation } }
     }
 }
 
@@ -132,14 +132,6 @@ impl OfClass for InputDevice {
 
     fn shown(&self) -> &Shown {
         &self.shown
-    }
-
-    fn terms(&self) -> Contract {
-        self.device.shared().contract
-    }
-
-    fn number(&self) -> &Number {
-        &self.device.shared().number
     }
 
     fn sink(&self) -> Option<Sink> {

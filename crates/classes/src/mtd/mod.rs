@@ -130,6 +130,7 @@ impl Chip {
         partitions: Option<Arc<dyn Partitions>>,
     ) -> Self {
         let nodes = kobjects::nodes(number.value());
+        let generation = number.generation();
         let builder = Builder::new().number(number.clone()).teardown(|flash: &mut Box<dyn Flash>| flash.teardown());
         let noticer = Noticer::new();
         flash.plugged(&noticer);
@@ -142,7 +143,7 @@ impl Chip {
         let surroundings = surroundings::of(&kobjects, device.shared());
         device.noticed_by(&noticer);
         let [node, _] = nodes;
-        Chip { device, shown: Shown { node, kobjects, surroundings } }
+        Chip { device, shown: Shown { node, kobjects, surroundings, contract, generation } }
     }
 }
 
@@ -170,14 +171,6 @@ impl OfClass for Chip {
 
     fn shown(&self) -> &Shown {
         &self.shown
-    }
-
-    fn terms(&self) -> Contract {
-        self.device.shared().contract
-    }
-
-    fn number(&self) -> &Number {
-        &self.device.shared().number
     }
 
     /// EACCES for writing of a flash that cannot be written (`mtdchar_open` of `drivers/mtd/mtdchar.c`).

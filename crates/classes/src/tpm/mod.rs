@@ -34,16 +34,15 @@ use std::sync::{Arc, atomic::AtomicBool};
 /// What handles of a TPM see for ever.
 #[derive(Debug)]
 pub struct Shared {
-    number: Number,
     contract: Contract,
     /// Somebody has it open: `is_open` of `struct tpm_chip`.
     taken: Arc<AtomicBool>,
 }
 
 impl Shared {
-    /// Of a TPM that is being plugged in as `number`.
-    pub fn new(number: Number, contract: Contract) -> Self {
-        Shared { number, contract, taken: Arc::default() }
+    /// Of a TPM that is being plugged in.
+    pub fn new(contract: Contract) -> Self {
+        Shared { contract, taken: Arc::default() }
     }
 }
 
@@ -65,14 +64,15 @@ impl Chip {
     /// Plugs in a TPM as `number`, which answers for its zombies as `contract` says.
     pub fn plug_under(contract: Contract, number: Number, tpm: Box<dyn Tpm>) -> Self {
         let node = kobjects::node(number.value());
-        let builder = Builder::new().number(number.clone()).teardown(|tpm: &mut Box<dyn Tpm>| tpm.teardown());
+        let generation = number.generation();
+        let builder = Builder::new().number(number).teardown(|tpm: &mut Box<dyn Tpm>| tpm.teardown());
         let noticer = Noticer::new();
         tpm.plugged(&noticer);
         let kobjects = kobjects::kobjects(&node);
         let surroundings = surroundings::of(&kobjects, tpm.version());
-        let device = builder.build(Shared::new(number, contract), tpm);
+        let device = builder.build(Shared::new(contract), tpm);
         device.noticed_by(&noticer);
-        Chip { device, shown: Shown { node, kobjects, surroundings } }
+        Chip { device, shown: Shown { node, kobjects, surroundings, contract, generation } }
     }
 }
 
@@ -87,14 +87,6 @@ impl OfClass for Chip {
 
     fn shown(&self) -> &Shown {
         &self.shown
-    }
-
-    fn terms(&self) -> Contract {
-        self.device.shared().contract
-    }
-
-    fn number(&self) -> &Number {
-        &self.device.shared().number
     }
 
     /// EBUSY while somebody has it open, unless it is [shared](Tpm::is_shared) (`tpm_open` of `drivers/char/tpm/tpm-dev.c`).

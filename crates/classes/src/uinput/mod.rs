@@ -40,7 +40,6 @@ pub const NODE_NAME: &str = "uinput";
 /// What handles of /dev/uinput see for ever.
 #[derive(Debug)]
 pub struct Shared {
-    number: Number,
     contract: Contract,
     clock: Arc<dyn Clock>,
 }
@@ -67,9 +66,10 @@ impl Uinput {
         let kobjects = kobjects::kobjects(&node);
         // Where programs look for what they have made, before there is any.
         let surroundings = Surroundings::of(&kobjects).lasting("/dev/input").lasting("/sys/class/input");
-        let builder = outlive::Builder::new().number(number.clone());
-        let device = builder.build(Shared { number, contract, clock }, Inside { ports });
-        Uinput { device, shown: Shown { node, kobjects, surroundings } }
+        let generation = number.generation();
+        let builder = outlive::Builder::new().number(number);
+        let device = builder.build(Shared { contract, clock }, Inside { ports });
+        Uinput { device, shown: Shown { node, kobjects, surroundings, contract, generation } }
     }
 }
 
@@ -84,14 +84,6 @@ impl OfClass for Uinput {
 
     fn shown(&self) -> &Shown {
         &self.shown
-    }
-
-    fn terms(&self) -> Contract {
-        self.device.shared().contract
-    }
-
-    fn number(&self) -> &Number {
-        &self.device.shared().number
     }
 
     fn file(&self, handle: UinputHandle, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {

@@ -34,7 +34,6 @@ use std::sync::Arc;
 /// What handles of a board see for ever.
 #[derive(Debug)]
 pub struct Shared {
-    number: Number,
     contract: Contract,
     line: Line,
 }
@@ -77,16 +76,17 @@ impl Board {
             mapped: true,
             read_only: false,
         };
-        let builder = Builder::new().number(number.clone()).teardown(|inside: &mut Inside| inside.driver.teardown());
+        let generation = number.generation();
+        let builder = Builder::new().number(number).teardown(|inside: &mut Inside| inside.driver.teardown());
         let (noticer, line) = (Noticer::new(), Line::default());
         driver.plugged(Wiring { noticer: noticer.clone(), line: line.clone(), memory: memory.clone() });
         let (name, regions) = (driver.name(), driver.regions());
         let kobjects = kobjects::kobjects(&node);
         let surroundings = surroundings::of(&kobjects, &name, &regions, &line);
-        let device = builder.build(Shared { number, contract, line: line.clone() }, Inside { driver, memory });
+        let device = builder.build(Shared { contract, line: line.clone() }, Inside { driver, memory });
         device.on_names(move |_| line.end());
         device.noticed_by(&noticer);
-        Board { device, shown: Shown { node, kobjects, surroundings } }
+        Board { device, shown: Shown { node, kobjects, surroundings, contract, generation } }
     }
 }
 
@@ -101,14 +101,6 @@ impl OfClass for Board {
 
     fn shown(&self) -> &Shown {
         &self.shown
-    }
-
-    fn terms(&self) -> Contract {
-        self.device.shared().contract
-    }
-
-    fn number(&self) -> &Number {
-        &self.device.shared().number
     }
 
     fn file(&self, handle: BoardHandle, flags: OpenFlags) -> Result<Arc<dyn File>, Errno> {

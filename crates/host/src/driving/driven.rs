@@ -59,7 +59,7 @@ impl Driver {
                 tpm.plugged(&noticer);
                 // What it needs processes for may begin: whoever opens it opens it at the host.
                 tpm.opened();
-                let shared = tpm::Shared::new(number.clone(), Contract::Strict);
+                let shared = tpm::Shared::new(Contract::Strict);
                 let teardown = |tpm: &mut Box<dyn Tpm>| tpm.teardown();
                 Driven::new(number, &noticer, shared, tpm, teardown).map(Driver::Tpm)
             }
