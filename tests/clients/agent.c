@@ -27,6 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "card.h"
 #include "tell.h"
 
 #define COMMANDS 65536
@@ -126,6 +127,8 @@ static long first(int fd, const char *name)
 		return order(fd);
 	if (strcmp(name, "erase") == 0)
 		return erase(fd);
+	if (strcmp(name, "blank") == 0)
+		return card_blank(fd);
 	return strcmp(name, "irq") == 0 ? irq(fd) : rdwr(fd);
 }
 
@@ -267,6 +270,15 @@ static long touched(volatile unsigned *word, int writes, unsigned value)
 	return writes ? 0 : *word;
 }
 
+static long opened(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0 && strncmp(path, "/dev/dri/", 9) == 0)
+		card_opened(fd);
+	return fd;
+}
+
 static long carry_out(const struct command *c)
 {
 	char byte = 1;
@@ -275,7 +287,7 @@ static long carry_out(const struct command *c)
 
 #define VERB(name) (strcmp(c->verb, name) == 0)
 	if (VERB("open"))
-		return open(c->path, O_RDWR | O_CLOEXEC);
+		return opened(c->path);
 	if (VERB("stat"))
 		return stat(c->path, &stat_of);
 	if (VERB("idle"))
@@ -312,6 +324,22 @@ static long carry_out(const struct command *c)
 		return ioctl(c->a, EVIOCRMFF, c->b);
 	if (VERB("version"))
 		return ioctl(c->a, EVIOCGVERSION, &(int){ 0 });
+	if (VERB("blank"))
+		return card_blank(c->a);
+	if (VERB("queue"))
+		return card_queue(c->a);
+	if (VERB("drm-version"))
+		return ioctl(c->a, _IOWR('d', 0, char[64]), (char[64]){ 0 });
+	if (VERB("resources"))
+		return card_resources(c->a, (uint32_t[CARD_CRTCS]){ 0 }, (uint32_t[CARD_CRTCS]){ 0 });
+	if (VERB("picture"))
+		return card_offset(c->a, &(uint64_t){ 0 });
+	if (VERB("dumb"))
+		return card_dumb(c->a);
+	if (VERB("undumb"))
+		return ioctl(c->a, CARD_DESTROY_DUMB, &(uint32_t){ c->b });
+	if (VERB("map-picture"))
+		return card_map_picture(c->a, c->b);
 	if (VERB("erase"))
 		return erase(c->a);
 	if (VERB("order"))

@@ -83,6 +83,11 @@ pub(crate) fn for_input_bench() -> Vec<Package> {
     for_mtd_bench()
 }
 
+/// What the bench of cards needs.
+pub(crate) fn for_drm_bench() -> Vec<Package> {
+    named(&["gcc", "libc6-dev"])
+}
+
 /// What the bench of the explorer needs.
 pub(crate) fn for_explore_bench() -> Vec<Package> {
     named(&["i2c-tools"])

@@ -44,6 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     report.run_here("bench of the run front, a short form that only has to work", bench::run_front_short);
     report.run_here("bench of mtd, a short form that only has to work", bench::mtd_short);
     report.run_here("bench of input devices, a short form that only has to work", bench::input_short);
+    report.run_here("bench of cards, a short form that only has to work", bench::drm_short);
     report.run_here("fuzz of the run front, a round on each road as each user", fuzz::short);
     report.run_here("bench of the explorer, a short form that only has to work", bench::explore_short);
     Ok(report.finish())

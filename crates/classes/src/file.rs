@@ -145,6 +145,24 @@ pub trait Memory: Send + Sync {
     fn expect(&self, ranges: &[(u64, usize)]) {
         let _ = ranges;
     }
+
+    /// Gives the client a descriptor of `memory`, and says its number: as a dma-buf is exported.
+    ///
+    /// # Errors
+    /// EOPNOTSUPP of a front that cannot; EMFILE of a client that has too many.
+    fn lend(&self, memory: &dyn SharedMemory, writable: bool, close_on_exec: bool) -> Result<i32, Errno> {
+        let _ = (memory, writable, close_on_exec);
+        Err(Errno::OPNOTSUPP)
+    }
+
+    /// The memory that was [lent](Memory::lend), here or by another device, and that the client has as `descriptor`.
+    ///
+    /// # Errors
+    /// EOPNOTSUPP of a front that cannot; EBADF if there is no such descriptor, EINVAL if it is of something else.
+    fn lent(&self, descriptor: i32) -> Result<Arc<dyn SharedMemory>, Errno> {
+        let _ = descriptor;
+        Err(Errno::OPNOTSUPP)
+    }
 }
 
 /// The client has no such memory: EFAULT.

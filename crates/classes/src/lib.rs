@@ -12,6 +12,7 @@
 mod client;
 pub mod contract;
 pub mod dma;
+pub mod drm;
 pub mod file;
 pub mod i2c;
 pub mod input;

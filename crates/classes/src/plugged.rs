@@ -1,6 +1,6 @@
 //! What a lab sees of a device that is plugged in, whatever its class.
 
-use crate::{Access, Contract, Errno, File, Kobject, OpenFlags, Surroundings, i2c, input, mtd, tpm, uinput, uio};
+use crate::{Access, Contract, Errno, File, Kobject, OpenFlags, Surroundings, drm, i2c, input, mtd, tpm, uinput, uio};
 use outlive::{
     Device, Generation, Gone, Handle, IllegalTransition, Inside, Part, Policy, Reason, Refused, State, Status,
 };
@@ -43,6 +43,8 @@ pub enum Hardware {
     Tpm(Box<dyn tpm::Tpm>),
     /// A device that people touch.
     Input(Box<dyn input::Driver>),
+    /// A card that shows pictures.
+    Drm(Box<dyn drm::Driver>),
     /// A place where the input devices are plugged in that programs make.
     Uinput(Arc<dyn uinput::Ports>),
 }
@@ -152,6 +154,9 @@ pub trait Plugged: Send + Sync {
 
     /// Where events of an input device go; `None` of another class.
     fn sink(&self) -> Option<input::Sink>;
+
+    /// The displays of a card, to be looked at; `None` of another class, and of a card that cannot be opened now.
+    fn display(&self) -> Option<drm::Display>;
 }
 
 /// What a device is besides its open files, all its life.
@@ -184,6 +189,11 @@ pub(crate) trait OfClass: Send + Sync {
 
     /// See [`Plugged::sink`].
     fn sink(&self) -> Option<input::Sink> {
+        None
+    }
+
+    /// See [`Plugged::display`].
+    fn display(&self) -> Option<drm::Display> {
         None
     }
 }
@@ -254,6 +264,10 @@ impl<D: OfClass> Plugged for D {
 
     fn sink(&self) -> Option<input::Sink> {
         OfClass::sink(self)
+    }
+
+    fn display(&self) -> Option<drm::Display> {
+        OfClass::display(self)
     }
 }
 

@@ -41,7 +41,9 @@ impl Copies {
                 tpms.push(&mut tpm.keys);
                 Vec::new()
             }
-            DeviceConfig::Uio(_) | DeviceConfig::Input(_) | DeviceConfig::Uinput(_) => Vec::new(),
+            DeviceConfig::Uio(_) | DeviceConfig::Input(_) | DeviceConfig::Uinput(_) | DeviceConfig::Drm(_) => {
+                Vec::new()
+            }
         });
         let mut files = Vec::new();
         for path in keys.filter_map(|keys| keys.get_mut(KEY)) {

@@ -44,7 +44,7 @@ fn calling_it_wrongly_exits_2() {
         (
             "plug i2s:24c02@0x50",
             2,
-            "outlive: i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio, mtd, tpm, input",
+            "outlive: i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio, mtd, tpm, input, drm",
         ),
         ("plug i2c:24c02", 2, "outlive: i2c:24c02: which address? write it after the model: i2c:24c02@0x50"),
         ("serve --nonsense", 2, "error: unexpected argument '--nonsense' found"),

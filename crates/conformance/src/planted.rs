@@ -59,6 +59,10 @@ impl Subject for Planted {
         self.subject.driver_is_elsewhere()
     }
 
+    fn mappings_are_its_users(&self) -> bool {
+        self.subject.mappings_are_its_users()
+    }
+
     fn plug(&self, far: &Arc<FarEnd>, badge: Badge) -> Arc<dyn Rig> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner).push(far.clone());
         let rig = self.subject.plug(far, badge.clone());

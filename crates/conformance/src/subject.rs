@@ -39,6 +39,11 @@ pub trait Subject: Send + Sync {
         false
     }
 
+    /// Whether what users map is memory of their own, that the device only looks at: it keeps what it held (I24).
+    fn mappings_are_its_users(&self) -> bool {
+        false
+    }
+
     /// Plugs a device in, in a place of its own that is given out by the lowest free number, with a driver that hands
     /// all its calls to `far` and whose objects carry `badge`.
     fn plug(&self, far: &Arc<FarEnd>, badge: Badge) -> Arc<dyn Rig>;

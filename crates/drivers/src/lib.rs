@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod dma;
+pub mod drm;
 pub mod i2c;
 pub mod input;
 mod keys;

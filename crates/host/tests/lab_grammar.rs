@@ -58,9 +58,12 @@ fn what_is_wrong_with_a_spec_is_said() {
         ("i2c", "--device i2c: not a SPEC; write CLASS:MODEL[@ADDR][,KEY=VALUE]..., such as i2c:24c02@0x50,bus=7"),
         (
             "i2s:24c02@0x50",
-            "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio, mtd, tpm, input",
+            "--device i2s:24c02@0x50: unknown class `i2s`; did you mean `i2c`? known here: i2c, uio, mtd, tpm, input, drm",
         ),
-        ("mtb:nor", "--device mtb:nor: unknown class `mtb`; did you mean `mtd`? known here: i2c, uio, mtd, tpm, input"),
+        (
+            "mtb:nor",
+            "--device mtb:nor: unknown class `mtb`; did you mean `mtd`? known here: i2c, uio, mtd, tpm, input, drm",
+        ),
         ("uio:", "--device uio:: which model? write CLASS:MODEL, such as uio:timer"),
         ("uio:timr", "--device uio:timr: there is no board \"timr\"; known boards: timer"),
         ("uio:timer@0x50", "--device uio:timer@0x50: a board has no address; leave out `@0x50`"),
@@ -237,6 +240,33 @@ fn boards_are_understood() {
     assert_eq!(lab.plug_spec("uio:timer,num=3").unwrap_err().to_string().split(';').next(), Some("uio3 is plugged in"));
     lab.unplug("uio3", outlive::Reason::Pulled, Policy::Detach, std::time::Duration::from_secs(1)).unwrap();
     assert_eq!(lab.plug_name("uio3").unwrap(), "uio3");
+}
+
+/// A `mode` is a display's, or in octal the node's.
+#[test]
+fn cards_are_understood() {
+    let text = b"[[device]]\nclass = 'drm'\nmodel = 'virtual'\nnum = 3\nmode = '640x480@75'\ngroup = 'video'\n";
+    let (_folder, sources) = lab_file(text);
+    let spec = specs(&["drm:virtual,connectors=2,mode=1280x800,num=0", "drm:virtual,mode=0660"]);
+    let config = config(&[sources, spec].concat());
+    let devices = &config.devices[..];
+    let [DeviceConfig::Drm(third), DeviceConfig::Drm(first), DeviceConfig::Drm(second)] = devices else {
+        panic!("{config:?}")
+    };
+    assert_eq!((third.number, &*third.keys["mode"], third.permissions.mode), (Some(3), "640x480@75", None));
+    assert_eq!(third.permissions.group.as_deref(), Some("video"));
+    assert_eq!((first.number, &*first.keys["mode"], &*first.keys["connectors"]), (Some(0), "1280x800", "2"));
+    assert_eq!((second.permissions.mode, second.keys.get("mode")), (Some(0o660), None));
+    let json = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<LabConfig>(&json).unwrap(), config, "as it is handed to another process");
+    let lab = Lab::start(&config).unwrap();
+    assert_eq!(lab.names(), ["dri/card0", "dri/card1", "dri/card3"]);
+    lab.unplug("/dev/dri/card3", outlive::Reason::Pulled, Policy::Detach, std::time::Duration::from_secs(1)).unwrap();
+    assert_eq!(lab.plug_name("dri/card3").unwrap(), "dri/card3");
+    let wrong = error(&specs(&["drm:virtual,mode=1280x"]), None, None);
+    assert!(wrong.contains("such as 1280x800 or 1280x800@60"), "{wrong}");
+    let address = error(&specs(&["drm:virtual@0x50"]), None, None);
+    assert!(address.contains("a card has no address; leave out `@0x50`"), "{address}");
 }
 
 #[test]
@@ -422,7 +452,7 @@ fn what_is_wrong_with_a_lab_file_is_said_with_line_and_column() {
         ("[[device]]\nnum = 7\n", "1:1: which class? add class = \"i2c\""),
         (
             "[[device]]\nclass = 'i2d'\n",
-            "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c, uio, mtd, tpm, input, gpu",
+            "2:9: unknown class `i2d`; did you mean `i2c`? known here: i2c, uio, mtd, tpm, input, drm, gpu",
         ),
         ("[[device]]\nclass = 'i2c'\n", "1:1: which model? add model = \"24c02\""),
         ("[[device]]\nclass = 'i2c'\nmodel = '24c02'\n", "1:1: which address? add addr = 0x50"),

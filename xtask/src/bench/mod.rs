@@ -4,6 +4,7 @@ mod cell;
 mod core;
 mod dma;
 mod driver;
+mod drm;
 mod explore;
 mod figure;
 mod input;
@@ -37,6 +38,8 @@ pub(crate) enum Bench {
     Mtd(mtd::Args),
     /// Measure events of an input device on their way to 1, 10 and 100 clients, and in a guest beside Linux' evdev
     Input(input::Args),
+    /// Measure page flips, commits and frames of a card under `outlive run`, beside a pipe ping-pong
+    Drm(drm::Args),
     /// Measure `outlive explore` at all operations of i2cdump, beside as many unpulled runs under `outlive run`
     Explore(explore::Args),
 }
@@ -53,6 +56,7 @@ impl Bench {
             Bench::Driver(args) => args.run(),
             Bench::Mtd(args) => args.run(),
             Bench::Input(args) => args.run(),
+            Bench::Drm(args) => args.run(),
             Bench::Explore(args) => args.run(),
         }
     }
@@ -97,6 +101,14 @@ pub(crate) fn driver_short() -> Result<()> {
 /// If it does not work.
 pub(crate) fn input_short() -> Result<()> {
     input::Args::short_form().run()
+}
+
+/// As [`run_front_short`].
+///
+/// # Errors
+/// If it does not work.
+pub(crate) fn drm_short() -> Result<()> {
+    drm::Args::short_form().run()
 }
 
 /// As [`run_front_short`], for the three of the core.

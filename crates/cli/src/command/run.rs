@@ -27,7 +27,7 @@ SPEC:
 
   CLASS  i2c: a bus with chips, /dev/i2c-N; mtd: a flash, /dev/mtdN and /dev/mtdNro; uio: a board
          with memory to map, /dev/uioN; tpm: a TPM, /dev/tpmN; input: what people touch,
-         /dev/input/eventN
+         /dev/input/eventN; drm: a card with displays, /dev/dri/cardN
   MODEL  what the chip, the flash or the like is; see below
   @ADDR  i2c: where it answers, from 0x03 to 0x77
   num=N  the number of the device; bus=N is the same for i2c. Chips with the same number share
@@ -83,6 +83,13 @@ Models of uio:
     period=TIME     an interrupt each time; 0 for none: 10ms unless told
     size=SIZE       of its registers, which are its first region: 4KiB unless told
     ram=SIZE        a second region, of plain memory
+
+Models of drm:
+  virtual           displays that are nowhere, behind connectors of a card
+    connectors=N    how many it has, up to 32: 1 unless told
+    connected=N     on how many of them a display hangs at first: all unless told
+    mode=WIDTHxHEIGHT[@HERTZ]
+                    what the displays are made for: 1280x800@60 unless told
 
 Models of input:
   keyboard          with all keys, three LEDs and autorepeat

@@ -56,9 +56,11 @@ fn devices_come_and_go_while_it_runs() {
     let plugged = serve.control(&["plug", &eeprom(second)]);
     assert!(plugged.status.success(), "{}", String::from_utf8_lossy(&plugged.stderr));
     assert!(node(second).exists());
-    let refused = serve.control(&["plug", "uio:timer,num=0"]);
-    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(refused.status.code() == Some(1) && why.contains("mmap"), "{why}");
+    for mapped in ["uio:timer,num=0", "drm:virtual,num=0"] {
+        let refused = serve.control(&["plug", mapped]);
+        let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(1) && why.contains("mmap"), "{mapped}: {why}");
+    }
     let offline = serve.control(&["set", &format!("i2c-{second}"), "offline"]);
     assert!(offline.status.success());
     let open = fs::File::open(node(second)).unwrap_err();

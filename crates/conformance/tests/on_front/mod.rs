@@ -3,6 +3,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod line;
+mod owned;
 #[path = "../tables/mod.rs"]
 mod tables;
 pub(crate) mod wires;
@@ -14,6 +15,7 @@ use outlive_conformance::{
     Answer, Badge, FarEnd, Happened, MAPPED_WORDS, Mapped, Object, Poll, Rig, Said, Standing, Stuck, Subject, User,
 };
 use outlive_host::lab::{DeviceReport, Lab, Lookup, UnplugError};
+use owned::{Mapping, Own};
 use std::{
     any::Any,
     marker::PhantomData,
@@ -47,6 +49,11 @@ pub(crate) trait Class: Copy + Send + Sync + 'static {
     const RECEIVES: &'static str = "count";
     /// The calls that make an object of a user's own, and destroy it.
     const OBJECTS: Option<[&'static str; 2]> = None;
+
+    /// The call that maps its memory.
+    const MAPS: &'static str = "map";
+    /// Whether that memory is its users' own.
+    const MAPPINGS_ARE_ITS_USERS: bool = false;
 
     /// Why a statement does not apply.
     fn excuse(statement: u8) -> Option<&'static str>;
@@ -156,6 +163,10 @@ impl<C: Class> Subject for OnFront<C> {
         C::DRIVER_IS_ELSEWHERE
     }
 
+    fn mappings_are_its_users(&self) -> bool {
+        C::MAPPINGS_ARE_ITS_USERS
+    }
+
     fn plug(&self, far: &Arc<FarEnd>, badge: Badge) -> Arc<dyn Rig> {
         let watcher = self.lab.events().watch();
         let (socket, name) = C::plug(&self.lab, far, badge);
@@ -231,7 +242,8 @@ impl<C: Class> Rig for Place<C> {
         let device = device.map(|device| Arc::downgrade(&device)).expect("what could be opened was there");
         let generation = device.upgrade().map_or(0, |device| device.generation().0);
         let (agent, name, socket) = (self.agent.clone(), self.name.clone(), self.socket.clone());
-        Ok(Arc::new(Open::<C> { agent, name, generation, file, socket }))
+        let closed = AtomicBool::new(false);
+        Ok(Arc::new(Open::<C> { agent, name, generation, file, closed, socket }))
     }
 
     fn idle(&self, count: usize) -> Box<dyn Any + Send> {
@@ -270,7 +282,9 @@ impl<C: Class> Rig for Place<C> {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(event) = self.watcher.next(Duration::ZERO) {
             let removed = matches!(event.change, outlive::Change::Unplugged(_));
-            *heard += usize::from(removed && event.name == self.name);
+            // Before it, another may have had the name.
+            let of_ours = event.name == self.name && self.is_ours(event.generation.0);
+            *heard += usize::from(removed && of_ours);
         }
         *heard
     }
@@ -338,7 +352,17 @@ struct Open<C: Class> {
     name: String,
     generation: u64,
     file: u64,
+    closed: AtomicBool,
     socket: Arc<C::Socket>,
+}
+
+impl<C: Class> Drop for Open<C> {
+    /// The agent outlives the check, and files that nobody uses any more would keep numbers from other devices.
+    fn drop(&mut self) {
+        if !self.closed.load(Relaxed) {
+            drop(self.agent.ask(format_args!("close {}", self.file)));
+        }
+    }
 }
 
 const POLLIN: u64 = 1;
@@ -389,7 +413,7 @@ impl<C: Class> User for Open<C> {
     }
 
     fn map(&self) -> Result<Box<dyn Mapped>, Said> {
-        let address = self.agent.ask(format_args!("map {} {}", self.file, 4 * MAPPED_WORDS)).number()?;
+        let address = self.agent.ask(format_args!("{} {} {}", C::MAPS, self.file, 4 * MAPPED_WORDS)).number()?;
         Ok(Box::new(Mapping { agent: self.agent.clone(), address }))
     }
 
@@ -416,38 +440,7 @@ impl<C: Class> User for Open<C> {
     }
 
     fn close(&self) -> Said {
+        self.closed.store(true, Relaxed);
         self.ask("close")
-    }
-}
-
-/// Something that an open file of the agent's has.
-struct Own {
-    agent: Arc<Agent>,
-    destroys: &'static str,
-    file: u64,
-    number: u64,
-}
-
-impl Object for Own {
-    fn destroy(self: Box<Self>) -> Said {
-        let Own { agent, destroys, file, number } = *self;
-        agent.ask(format_args!("{destroys} {file} {number}")).said().within(Duration::from_secs(10)).expect("an answer")
-    }
-}
-
-/// A mapping of the agent's.
-struct Mapping {
-    agent: Arc<Agent>,
-    address: u64,
-}
-
-impl Mapped for Mapping {
-    fn get(&self, number: usize) -> Result<u32, Said> {
-        let value = self.agent.ask(format_args!("get {}", self.address + 4 * number as u64)).number()?;
-        Ok(value as u32)
-    }
-
-    fn set(&self, number: usize, value: u32) -> Result<(), Said> {
-        self.agent.ask(format_args!("set {} {value}", self.address + 4 * number as u64)).number().map(drop)
     }
 }

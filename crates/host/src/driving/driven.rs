@@ -32,6 +32,7 @@ pub(super) fn hello(hardware: &Hardware) -> Result<Hello, DrivingError> {
         Hardware::Mtd(flash) => Ok(Hello { name: flash.name(), device: Device::Mtd(flash.geometry()) }),
         Hardware::Tpm(tpm) => Ok(Hello { name: "TPM".into(), device: Device::Tpm { version: tpm.version() } }),
         Hardware::Uio(_) => Err(DrivingError::Class { class: "uio" }),
+        Hardware::Drm(_) => Err(DrivingError::Class { class: "drm" }),
         Hardware::Input(_) | Hardware::Uinput(_) => Err(DrivingError::Class { class: "input" }),
     }
 }
@@ -63,6 +64,7 @@ impl Driver {
                 Driven::new(number, &noticer, shared, tpm, teardown).map(Driver::Tpm)
             }
             Hardware::Uio(_) => Err(DrivingError::Class { class: "uio" }),
+            Hardware::Drm(_) => Err(DrivingError::Class { class: "drm" }),
             Hardware::Input(_) | Hardware::Uinput(_) => Err(DrivingError::Class { class: "input" }),
         }
     }

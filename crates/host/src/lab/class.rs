@@ -1,10 +1,10 @@
 //! The device classes that a lab can have, each with its numbers.
 
-use super::input::Clocks;
+use super::{ground, input::Clocks};
 use crate::sys::shared_memory::Region;
 use outlive::{Number, Numbers};
 use outlive_classes::{
-    Contract, Hardware, LinuxSays, Plugged, SharedMemory, i2c, input,
+    Contract, Hardware, LinuxSays, Plugged, SharedMemory, drm, i2c, input,
     mtd::{self, Partitions},
     tpm, uinput, uio,
 };
@@ -22,10 +22,12 @@ pub(super) enum Class {
     Input,
     /// What programs make input devices by: a SPEC calls it a model of input.
     Uinput,
+    Drm,
 }
 
 impl Class {
-    pub(super) const ALL: [Class; 6] = [Class::I2c, Class::Uio, Class::Mtd, Class::Tpm, Class::Input, Class::Uinput];
+    pub(super) const ALL: [Class; 7] =
+        [Class::I2c, Class::Uio, Class::Mtd, Class::Tpm, Class::Input, Class::Uinput, Class::Drm];
 
     /// As in a SPEC.
     pub(super) const fn name(self) -> &'static str {
@@ -36,6 +38,7 @@ impl Class {
             Class::Tpm => "tpm",
             Class::Input => "input",
             Class::Uinput => "uinput",
+            Class::Drm => "drm",
         }
     }
 
@@ -52,6 +55,7 @@ impl Class {
             Hardware::Tpm(_) => Class::Tpm,
             Hardware::Input(_) => Class::Input,
             Hardware::Uinput(_) => Class::Uinput,
+            Hardware::Drm(_) => Class::Drm,
         }
     }
 
@@ -64,6 +68,7 @@ impl Class {
             Class::Tpm => "tpm",
             Class::Input => "input device",
             Class::Uinput => "uinput",
+            Class::Drm => "card",
         }
     }
 
@@ -71,7 +76,7 @@ impl Class {
     pub(super) const fn has_servers(self) -> bool {
         match self {
             Class::I2c | Class::Mtd | Class::Tpm => true,
-            Class::Uio | Class::Input | Class::Uinput => false,
+            Class::Uio | Class::Input | Class::Uinput | Class::Drm => false,
         }
     }
 
@@ -84,6 +89,7 @@ impl Class {
             Class::Tpm => tpm::node_name(number),
             Class::Input => input::node_name(number),
             Class::Uinput => uinput::NODE_NAME.to_owned(),
+            Class::Drm => drm::node_name(number),
         }
     }
 
@@ -96,6 +102,7 @@ impl Class {
             Class::Tpm => tpm::zombie::linux_says(),
             Class::Input => input::zombie::linux_says(),
             Class::Uinput => uinput::zombie::linux_says(),
+            Class::Drm => drm::zombie::linux_says(),
         }
     }
 
@@ -108,6 +115,7 @@ impl Class {
             Class::Tpm => tpm::uapi::MAX_DEVICES - 1,
             Class::Input => input::uapi::MAX_DEVICES - 1,
             Class::Uinput => 0,
+            Class::Drm => drm::uapi::MAX_DEVICES - 1,
         }
     }
 
@@ -115,7 +123,7 @@ impl Class {
     pub(super) const fn has(self, number: u32) -> bool {
         match self {
             Class::Input => input::uapi::minor(number).is_some(),
-            Class::I2c | Class::Uio | Class::Mtd | Class::Tpm | Class::Uinput => number <= self.highest(),
+            Class::I2c | Class::Uio | Class::Mtd | Class::Tpm | Class::Uinput | Class::Drm => number <= self.highest(),
         }
     }
 
@@ -152,9 +160,13 @@ impl Means {
     /// Those of `hardware` as device `name`. It is asked for before a number is, since it can fail.
     pub(super) fn of(hardware: &Hardware, name: &str) -> io::Result<Self> {
         let sizes = match hardware {
-            Hardware::I2c(_) | Hardware::Mtd(_) | Hardware::Tpm(_) | Hardware::Input(_) | Hardware::Uinput(_) => {
-                Vec::new()
-            }
+            // The memory of a card's buffers is made when a client asks for it.
+            Hardware::I2c(_)
+            | Hardware::Mtd(_)
+            | Hardware::Tpm(_)
+            | Hardware::Input(_)
+            | Hardware::Uinput(_)
+            | Hardware::Drm(_) => Vec::new(),
             Hardware::Uio(driver) => driver.regions(),
         };
         let region = |size: &u64| Ok(Arc::new(Region::new(name, *size)?) as Arc<dyn SharedMemory>);
@@ -178,6 +190,10 @@ pub(super) fn plug(
         Hardware::Input(driver) => {
             let clocks = Arc::new(Clocks(clock.clone()));
             (Arc::new(input::InputDevice::plug_under(contract, number, driver, clocks)), None)
+        }
+        Hardware::Drm(driver) => {
+            let ground = ground::of(clock.clone(), |_| ());
+            (Arc::new(drm::Card::plug_under(contract, number, driver, ground)), None)
         }
         Hardware::Uinput(ports) => {
             let clocks = Arc::new(Clocks(clock.clone()));

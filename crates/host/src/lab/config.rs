@@ -39,6 +39,8 @@ pub enum DeviceConfig {
     Input(ModelEntry),
     /// `/dev/uinput`, by which programs make input devices.
     Uinput(ModelEntry),
+    /// A card that shows pictures.
+    Drm(ModelEntry),
     /// A card with flashes.
     Gpu(CardEntry),
 }
@@ -53,6 +55,7 @@ impl DeviceConfig {
             DeviceConfig::Tpm(_) => Class::Tpm,
             DeviceConfig::Uinput(_) => Class::Uinput,
             DeviceConfig::Input(_) => Class::Input,
+            DeviceConfig::Drm(_) => Class::Drm,
         }
     }
 
@@ -63,7 +66,8 @@ impl DeviceConfig {
             | DeviceConfig::Mtd(model)
             | DeviceConfig::Tpm(model)
             | DeviceConfig::Input(model)
-            | DeviceConfig::Uinput(model) => Some(model),
+            | DeviceConfig::Uinput(model)
+            | DeviceConfig::Drm(model) => Some(model),
             DeviceConfig::I2c(_) | DeviceConfig::Gpu(_) => None,
         }
     }
@@ -75,7 +79,8 @@ impl DeviceConfig {
             DeviceConfig::Uio(model)
             | DeviceConfig::Mtd(model)
             | DeviceConfig::Tpm(model)
-            | DeviceConfig::Input(model) => model.number,
+            | DeviceConfig::Input(model)
+            | DeviceConfig::Drm(model) => model.number,
             // There is one.
             DeviceConfig::Uinput(_) => Some(0),
             DeviceConfig::Gpu(_) => None,
@@ -98,7 +103,8 @@ impl DeviceConfig {
             | DeviceConfig::Mtd(model)
             | DeviceConfig::Tpm(model)
             | DeviceConfig::Input(model)
-            | DeviceConfig::Uinput(model) => model.policy,
+            | DeviceConfig::Uinput(model)
+            | DeviceConfig::Drm(model) => model.policy,
             DeviceConfig::Gpu(card) => card.policy,
         }
     }
@@ -124,7 +130,8 @@ impl DeviceConfig {
             | DeviceConfig::Mtd(model)
             | DeviceConfig::Tpm(model)
             | DeviceConfig::Input(model)
-            | DeviceConfig::Uinput(model) => model.server.as_deref_mut(),
+            | DeviceConfig::Uinput(model)
+            | DeviceConfig::Drm(model) => model.server.as_deref_mut(),
             DeviceConfig::Gpu(_) => None,
         }
     }
@@ -150,7 +157,8 @@ impl DeviceConfig {
             | DeviceConfig::Mtd(model)
             | DeviceConfig::Tpm(model)
             | DeviceConfig::Input(model)
-            | DeviceConfig::Uinput(model) => &model.permissions,
+            | DeviceConfig::Uinput(model)
+            | DeviceConfig::Drm(model) => &model.permissions,
             DeviceConfig::Gpu(card) => &card.permissions,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{
     config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry},
-    input,
+    display, input,
     model::ModelEntry,
     partitions,
     served::Server,
@@ -30,6 +30,7 @@ pub(super) fn check(device: &DeviceConfig, clock: &Arc<dyn Clock>) -> Result<(),
         DeviceConfig::Tpm(entry) => tpm::build(entry).map(drop),
         DeviceConfig::Input(entry) => input::build(entry, clock.clone()).map(drop),
         DeviceConfig::Uinput(entry) => input::check_uinput(entry),
+        DeviceConfig::Drm(entry) => display::build(entry, clock.clone()).map(drop),
         DeviceConfig::Gpu(card) => card
             .flash
             .iter()
@@ -49,6 +50,7 @@ pub(crate) fn make(device: &DeviceConfig, clock: Arc<dyn Clock>) -> Result<Hardw
         DeviceConfig::Mtd(entry) => flash(entry, clock).map(|(flash, _)| Hardware::Mtd(flash)),
         DeviceConfig::Tpm(entry) => tpm::build(entry).map(Hardware::Tpm),
         DeviceConfig::Input(entry) => input::build(entry, clock).map(Hardware::Input),
+        DeviceConfig::Drm(entry) => display::build(entry, clock).map(Hardware::Drm),
         DeviceConfig::Uinput(entry) => Err(ConfigError::new(
             &entry.place,
             "programs make devices by it, where they are; it has no driver to serve",

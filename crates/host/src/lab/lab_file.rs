@@ -6,7 +6,7 @@ use super::{
     cards::CardEntry,
     class::Class,
     config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry, parse_contract, parse_name, parse_policy},
-    input,
+    display, input,
     model::ModelEntry,
     partitions::{self, PartitionEntry},
     permissions::{Permissions, parse_group, parse_mode},
@@ -142,6 +142,7 @@ impl Reader<'_> {
             class @ Class::Uio => self.model(class, at, table).map(DeviceConfig::Uio),
             class @ Class::Mtd => self.model(class, at, table).map(DeviceConfig::Mtd),
             class @ Class::Tpm => self.model(class, at, table).map(DeviceConfig::Tpm),
+            class @ Class::Drm => self.model(class, at, table).map(DeviceConfig::Drm),
             class @ (Class::Input | Class::Uinput) => self.model(class, at, table).map(input::device),
         }
     }
@@ -191,8 +192,16 @@ impl Reader<'_> {
         let model = self.string("model", table.get("model").ok_or_else(missing)?)?;
         let number = table.get("num").map(|value| self.number(class, value)).transpose()?;
         let policy = table.get("policy").map(|value| self.policy(value)).transpose()?.map(|(policy, _)| policy);
-        let (place, permissions) = (self.place(at), self.permissions(table)?);
+        let shown =
+            table.get("mode").filter(|_| class == Class::Drm).map(|value| self.scalar("mode", value)).transpose()?;
+        let shown = shown.filter(|mode| display::is_display_mode(mode));
+        let permissions = match &shown {
+            Some(_) => Permissions { group: self.group(table)?, ..Permissions::default() },
+            None => self.permissions(table)?,
+        };
+        let place = self.place(at);
         let mut entry = ModelEntry { number, policy, permissions, model, place, ..ModelEntry::default() };
+        entry.keys.extend(shown.map(|mode| ("mode".to_owned(), mode)));
         let ours = if class == Class::Mtd { &KEYS_OF_FLASH[..] } else { &KEYS_OF_DEVICE };
         if class == Class::Mtd {
             entry.partitions = self.partitions(table)?;
@@ -306,9 +315,13 @@ impl Reader<'_> {
         };
         let mode = word("mode").transpose()?;
         let mode = mode.map(|(text, at)| parse_mode(&text).map_err(|why| self.error(at, why))).transpose()?;
-        let group = word("group").transpose()?;
-        let group = group.map(|(text, at)| parse_group(&text).map_err(|why| self.error(at, why))).transpose()?;
-        Ok(Permissions { mode, group })
+        Ok(Permissions { mode, group: self.group(table)? })
+    }
+
+    fn group(&self, table: &Table<'_>) -> Result<Option<String>, ConfigError> {
+        let Some(value) = table.get("group") else { return Ok(None) };
+        let group = parse_group(&self.string("group", value)?);
+        group.map(Some).map_err(|why| self.error(value.span().start, why))
     }
 
     /// A chip. Keys that are not `others` and not its own are its driver's.

@@ -3,7 +3,7 @@
 use super::{
     class::Class,
     config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, ServerEntry, parse_policy},
-    input,
+    display, input,
     model::ModelEntry,
     partitions,
     permissions::{Permissions, parse_group, parse_mode},
@@ -44,6 +44,7 @@ pub fn parse(text: &str, place: &str) -> Result<DeviceConfig, ConfigError> {
         Class::Uio => said.model(place).map(DeviceConfig::Uio),
         Class::Mtd => said.model(place).map(DeviceConfig::Mtd),
         Class::Tpm => said.model(place).map(DeviceConfig::Tpm),
+        Class::Drm => said.model(place).map(DeviceConfig::Drm),
         Class::Input | Class::Uinput => said.model(place).map(input::device),
     };
     device.map_err(error)
@@ -76,7 +77,14 @@ impl Said<'_> {
     /// A device of one model.
     fn model(mut self, place: &str) -> Result<ModelEntry, String> {
         no_address(self.class.noun(), self.address)?;
+        // What displays are made for has the same name as who may open a node.
+        let is_shown = |key: &String, mode: &mut String| key == "mode" && display::is_display_mode(mode);
+        let shown: Vec<_> = match self.class {
+            Class::Drm => self.keys.extract_if(.., is_shown).collect(),
+            _ => Vec::new(),
+        };
         let (number, policy, permissions) = self.device()?;
+        self.keys.extend(shown);
         let parts = if self.class == Class::Mtd { self.keys.remove("parts") } else { None };
         let partitions = parts.map(|text| partitions::parse(&text, place)).transpose()?.unwrap_or_default();
         let server = if self.class.has_servers() { served(self.model, &mut self.keys, place)? } else { None };
@@ -115,7 +123,7 @@ fn example(class: Class) -> String {
     let more = match class {
         Class::I2c => "@0x50",
         Class::Tpm => ",state=DIR",
-        Class::Uio | Class::Mtd | Class::Input | Class::Uinput => "",
+        Class::Uio | Class::Mtd | Class::Input | Class::Uinput | Class::Drm => "",
     };
     format!("{}:{}{more}", class.name(), example_model(class))
 }
@@ -129,6 +137,7 @@ pub(super) const fn example_model(class: Class) -> &'static str {
         Class::Tpm => "swtpm",
         Class::Input => "keyboard",
         Class::Uinput => "uinput",
+        Class::Drm => "virtual",
     }
 }
 

@@ -1,0 +1,13 @@
+mod bench;
+mod commits;
+mod contracts;
+mod legacy;
+mod life;
+mod making;
+mod page;
+mod points;
+mod queries;
+mod random;
+mod session;
+mod still;
+mod vblanks;
