@@ -209,7 +209,8 @@ fn modetest_sets_a_mode_and_flips() {
 fn vbltest_counts_vertical_blankings() {
     for who in everybody() {
         let program = client("drm", "static");
-        let script = "\"$0\" show | (read shown; exec stdbuf -eL vbltest -M outlive 2>&1)";
+        // It ends when there is something to read.
+        let script = "exec 3<&0; \"$0\" show | (read shown; exec stdbuf -eL vbltest -M outlive 2>&1 <&3)";
         let live = Run::with(&[CARD]).by(who).start(["sh", "-c", script, program.to_str().unwrap()]);
         expect_frequency(&live);
         kill(live.process("vbltest"), "KILL");
