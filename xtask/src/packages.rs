@@ -18,7 +18,7 @@ const fn package(name: &'static str, reason: &'static str, program: Option<&'sta
 }
 
 /// What the tests need.
-pub(crate) const FOR_TESTS: [Package; 32] = [
+pub(crate) const FOR_TESTS: [Package; 34] = [
     package("gcc", "compiles the client programs of tests/clients", Some("gcc")),
     package("libc6-dev", "headers and the static C library for them", None),
     package("libclang-dev", "reads the headers of littlefs, the file system that the tests mount on flash", None),
@@ -39,6 +39,8 @@ pub(crate) const FOR_TESTS: [Package; 32] = [
     package("python3-evdev", "a Python client of input devices", None),
     package("libevdev-dev", "a client in C that makes input devices", None),
     package("libevdev-tools", "libevdev-tweak-device: a client", Some("libevdev-tweak-device")),
+    package("libdrm-tests", "modetest, modeprint, proptest, vbltest: clients of cards", Some("modetest")),
+    package("drm-info", "says what a card can do: a client", Some("drm_info")),
     package("golang-go", "compiles the client in Go, which makes system calls of its own", Some("go")),
     package("udev", "udevadm, a client that hears of devices", Some("udevadm")),
     package("python3-pyudev", "a Python client that hears of devices", None),

@@ -263,6 +263,8 @@ fn cards_are_understood() {
     assert_eq!(lab.names(), ["dri/card0", "dri/card1", "dri/card3"]);
     lab.unplug("/dev/dri/card3", outlive::Reason::Pulled, Policy::Detach, std::time::Duration::from_secs(1)).unwrap();
     assert_eq!(lab.plug_name("dri/card3").unwrap(), "dri/card3");
+    let explored = config.contract_to_explore();
+    assert_eq!((config.contract, explored.name()), (None, "strict"), "quiet would leave nothing to be found");
     let wrong = error(&specs(&["drm:virtual,mode=1280x"]), None, None);
     assert!(wrong.contains("such as 1280x800 or 1280x800@60"), "{wrong}");
     let address = error(&specs(&["drm:virtual@0x50"]), None, None);

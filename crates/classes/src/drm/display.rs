@@ -26,6 +26,11 @@ impl Display {
         guard.driver.connect(connector, connected).map_err(Errno::from)
     }
 
+    /// Whether a display hangs on `connector`; on those of a card that has gone none does.
+    pub fn is_connected(&self, connector: usize) -> bool {
+        self.0.shared().hub.hanging(connector).is_some()
+    }
+
     /// How many connectors it has.
     pub fn connectors(&self) -> usize {
         self.0.shared().connectors

@@ -3,7 +3,7 @@
 use crate::terminal::{self, Stream, Style};
 use outlive_host::{
     control::{self, Client, EventReport, Heard, How, Removal},
-    lab::{ConfigError, DeviceReport, DeviceState, Policy, State, parse_spec, value::parse_duration},
+    lab::{ConfigError, ConnectorReport, DeviceReport, DeviceState, Policy, State, parse_spec, value::parse_duration},
 };
 use std::{process::ExitCode, time::Duration};
 
@@ -73,13 +73,13 @@ impl Ls {
     fn print(&self, devices: &[DeviceReport]) {
         let mut rows =
             vec![["NAME", "CLASS", "GENERATION", "HANDLES", "INSIDE", "NUMBER", "STATE"].map(str::to_owned).to_vec()];
-        rows.extend(devices.iter().map(|device| row(device, depth(device, devices))));
+        rows.extend(devices.iter().flat_map(|device| rows_of(device, depth(device, devices))));
         let mut lines = terminal::columns(&rows).into_iter();
         if let Some(heading) = lines.next() {
             terminal::line(terminal::paint(Stream::Out, Style::Heading, &heading));
         }
-        for (line, device) in lines.zip(devices) {
-            terminal::line(line);
+        for device in devices {
+            lines.by_ref().take(1 + device.connectors.len()).for_each(terminal::line);
             if self.handles {
                 print_operations(device);
             }
@@ -94,6 +94,16 @@ fn depth(device: &DeviceReport, devices: &[DeviceReport]) -> usize {
         devices.iter().find(|other| other.name == *parent)
     };
     std::iter::successors(Some(device), above).take(devices.len()).count() - 1
+}
+
+/// A device, and below it the connectors that it has.
+fn rows_of(device: &DeviceReport, depth: usize) -> Vec<Vec<String>> {
+    let connector = |connector: &ConnectorReport| {
+        let name = format!("{:indent$}{}", "", connector.name, indent = 2 * depth + 2);
+        let state = if connector.connected { "connected" } else { "disconnected" };
+        [&name, "connector", "-", "-", "-", "-", state].map(str::to_owned).to_vec()
+    };
+    [row(device, depth)].into_iter().chain(device.connectors.iter().map(connector)).collect()
 }
 
 /// What hangs on another is set in below it.
@@ -166,9 +176,10 @@ Examples:
   outlive unplug i2c-7 i2c-8 --orderly
   outlive unplug i2c-7 --prepare 10s
   outlive unplug i2c-7 --policy drain --deadline 5s
+  outlive unplug card0-Virtual-1        (the cable of a connector; its card stays)
   outlive unplug i2c-7 --deadline 5s")]
 pub(crate) struct Unplug {
-    /// The devices, such as i2c-7
+    /// The devices, such as i2c-7, or connectors of cards, such as card0-Virtual-1
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
 
@@ -209,7 +220,8 @@ impl Unplug {
         } else {
             removals.iter().for_each(print_removal);
         }
-        let gone = removals.iter().all(|removal| matches!(removal, Removal::Gone { .. }));
+        let is_gone = |removal: &Removal| matches!(removal, Removal::Gone { .. } | Removal::Disconnected { .. });
+        let gone = removals.iter().all(is_gone);
         Ok(if gone { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
@@ -242,7 +254,11 @@ fn print_removal(removal: &Removal) {
         killed.iter().for_each(|process| terminal::line(format_args!("{name}: killed process {process}")));
     }
     match removal {
-        Removal::Gone { .. } if terminal::verbosity() < 0 => {}
+        Removal::Gone { .. } | Removal::Disconnected { .. } if terminal::verbosity() < 0 => {}
+        Removal::Disconnected { name, already: true } => {
+            terminal::line(format_args!("{name}: was disconnected before"));
+        }
+        Removal::Disconnected { name, .. } => terminal::line(format_args!("{name}: disconnected")),
         Removal::Gone { name, handles, already: true, .. } => {
             terminal::line(format_args!("{name}: was gone before, {} left", counted(*handles, "handle")));
         }
@@ -323,9 +339,10 @@ comes back in the same place; old handles stay dead.
 
 Examples:
   outlive plug i2c:24c02@0x50,bus=8
-  outlive plug i2c-7")]
+  outlive plug i2c-7
+  outlive plug card0-Virtual-1          (the cable of a connector)")]
 pub(crate) struct Plug {
-    /// SPEC (i2c:24c02@0x50,bus=8) of a new device, or NAME (i2c-7) of one that was removed
+    /// SPEC (i2c:24c02@0x50,bus=8) of a new device, or NAME (i2c-7) of one that was removed, or of a connector
     #[arg(value_name = "SPEC|NAME")]
     what: String,
 

@@ -32,7 +32,7 @@ const PLAIN_RUN_FAILED: u8 = 3;
 ///
 /// Devices that were pulled answer by --contract, which the report names. Without it: as Linux does, if that has been
 /// measured for their class and a program can notice it, else strict. That is linux for i2c, uio, tpm
-/// and input.
+/// and input; of cards it is strict, not the quiet that they have otherwise, which has nothing fail.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

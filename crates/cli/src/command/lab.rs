@@ -83,7 +83,7 @@ impl clap::Args for LabArgs {
         let contract = Arg::new("contract")
             .long("contract")
             .value_name("CONTRACT")
-            .help("How removed devices answer: strict (ENODEV), quiet (as without a cable) or linux (as Linux itself) [default: strict; explore may choose linux, see there]");
+            .help("How removed devices answer: strict (ENODEV), quiet (as without a cable) or linux (as Linux itself) [default: strict, of cards quiet; explore chooses by itself, see there]");
         let heading = "The lab";
         command.args([device, lab, name, contract].map(|arg| arg.help_heading(heading)))
     }

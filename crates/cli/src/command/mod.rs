@@ -10,6 +10,7 @@ mod input;
 mod lab;
 mod reset;
 mod run;
+mod screenshot;
 mod serve;
 mod shell;
 mod trace;
@@ -76,6 +77,7 @@ enum Command {
     Set(control::Set),
     Reset(reset::Reset),
     Input(input::Input),
+    Screenshot(screenshot::Screenshot),
     Events(control::Events),
     Doctor(doctor::Args),
     Completions(shell::Completions),
@@ -99,6 +101,7 @@ impl Outlive {
             Command::Set(args) => args.run(),
             Command::Reset(args) => args.run(),
             Command::Input(args) => args.run(),
+            Command::Screenshot(args) => args.run(),
             Command::Events(args) => args.run(),
             Command::Doctor(args) => args.run(),
             Command::Completions(args) => args.run(),

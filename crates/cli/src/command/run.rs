@@ -90,6 +90,8 @@ Models of drm:
     connected=N     on how many of them a display hangs at first: all unless told
     mode=WIDTHxHEIGHT[@HERTZ]
                     what the displays are made for: 1280x800@60 unless told
+    `outlive screenshot card0 FILE` saves what is on one; `outlive unplug card0-Virtual-1` pulls its
+    cable. A card that is pulled answers as --contract quiet has it, unless that says otherwise
 
 Models of input:
   keyboard          with all keys, three LEDs and autorepeat

@@ -5,6 +5,7 @@ mod bad_input;
 mod clients;
 mod contracts;
 mod descriptors;
+mod drm;
 mod evdev_crate;
 mod input;
 mod input_tools;

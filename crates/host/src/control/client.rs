@@ -4,13 +4,13 @@ use super::{
     address,
     line::{self, Line},
     peer,
-    protocol::{EventReport, LONGEST_REPLY, Removal, Reply, Request},
+    protocol::{EventReport, LARGEST_PICTURE, LONGEST_REPLY, Removal, Reply, Request},
 };
 use crate::lab::{Deeds, DeviceConfig, DeviceReport};
 use outlive::{Policy, REMOVAL_BUDGET, State};
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 use std::{
-    io::{self, BufReader},
+    io::{self, BufReader, Read},
     os::unix::net::UnixStream,
     time::Duration,
 };
@@ -222,6 +222,28 @@ impl Client {
         }
     }
 
+    /// What is on the display of a connector: of that name, or of the card of that name the one that `connector` says.
+    ///
+    /// # Errors
+    /// [`RequestError`]: there is no such connector, or nothing to be seen there.
+    pub fn screenshot(&mut self, name: &str, connector: Option<&str>) -> Result<Screenshot, RequestError> {
+        let request = Request::Screenshot { name: name.to_owned(), connector: connector.map(str::to_owned) };
+        let (connector, width, height) = match self.ask(&request, Some(PATIENCE))? {
+            Reply::Screenshot { connector, width, height } => (connector, width, height),
+            other => return Err(unexpected(&other)),
+        };
+        let size = u64::from(width).saturating_mul(height.into()).saturating_mul(3);
+        if size > LARGEST_PICTURE as u64 {
+            return Err(RequestError::Nonsense(format!("a picture of {width}x{height}")));
+        }
+        let mut pixels = vec![0; size as usize];
+        self.reader.read_exact(&mut pixels).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => RequestError::Ended,
+            _ => error.into(),
+        })?;
+        Ok(Screenshot { connector, width, height, pixels })
+    }
+
     /// Plugs in a new device and gives its name.
     ///
     /// # Errors
@@ -230,7 +252,7 @@ impl Client {
         self.plugged(&Request::Plug { device: device.clone() })
     }
 
-    /// Plugs in the next generation of a device and gives its name.
+    /// Plugs in the next generation of a device, or the cable of a connector, and gives its name.
     ///
     /// # Errors
     /// [`RequestError`]: it is there, never was, or has not left yet.
@@ -285,6 +307,19 @@ impl Client {
             Err(error) => Err(RequestError::Nonsense(error.to_string())),
         }
     }
+}
+
+/// What is on a display.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Screenshot {
+    /// The connector that it hangs on: `card0-Virtual-1`.
+    pub connector: String,
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+    /// Red, green and blue of each pixel, a byte each, line by line from the top.
+    pub pixels: Vec<u8>,
 }
 
 fn unexpected(reply: &Reply) -> RequestError {

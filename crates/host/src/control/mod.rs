@@ -7,7 +7,8 @@
 //! only. Such names are seen within one network namespace.
 //!
 //! # The protocol
-//! Lines of JSON: one [`Request`] a line, at most [`LONGEST_REQUEST`] bytes; one [`Reply`] a line. After
+//! Lines of JSON: one [`Request`] a line, at most [`LONGEST_REQUEST`] bytes; one [`Reply`] a line, of [`Reply::Screenshot`] with
+//! the picture behind it. After
 //! [`Request::Events`] replies follow until the client hangs up. A connection may send one request after another.
 //!
 //! # Hostile peers
@@ -25,6 +26,6 @@ mod session;
 mod tests;
 
 pub use address::running;
-pub use client::{Client, ConnectError, EventStream, Heard, How, RequestError, connect};
-pub use protocol::{EventReport, LONGEST_REPLY, LONGEST_REQUEST, Removal, Reply, Request};
+pub use client::{Client, ConnectError, EventStream, Heard, How, RequestError, Screenshot, connect};
+pub use protocol::{EventReport, LARGEST_PICTURE, LONGEST_REPLY, LONGEST_REQUEST, Removal, Reply, Request};
 pub use server::{Server, Socket, StartError};

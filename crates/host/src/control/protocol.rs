@@ -2,6 +2,7 @@
 
 use crate::lab::{DeviceConfig, DeviceReport, Killed, OperationReport};
 use outlive::{Change, Event};
+use outlive_classes::drm::LARGEST;
 use serde::{Deserialize, Serialize};
 
 /// The longest line that a lab reads, in bytes.
@@ -9,6 +10,9 @@ pub const LONGEST_REQUEST: usize = 64 << 10;
 
 /// The longest line that a client reads, in bytes.
 pub const LONGEST_REPLY: usize = 16 << 20;
+
+/// The most pixels of a picture, in bytes.
+pub const LARGEST_PICTURE: usize = 3 * (LARGEST as usize) * (LARGEST as usize);
 
 /// What a client wants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,7 +46,7 @@ pub enum Request {
         /// What it is. Paths in it are absolute.
         device: DeviceConfig,
     },
-    /// The next generation in the same place: `{"do":"replug","name":"i2c-7"}`. Answered by [`Reply::Plugged`].
+    /// The next generation in the same place: `{"do":"replug","name":"i2c-7"}`; of a connector, its cable. Answered by [`Reply::Plugged`].
     Replug {
         /// Which.
         name: String,
@@ -74,6 +78,14 @@ pub enum Request {
         /// A script or an evemu recording, by its absolute path.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         file: Option<String>,
+    },
+    /// What is on the display of a connector: `{"do":"screenshot","name":"dri/card0"}`. Answered by [`Reply::Screenshot`].
+    Screenshot {
+        /// The card, or the connector.
+        name: String,
+        /// Which connector of the card: its number from 1, or its name; the first if it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connector: Option<String>,
     },
     /// What comes and goes from now on: `{"do":"events"}`. Answered by [`Reply::Watching`], and by [`Reply::Event`]
     /// and [`Reply::Lost`] until the client hangs up.
@@ -117,6 +129,16 @@ pub enum Reply {
     Input {
         /// Its name.
         name: String,
+    },
+    /// What is on a display. Behind this line come the pixels, line by line from the top: three bytes each, red, green and
+    /// blue, no more than [`LARGEST_PICTURE`] in all.
+    Screenshot {
+        /// The connector.
+        connector: String,
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
     },
     /// Every event from here on will be told.
     Watching,
@@ -163,6 +185,13 @@ pub enum Removal {
         /// The processes that were killed for it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         killed: Vec<Killed>,
+    },
+    /// It is a connector of a card, and its cable is out.
+    Disconnected {
+        /// The connector.
+        name: String,
+        /// Whether it was out before.
+        already: bool,
     },
     /// There is no such device.
     Unknown {

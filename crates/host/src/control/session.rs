@@ -5,12 +5,12 @@ use super::{
     protocol::{LONGEST_REQUEST, Removal, Reply, Request},
     server::{Shared, Turn},
 };
-use crate::lab::{Deeds, Killed, Lab, OperationReport, PlugError, UnplugError, Unplugged};
+use crate::lab::{Deeds, Killed, Lab, OperationReport, PlugError, Seen, UnplugError, Unplugged};
 use outlive::{Policy, REMOVAL_BUDGET, Reason, State, UnknownPolicy};
 use outlive_drivers::input::Played;
 use rustix::net::{RecvFlags, recv};
 use std::{
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Write},
     os::unix::net::UnixStream,
     path::Path,
     sync::mpsc,
@@ -57,18 +57,23 @@ fn send(mut stream: &UnixStream, reply: &Reply) -> io::Result<()> {
 
 fn answer(shared: &Shared, stream: &UnixStream, request: Request) -> io::Result<()> {
     let lab = &shared.lab;
-    let reply = match request {
+    let reply = match request.with_names_of(lab) {
         Request::List { names } => list(lab, &names),
         Request::Unplug { names, orderly, prepare, policy, deadline } => {
             match Plan::new(orderly, prepare, policy.as_deref(), deadline) {
-                Ok(plan) => Reply::Removals(unplug(shared, stream, &names, plan)),
+                Ok(plan) => Reply::Removals(removals(shared, stream, &names, plan)),
                 Err(why) => Reply::Error(why),
             }
         }
         Request::Set { name, state } => set(lab, &name, &state),
         Request::Reset { name, deadline } => reset(lab, &name, deadline),
         Request::Plug { device } => plugged(lab.plug(&device)),
+        Request::Replug { name } if lab.is_connector(&name) => match lab.connect(&name, true) {
+            Ok(_) => Reply::Plugged { name },
+            Err(error) => Reply::Error(error.to_string()),
+        },
         Request::Replug { name } => plugged(lab.plug_name(&name)),
+        Request::Screenshot { name, connector } => return screenshot(lab, stream, &name, connector.as_deref()),
         Request::Input { name, words, file } => input(shared, stream, &name, words.as_deref(), file.as_deref()),
         Request::Events { names } => return events(shared, stream, &names),
     };
@@ -155,6 +160,17 @@ fn input(shared: &Shared, stream: &UnixStream, name: &str, words: Option<&str>, 
     }
 }
 
+/// The line that says what it is, and the pixels.
+fn screenshot(lab: &Lab, mut stream: &UnixStream, name: &str, connector: Option<&str>) -> io::Result<()> {
+    match lab.screen(name, connector) {
+        Ok(Seen { connector, picture }) => {
+            send(stream, &Reply::Screenshot { connector, width: picture.width, height: picture.height })?;
+            stream.write_all(&picture.pixels)
+        }
+        Err(error) => send(stream, &Reply::Error(error.to_string())),
+    }
+}
+
 /// How devices are to be removed.
 #[derive(Clone, Copy)]
 struct Plan {
@@ -189,6 +205,22 @@ fn prepare(shared: &Shared, stream: &UnixStream, names: &[String], limit: Durati
         }
         look = end.map_or(LOOK, |end| end.saturating_duration_since(Instant::now()).min(LOOK));
     }
+}
+
+/// Pulls cables, and removes devices.
+fn removals(shared: &Shared, stream: &UnixStream, names: &[String], plan: Plan) -> Vec<Removal> {
+    let cable = |name: &String| {
+        let is_one = shared.lab.is_connector(name);
+        is_one.then(|| match shared.lab.connect(name, false) {
+            Ok(already) => Removal::Disconnected { name: name.clone(), already },
+            Err(error) => Removal::Unknown { name: name.clone(), message: error.to_string() },
+        })
+    };
+    let cables: Vec<_> = names.iter().map(cable).collect();
+    let devices = names.iter().zip(&cables).filter(|(_, cable)| cable.is_none());
+    let devices: Vec<_> = devices.map(|(name, _)| name.clone()).collect();
+    let mut gone = unplug(shared, stream, &devices, plan).into_iter();
+    cables.into_iter().filter_map(|cable| cable.or_else(|| gone.next())).collect()
 }
 
 /// Marks all, then waits for each: one that is stuck delays no other's mark.
@@ -269,6 +301,23 @@ fn events(shared: &Shared, stream: &UnixStream, names: &[String]) -> io::Result<
         }
     }
     Err(io::ErrorKind::ConnectionAborted.into())
+}
+
+impl Request {
+    /// The same with the names of devices by which the lab knows them.
+    fn with_names_of(mut self, lab: &Lab) -> Self {
+        let names = match &mut self {
+            Request::List { names } | Request::Unplug { names, .. } | Request::Events { names } => &mut names[..],
+            Request::Set { name, .. }
+            | Request::Reset { name, .. }
+            | Request::Replug { name }
+            | Request::Input { name, .. }
+            | Request::Screenshot { name, .. } => std::slice::from_mut(name),
+            Request::Plug { .. } => &mut [],
+        };
+        names.iter_mut().for_each(|name| *name = lab.name_meant(name));
+        self
+    }
 }
 
 /// Names of devices, which may be given as the paths of their nodes.

@@ -101,6 +101,7 @@ impl Cards {
             holds_number: false,
             lives_elsewhere: false,
             parent: None,
+            connectors: Vec::new(),
         })
         .collect()
     }

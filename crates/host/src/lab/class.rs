@@ -1,6 +1,6 @@
 //! The device classes that a lab can have, each with its numbers.
 
-use super::{ground, input::Clocks};
+use super::input::Clocks;
 use crate::sys::shared_memory::Region;
 use outlive::{Number, Numbers};
 use outlive_classes::{
@@ -106,6 +106,15 @@ impl Class {
         }
     }
 
+    /// How its devices answer for their zombies where nobody has said so: strict, but for cards, whose clients cannot take
+    /// errors.
+    pub(super) const fn own_contract(self) -> Contract {
+        match self {
+            Class::Drm => Contract::Quiet,
+            Class::I2c | Class::Uio | Class::Mtd | Class::Tpm | Class::Input | Class::Uinput => Contract::Strict,
+        }
+    }
+
     /// Its highest number: a minor each, of mtd two. i2c: `I2C_MINORS` of `drivers/i2c/i2c-dev.c`, 20 bits.
     pub(super) const fn highest(self) -> u32 {
         match self {
@@ -174,7 +183,8 @@ impl Means {
     }
 }
 
-/// Plugs in `hardware` as the device of its class with that number. `partitions` carries out what clients of a flash ask; the other result is what its parts are made of.
+/// Plugs in `hardware` as the device of its class with that number. `partitions` carries out what clients of a flash ask,
+/// and `ground` is what a card has of the machine; the other result is what the parts of a flash are made of.
 pub(super) fn plug(
     contract: Contract,
     number: Number,
@@ -182,6 +192,7 @@ pub(super) fn plug(
     means: Means,
     partitions: Arc<dyn Partitions>,
     clock: &Arc<dyn Clock>,
+    ground: impl FnOnce() -> drm::Ground,
 ) -> (Arc<dyn Plugged>, Option<mtd::Parent>) {
     match hardware {
         Hardware::I2c(adapter) => (Arc::new(i2c::Bus::plug_under(contract, number, adapter)), None),
@@ -191,10 +202,7 @@ pub(super) fn plug(
             let clocks = Arc::new(Clocks(clock.clone()));
             (Arc::new(input::InputDevice::plug_under(contract, number, driver, clocks)), None)
         }
-        Hardware::Drm(driver) => {
-            let ground = ground::of(clock.clone(), |_| ());
-            (Arc::new(drm::Card::plug_under(contract, number, driver, ground)), None)
-        }
+        Hardware::Drm(driver) => (Arc::new(drm::Card::plug_under(contract, number, driver, ground())), None),
         Hardware::Uinput(ports) => {
             let clocks = Arc::new(Clocks(clock.clone()));
             (Arc::new(uinput::Uinput::plug_under(contract, number, ports, clocks)), None)

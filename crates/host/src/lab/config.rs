@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 pub struct LabConfig {
     /// Its name; `None` for `lab-PID`.
     pub name: Option<String>,
-    /// How its devices answer for their zombies, if that was said; strict if not, but for who explores.
+    /// How its devices answer for their zombies, if that was said; if not, as is usual for the class of each, but for who explores.
     #[serde(with = "contract_name", default)]
     pub contract: Option<Contract>,
     /// What becomes of the users of its devices when they are unplugged, unless a device, or an unplug, says otherwise.
@@ -285,7 +285,8 @@ impl LabConfig {
 
     /// The contract to explore under: the one that was said. If none was, linux, since a fault that is found should be one
     /// that users can meet; but strict if that has not been measured for a class among the devices, or lets every call go
-    /// on as if nothing had happened, so that there would be nothing to find.
+    /// on as if nothing had happened, so that there would be nothing to find. That is also why it is never quiet, which is
+    /// usual for cards.
     pub fn contract_to_explore(&self) -> Contract {
         let says = |device: &DeviceConfig| device.class().linux_says();
         let fits = |device| says(device).measured && says(device).noticeable;

@@ -6,6 +6,7 @@ mod class;
 mod client_partitions;
 mod clock;
 mod config;
+mod connectors;
 mod display;
 pub(crate) mod entries;
 mod family;
@@ -39,6 +40,8 @@ pub(crate) use announcer::Announcer;
 pub use cards::CardEntry;
 pub use clock::WallClock;
 pub use config::{BusConfig, ChipEntry, ConfigError, DeviceConfig, LabConfig, ServerEntry, Source};
+pub(crate) use connectors::Seen;
+pub use connectors::{ConnectorError, ConnectorReport};
 pub use family::Reset;
 pub use holders::{Holders, Killed};
 pub(crate) use hotplug::Hotplug;
@@ -60,6 +63,7 @@ use cards::Cards;
 use class::ClassNumbers;
 use client_partitions::ClientPartitions;
 use entries::Entries;
+use ground::Buffers;
 use observe::Operations;
 use outlive::Events;
 use outlive_classes::{Contract, Plugged};
@@ -85,6 +89,7 @@ pub struct Lab {
     client_partitions: Arc<ClientPartitions>,
     served: Served,
     user_inputs: Arc<UserInputs>,
+    buffers: Arc<Buffers>,
     numbers: ClassNumbers,
     operations: Arc<Operations>,
     /// What becomes of the users of each device, unless an unplug says otherwise.
@@ -93,7 +98,8 @@ pub struct Lab {
     /// Who may open the node of each device.
     permissions: Mutex<BTreeMap<String, Permissions>>,
     announcer: OnceLock<Arc<dyn Announcer>>,
-    contract: Contract,
+    /// What was said of it; where nothing was, each class has its own.
+    contract: Option<Contract>,
     holders: OnceLock<Arc<dyn Holders>>,
 }
 
@@ -134,13 +140,14 @@ impl Lab {
             client_partitions: Arc::default(),
             served: Served::default(),
             user_inputs: Arc::default(),
+            buffers: Arc::default(),
             numbers: ClassNumbers::new(),
             operations,
             policies: Mutex::default(),
             policy: config.policy.unwrap_or_default(),
             permissions: Mutex::default(),
             announcer: OnceLock::new(),
-            contract: config.contract.unwrap_or_default(),
+            contract: config.contract,
             holders: OnceLock::new(),
         };
         let mut devices: Vec<_> = config.devices.iter().collect();
@@ -176,6 +183,11 @@ impl Lab {
     /// What its devices have in /dev, /sys and /proc.
     pub(crate) fn entries(&self) -> &Entries {
         &self.places.entries
+    }
+
+    /// The memory of its cards' buffers.
+    pub(crate) fn buffers(&self) -> &Buffers {
+        &self.buffers
     }
 
     /// Calls `hook` at each mark, when the names of a device have been taken away. It must not block.

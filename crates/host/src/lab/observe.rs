@@ -2,7 +2,7 @@
 
 use crate::trial::Answered;
 use outlive::{Generation, HandleId, Reason, State};
-use outlive_classes::{Payload, PollBits};
+use outlive_classes::{Payload, PollBits, drm};
 use std::{
     fmt,
     sync::{
@@ -111,6 +111,8 @@ pub enum DeviceChange {
     Unplugged(Reason),
     /// It was set to this state.
     State(State),
+    /// A cable of a card was put in, or pulled out.
+    Connector(drm::Change),
 }
 
 /// An operation that has reached its device.

@@ -8,7 +8,7 @@ use super::{
     report::DeviceReport,
 };
 use outlive::{Change, Events, Generation, Gone, Policy, Reason};
-use outlive_classes::{Hardware, Plugged};
+use outlive_classes::{Hardware, Plugged, drm};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -114,6 +114,14 @@ impl Places {
         let live = table.get(name).and_then(|place| place.live.as_ref());
         if live.is_some_and(|live| Arc::ptr_eq(live, device)) {
             self.told.tell(device, change);
+        }
+    }
+
+    /// Tells what became of a connector of that life of a card, if that is there.
+    pub(super) fn hung(&self, name: &str, generation: Generation, change: drm::Change) {
+        let live = self.lock().get(name).and_then(|place| place.live.clone());
+        if let Some(card) = live.filter(|live| live.generation() == generation) {
+            self.changed(&card, DeviceChange::Connector(change));
         }
     }
 

@@ -3,12 +3,12 @@
 use super::{
     DeviceConfig, Lab, Permissions, PlugError, bare,
     class::{self, Class, Means},
-    hardware,
+    ground, hardware,
     places::Kept,
     spec,
 };
 use outlive::{Change, Number, Policy, Reason};
-use outlive_classes::{Hardware, Plugged, mtd::Slice};
+use outlive_classes::{Contract, Hardware, Plugged, mtd::Slice};
 use std::{
     sync::{Arc, PoisonError},
     time::Duration,
@@ -75,7 +75,7 @@ impl Lab {
 
     /// Whether a number cannot be had: a device has it, or zombies do, unless those are no matter.
     fn is_taken(&self, class: Class, number: u32) -> bool {
-        if !class.reuses_numbers(self.contract) {
+        if !class.reuses_numbers(self.contract_of(class)) {
             return self.numbers.of(class).is_held(number);
         }
         let table = self.places.lock();
@@ -87,7 +87,7 @@ impl Lab {
     fn claim(&self, class: Class, number: Option<u32>) -> Result<Number, PlugError> {
         let numbers = self.numbers.of(class);
         let usable = |number: u32| class.has(number) && !is_the_machines(&class.node_name(number));
-        if class.reuses_numbers(self.contract) {
+        if class.reuses_numbers(self.contract_of(class)) {
             let free = |number: &u32| usable(*number) && !self.is_taken(class, *number);
             let number = number.or_else(|| (0..=class.highest()).find(free));
             let number = number.ok_or(PlugError::Full { class: class.noun() })?;
@@ -137,9 +137,19 @@ impl Lab {
         Ok(name)
     }
 
+    /// How devices of `class` answer for their zombies.
+    fn contract_of(&self, class: Class) -> Contract {
+        self.contract.unwrap_or(class.own_contract())
+    }
+
     fn make(&self, number: Number, hardware: Hardware, means: Means) -> Arc<dyn Plugged> {
+        let contract = self.contract_of(Class::of(&hardware));
         let partitions = self.client_partitions.clone();
-        let (device, flash) = class::plug(self.contract, number, hardware, means, partitions, &self.clock);
+        let (places, name) = (Arc::downgrade(&self.places), Class::of(&hardware).node_name(number.value()));
+        let generation = number.generation();
+        let hung = move |change| places.upgrade().into_iter().for_each(|places| places.hung(&name, generation, change));
+        let ground = || ground::of(self.clock.clone(), self.buffers.clone(), hung);
+        let (device, flash) = class::plug(contract, number, hardware, means, partitions, &self.clock, ground);
         if let Some(flash) = flash {
             self.places.kin.set_flash(&device.node().name, flash);
         }

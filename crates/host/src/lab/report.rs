@@ -1,6 +1,10 @@
 //! What a lab says about its devices, and about what it was asked to do with them.
 
-use super::{config::ConfigError, holders::Killed};
+use super::{
+    config::ConfigError,
+    connectors::{self, ConnectorReport},
+    holders::Killed,
+};
 use outlive::{Generation, Gone, IllegalTransition, Inside, Status};
 use outlive_classes::{Plugged, StillBusy};
 use serde::{Deserialize, Serialize};
@@ -37,6 +41,9 @@ pub struct DeviceReport {
     /// The device that it hangs on: of a partition its flash, of a flash its card.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
+    /// Of a card that shows pictures and is there: its connectors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connectors: Vec<ConnectorReport>,
 }
 
 /// Whether a device is there.
@@ -103,6 +110,7 @@ impl DeviceReport {
             holds_number,
             lives_elsewhere: device.status().lives_elsewhere,
             parent: None,
+            connectors: if device.gone().is_none() { connectors::report(device) } else { Vec::new() },
         }
     }
 }

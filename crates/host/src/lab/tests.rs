@@ -1,3 +1,4 @@
+mod display;
 mod flash;
 
 use super::{class::Class, plugging::is_the_machines, *};

@@ -219,7 +219,15 @@ impl Listener {
     /// # Errors
     /// EMFILE if the caller's table is full; ENOENT if the caller does not wait any more.
     pub(crate) fn lend_descriptor(&self, id: u64, fd: BorrowedFd<'_>) -> io::Result<i32> {
-        self.add(id, fd, 0, 0, true)
+        self.give_descriptor(id, fd, true)
+    }
+
+    /// As above, to be the caller's own, which may have it kept on exec.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn give_descriptor(&self, id: u64, fd: BorrowedFd<'_>, close_on_exec: bool) -> io::Result<i32> {
+        self.add(id, fd, 0, 0, close_on_exec)
     }
 
     /// SECCOMP_IOCTL_NOTIF_ADDFD; the number that the descriptor got.

@@ -2,6 +2,7 @@
 
 use super::{
     files::Files,
+    lending::Lending,
     owed::{FlightId, Owed},
     table::OpenFile,
 };
@@ -11,7 +12,6 @@ use crate::{
         channel::{Received, Reply},
         wire,
     },
-    sys::memory::ClientMemory,
 };
 use outlive_classes::{Call, Errno};
 use std::{sync::Arc, thread, time::Duration};
@@ -28,7 +28,7 @@ impl Files {
         };
         let (id, pid) = (FlightId::Fuse(request.header.unique), request.header.pid);
         let (file, device) = (file.file.clone(), file.device.clone());
-        let (owed, memory) = (Owed::Fuse(reply), Arc::new(ClientMemory::of(pid)));
+        let (owed, memory) = (Owed::Fuse(reply), Arc::new(Lending::by_fuse(pid, &self.lab)));
         self.flights.begin(Start { id, owed, pid, file, device, call, memory });
     }
 

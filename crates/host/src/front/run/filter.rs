@@ -3,6 +3,7 @@
 
 use super::{
     arch::{ARCH, ARCH_32, IOCTL, IOCTLS, LSEEK, MAPPED_BY_US, MMAP, OPENS_32, TRANSFERS, VALUES, WATCHED, X32_BIT},
+    lending::LENDING,
     road::{Traps, streams},
     signals::SIGNALLING,
     uevents,
@@ -69,7 +70,7 @@ fn cases(traps: &Traps) -> BTreeMap<u32, Vec<Instruction>> {
             for number in [libc::SYS_pread64, libc::SYS_pwrite64] {
                 cases.insert(number as u32, [&notify_of_nothing_to_move()[..], &[ALLOW]].concat());
             }
-            let ioctls = IOCTLS.iter().chain(&VALUES).chain(&uinput::VALUES);
+            let ioctls = IOCTLS.iter().chain(&VALUES).chain(&uinput::VALUES).chain(&LENDING);
             let ioctls = ioctls.flat_map(|command| [skip_unless_equal(*command, 1), NOTIFY]);
             if let Traps::Range(range) = traps {
                 cases.insert(libc::SYS_prctl as u32, notify_of_hiding().to_vec());
@@ -284,6 +285,7 @@ mod tests {
         assert_eq!(u64::from(IOCTLS[0]), libc::FIONREAD);
         assert_eq!(VALUES.map(|request| ioctl(request.into())), [NOTIFY; 3]);
         assert_eq!(uinput::VALUES.map(|request| ioctl(request.into())), [NOTIFY; 11]);
+        assert_eq!(LENDING.map(|request| ioctl(request.into())), [NOTIFY; 1]);
         assert_eq!((ioctl(0x0720), ioctl(libc::TCGETS)), (ALLOW, ALLOW));
         let socket = |family: i32, protocol: i32| verdict(ARCH, SOCKET, [family as u64, 3, protocol as u64, 0, 0, 0]);
         assert_eq!(socket(libc::AF_NETLINK, libc::NETLINK_KOBJECT_UEVENT), NOTIFY);

@@ -13,6 +13,7 @@ mod files;
 pub(crate) mod filter;
 mod guardian;
 mod holders;
+mod lending;
 mod locks;
 mod mapping;
 mod names;

@@ -7,6 +7,7 @@
 
 use super::{
     descriptor::Descriptor,
+    lending::{LENDING, Lending},
     owed::{FlightId, Owed, Trapped},
     plain::Settling,
     position::{Course, Spot},
@@ -80,8 +81,10 @@ impl Supervisor {
             _ => self.files.file_at(notification.pid, number),
         };
         let Some(file) = file else { return Verdict::Proceed };
+        // By FUSE that could not be had.
+        let lends = notification.number == libc::SYS_ioctl && LENDING.contains(&(second as u32));
         let place = match (self.waiting.take(), &self.traps) {
-            (None, Traps::Nothing | Traps::Range(_)) => return Verdict::Proceed,
+            (None, Traps::Nothing | Traps::Range(_)) if !lends => return Verdict::Proceed,
             (place, _) => place,
         };
         if !file.is_open_for(notification.number) {
@@ -108,7 +111,9 @@ impl Supervisor {
             takes.then(|| Settling { file: file.clone(), pid: notification.pid, number: number.cast_signed() });
         let answered = false;
         let owed = Trapped { listener, id, memory: memory.clone(), buffers, course, settling, answered, _place: place };
-        let (id, owed, pid, memory) = (FlightId::Trap(id), Owed::Trap(owed), notification.pid, Arc::new(memory));
+        let pid = notification.pid;
+        let memory = Lending::by_notification(memory, pid, &self.lab, (self.listener.clone(), id));
+        let (id, owed, memory) = (FlightId::Trap(id), Owed::Trap(owed), Arc::new(memory));
         let (file, device) = (file.file.clone(), file.device.clone());
         self.files.flights.begin(Start { id, owed, pid, file, device, call, memory });
         Verdict::Answered

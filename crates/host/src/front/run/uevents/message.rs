@@ -24,8 +24,8 @@ pub(super) struct Uevent<'a> {
     /// Whether its driver is bound to it, and so among what is told.
     pub(super) bound: bool,
     pub(super) generation: Generation,
-    /// Of a change: what it does from now on.
-    pub(super) state: Option<&'static str>,
+    /// What it says besides what all say.
+    pub(super) more: &'a [(&'static str, String)],
     pub(super) sequence: u64,
     /// The time, in microseconds since the machine has started.
     pub(super) now: u64,
@@ -54,7 +54,8 @@ impl Uevent<'_> {
         // What filters in the kernel look at is big-endian, as a filter loads it; the rest is as the machine has it.
         message.extend(MAGIC.to_be_bytes());
         [HEADER, HEADER, properties.len() as u32].iter().for_each(|word| message.extend(word.to_ne_bytes()));
-        let filtered = [hash(self.kobject.subsystem.name()), 0, (tags >> 32) as u32, tags as u32];
+        let kind = self.kobject.properties.iter().find(|(key, _)| *key == "DEVTYPE").map_or(0, |(_, kind)| hash(kind));
+        let filtered = [hash(self.kobject.subsystem.name()), kind, (tags >> 32) as u32, tags as u32];
         filtered.iter().for_each(|word| message.extend(word.to_be_bytes()));
         message.extend(properties.as_bytes());
         message
@@ -67,9 +68,7 @@ impl Uevent<'_> {
             let _ = write!(text, "{key}={value}\0");
         };
         say("OUTLIVE_GENERATION", &self.generation.0);
-        if let Some(state) = &self.state {
-            say("OUTLIVE_STATE", state);
-        }
+        self.more.iter().for_each(|(key, value)| say(key, value));
         if let Some(node) = &self.kobject.node {
             say("MAJOR", &node.major);
             say("MINOR", &node.minor);
@@ -127,7 +126,8 @@ mod tests {
     use super::*;
     use outlive_classes::Node;
 
-    fn said(action: &'static str, state: Option<&'static str>) -> (String, Vec<u8>) {
+    fn said(action: &'static str, state: Option<&str>) -> (String, Vec<u8>) {
+        let more: Vec<_> = state.map(|state| ("OUTLIVE_STATE", state.to_owned())).into_iter().collect();
         let node =
             Node { name: "i2c-7".into(), major: 89, minor: 7, positioned: false, mapped: false, read_only: false };
         let kobject = Kobject {
@@ -140,7 +140,7 @@ mod tests {
             node: Some(node),
         };
         let (generation, sequence, now, bound) = (Generation(2), 41, 5, action == "bind");
-        let event = Uevent { action, kobject: &kobject, bound, generation, state, sequence, now };
+        let event = Uevent { action, kobject: &kobject, bound, generation, more: &more, sequence, now };
         (String::from_utf8(event.kernel()).unwrap(), event.udev())
     }
 

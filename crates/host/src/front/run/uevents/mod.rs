@@ -157,15 +157,15 @@ impl Hub {
     /// Passes on what the lab has told.
     fn pass_on(&self) {
         for (device, change) in self.news.take() {
+            let more = properties(change);
             let mut table = self.table();
             if table.monitors.is_empty() {
                 continue;
             }
             for (action, kobject, bound) in actions(&device.kobjects(), change) {
-                let state = if let DeviceChange::State(state) = change { Some(state.name()) } else { None };
                 let sequence = table.next_number();
                 let (generation, now) = (device.generation(), microseconds());
-                let event = Uevent { action, kobject, bound, generation, state, sequence, now };
+                let event = Uevent { action, kobject, bound, generation, more: &more, sequence, now };
                 table.send(&self.epoll, KERNEL, &event.kernel().into(), |_| true);
                 table.send(&self.epoll, UDEV, &event.udev().into(), |_| true);
             }
@@ -229,7 +229,7 @@ fn actions(kobjects: &[Kobject], change: DeviceChange) -> Vec<(&'static str, &Ko
                 told.extend(kobject.driver.as_ref().map(|_| ("bind", kobject, true)));
             }
         }
-        DeviceChange::State(_) => {
+        DeviceChange::State(_) | DeviceChange::Connector(_) => {
             told.extend(kobjects.iter().filter(|it| it.node.is_some()).map(|it| ("change", it, true)));
         }
         DeviceChange::Unplugged(_) => {
@@ -240,6 +240,15 @@ fn actions(kobjects: &[Kobject], change: DeviceChange) -> Vec<(&'static str, &Ko
         }
     }
     told
+}
+
+/// What a uevent of a change says besides what all say.
+fn properties(change: DeviceChange) -> Vec<(&'static str, String)> {
+    match change {
+        DeviceChange::State(state) => vec![("OUTLIVE_STATE", state.name().to_owned())],
+        DeviceChange::Connector(change) => change.properties(),
+        DeviceChange::Plugged | DeviceChange::Unplugged(_) => Vec::new(),
+    }
 }
 
 /// The time since the machine has started, in microseconds.
