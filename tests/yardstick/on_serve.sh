@@ -1,30 +1,10 @@
 #!/bin/sh
 # In a user-mode Linux without i2c-dev, whose major `outlive serve` has then: our rows on real nodes, as on_uml.sh has them on
-# the roads of `outlive run`. `on_serve.sh OUTLIVE CONTENT`.
+# the roads of `outlive run`. `on_serve.sh OUTLIVE ROADS CONTENT`.
 set -e
 cd "$(dirname "$0")"
 . ./ours.sh
-. ./ours_tpm.sh
-
-# Runs a command, `serve SPEC [OPTION …] -- COMMAND`, with the device served under the name "yard".
-serve() {
-	options=
-	while [ "$1" != -- ]; do
-		options="$options $1"
-		shift
-	done
-	shift
-	mkfifo /tmp/nodes
-	exec 3<>/tmp/nodes
-	rm /tmp/nodes
-	"$outlive" serve --name yard $options >&3 3>&- &
-	server=$!
-	read -r served <&3 # its nodes are there
-	"$@" 3>&-
-	kill -TERM $server
-	wait $server
-	exec 3>&-
-}
+. ./serve.sh
 
 serve --device $smbus_only -- python3 i2c.py /dev/i2c-0 settings file smbus >$results/stub.serve
 cp "$content" /tmp/content && chmod 600 /tmp/content
@@ -52,5 +32,3 @@ for removal in rmmod unbind; do
 	serve --device $smbus_only -- python3 i2c_holders.py $removal /dev/i2c-0 \
 		"$outlive unplug i2c-0 --in yard >/dev/null" "$outlive ls --in yard --json | $handles" >$results/$removal.serve
 done
-serve --device "$(tpm serve)" -- python3 tpm.py /dev/tpm0 $tpm_parts >$results/tpm.serve
-serve --contract linux --device "$(tpm serve)" -- sh -c "$(tpm_gone yard)" >$results/tpmgone.serve 2>/tmp/said || cat /tmp/said

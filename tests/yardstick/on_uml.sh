@@ -1,6 +1,6 @@
 #!/bin/sh
 # In user-mode Linux: i2c-stub's rows; then ours on each road, with as little functionality, and as a plain adapter whose
-# chip holds what that of qemu's does. `on_uml.sh OUTLIVE CONTENT`.
+# chip holds what that of qemu's does. `on_uml.sh OUTLIVE ROADS CONTENT`.
 set -e
 cd "$(dirname "$0")"
 . ./ours.sh
@@ -14,7 +14,7 @@ python3 i2c.py /dev/i2c-0 settings file smbus >$results/stub.linux
 python3 i2c_holders.py rmmod /dev/i2c-0 "rmmod i2c-stub 2>/dev/null" \
 	"awk '/^i2c_stub /{print \$3}' /proc/modules" >$results/rmmod.linux
 
-for road in fuse trap plain; do
+for road in $roads; do
 	"$outlive" run --road $road --device $smbus_only -- \
 		python3 i2c.py /dev/i2c-0 settings file smbus >$results/stub.$road
 	cp "$content" /tmp/content && chmod 600 /tmp/content

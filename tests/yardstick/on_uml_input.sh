@@ -1,5 +1,5 @@
 #!/bin/sh
-# In user-mode Linux: input devices of ours, made by /dev/uinput, on each road. Much of it is waiting. `on_uml_input.sh OUTLIVE`.
+# In user-mode Linux: input devices of ours, made by /dev/uinput, on ROADS. Much of it is waiting. `on_uml_input.sh OUTLIVE ROADS`.
 set -e
 cd "$(dirname "$0")"
 . ./ours.sh
@@ -14,7 +14,7 @@ rows() {
 	$run --contract strict -- python3 input_zombie.py strict >$results/inputstrict.$1
 }
 
-for road in fuse trap plain; do
+for road in $roads; do
 	rows $road 2>/tmp/said-$road &
 	jobs="$jobs $!"
 done

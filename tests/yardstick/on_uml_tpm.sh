@@ -1,5 +1,5 @@
 #!/bin/sh
-# In user-mode Linux: TPMs of ours, on each road. Most of it is waiting. `on_uml_tpm.sh OUTLIVE`.
+# In user-mode Linux: TPMs of ours, on ROADS. Most of it is waiting. `on_uml_tpm.sh OUTLIVE ROADS`.
 set -e
 cd "$(dirname "$0")"
 . ./ours.sh
@@ -13,7 +13,7 @@ rows() {
 		sh -c "$(tpm_gone tpm-$1)" >$results/tpmgone.$1
 }
 
-for road in fuse trap plain; do
+for road in $roads; do
 	rows $road 2>/tmp/said-$road &
 	jobs="$jobs $!"
 done

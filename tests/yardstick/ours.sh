@@ -1,6 +1,7 @@
-# What a run of ours begins with, in either guest: `. ./ours.sh`, in a script that is started with OUTLIVE CONTENT.
+# What a run of ours begins with, in either guest: `. ./ours.sh`, in a script that is started with OUTLIVE ROADS CONTENT.
 outlive=$1
-content=$2
+roads=$2
+content=$3
 results=/run/results
 # Prints how many handles a device has, from what `outlive ls --json` says.
 handles="python3 -c 'import json, sys; print(json.load(sys.stdin)[0][\"handles\"])'"

@@ -54,7 +54,7 @@ enum Command {
     /// back. A guest that does not boot is a failure, with the end of its console.
     Guest(guest::Args),
     /// Compare our devices with Linux' own, row by row: docs/yardstick.md
-    Yardstick,
+    Yardstick(yardstick::Args),
     /// Measure; nothing is asserted
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Torture(args) => torture::run(&args),
         Command::Guest(args) => guest::run(&args),
-        Command::Yardstick => yardstick::run().map(|()| ExitCode::SUCCESS),
+        Command::Yardstick(args) => args.run().map(|()| ExitCode::SUCCESS),
         Command::Bench(bench) => bench.run().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

@@ -1,6 +1,6 @@
 //! `nightly`: the long runs, whose short forms are in the tests.
 
-use crate::{bench, fuse, fuzz, packages, report::Report, seed, soak, step::Step, test, workspace};
+use crate::{bench, fuse, fuzz, packages, report::Report, seed, soak, step::Step, test, workspace, yardstick};
 use anyhow::{Context, Result};
 use std::{
     fs,
@@ -52,8 +52,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     report.run(&driver_frames(&seed, long).limit(long + left() / 2));
     for road in ["fuse", "plain"] {
         report.run(&servers_on_road(road, &seed));
+        report.run(&test::on_road(road, &format!("the run front on the road {road}, all of it"), &[]));
     }
     report.run(&explored());
+    report.run_here("the yardstick on each road", || yardstick::run(&yardstick::ROADS));
     report.run_here("bench of the serve front, a short form that only has to work", bench::serve_short);
     report.run_here("bench of driver servers, a short form that only has to work", bench::driver_short);
     properties(&mut report, Instant::now() + left() / 2)?;
@@ -91,9 +93,9 @@ fn driver_frames(seed: &str, long: Duration) -> Step {
         .tests()
 }
 
-/// What explore finds of well-known programs, under the contracts that the tests leave out.
+/// What explore finds of well-known programs, which the tests leave out.
 fn explored() -> Step {
-    Step::cargo("programs explored under strict", "test --workspace --test explore --no-fail-fast -- --ignored").tests()
+    Step::cargo("well-known programs explored", "test --workspace --test explore --no-fail-fast -- --ignored").tests()
 }
 
 /// Drivers in servers, also in those that die, on another road than the one that the run front takes by itself.

@@ -2,7 +2,9 @@
 
 use crate::{step::Step, tally::Tally};
 use std::{
+    panic::resume_unwind,
     process::ExitCode,
+    slice, thread,
     time::{Duration, Instant},
 };
 
@@ -27,11 +29,27 @@ impl Report {
 
     /// Runs one step under its heading. Whether it succeeded.
     pub(crate) fn run(&mut self, step: &Step) -> bool {
-        println!("\n==> {}", step.title);
-        let start = Instant::now();
-        let outcome = step.run();
-        self.tally += outcome.tally;
-        self.add(&step.title, start.elapsed(), outcome.failure, outcome.tally.failed)
+        self.beside(slice::from_ref(step))
+    }
+
+    /// Runs steps beside each other, whose lines come as they are printed. Whether all succeeded.
+    pub(crate) fn beside(&mut self, steps: &[Step]) -> bool {
+        let titles: Vec<_> = steps.iter().map(|step| step.title.as_str()).collect();
+        println!("\n==> {}", titles.join("; beside it: "));
+        let timed = |step: &Step| {
+            let start = Instant::now();
+            (step.run(), start.elapsed())
+        };
+        let outcomes: Vec<_> = thread::scope(|scope| {
+            let runs: Vec<_> = steps.iter().map(|step| scope.spawn(|| timed(step))).collect();
+            runs.into_iter().map(|run| run.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        });
+        let mut succeeded = true;
+        for (step, (outcome, took)) in steps.iter().zip(outcomes) {
+            self.tally += outcome.tally;
+            succeeded &= self.add(&step.title, took, outcome.failure, outcome.tally.failed);
+        }
+        succeeded
     }
 
     /// Runs something of our own under its heading. Whether it succeeded.
@@ -99,6 +117,29 @@ mod tests {
         assert_eq!(finish(&[THREE, "exit 1"]), (Tally { passed: 3, failed: 1, ignored: 0 }, false));
         let failing = "echo 'test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured'; exit 101";
         assert_eq!(finish(&[failing]), (Tally { passed: 1, failed: 2, ignored: 0 }, false));
+    }
+
+    #[test]
+    fn steps_beside_each_other_are_each_counted() {
+        let scripts = [THREE, "exit 1", THREE].map(|script| Step::new("a script", "sh", &["-c", script]));
+        let mut report = Report::new();
+        assert!(!report.beside(&scripts));
+        assert_eq!(report.tally, Tally { passed: 6, failed: 1, ignored: 0 });
+        assert!(report.beside(&scripts[..1]));
+    }
+
+    /// Each waits for the other, so one after the other they would never end.
+    #[test]
+    fn steps_beside_each_other_run_at_once() {
+        let folder = std::env::temp_dir().join(format!("outlive-report-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let wait =
+            |mine, other| format!("cd {}; touch {mine}; until [ -e {other} ]; do sleep 0.01; done", folder.display());
+        let scripts = [wait("a", "b"), wait("b", "a")];
+        let steps = scripts.map(|script| Step::new("a script", "sh", &["-c", &script]).limit(Duration::from_secs(60)));
+        let succeeded = Report::new().beside(&steps);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(succeeded);
     }
 
     #[test]

@@ -25,22 +25,22 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     for step in check::lints() {
         report.run(&step);
     }
-    report.run(&Step::cargo("tests and doc tests", "test --workspace --no-fail-fast").tests());
+    report
+        .run(&Step::cargo("tests and doc tests", "test --workspace --no-fail-fast").env(THREADS.0, THREADS.1).tests());
     report.run(&without_std());
     for road in ["fuse", "plain"] {
-        report.run(&on_road(road));
+        report.run(&on_road(road, &format!("the run front on the road {road}"), &SAME_ON_EACH_ROAD));
     }
     report.run_here("guests boot", guest::check);
-    report.run_here("the yardstick: our devices beside Linux' own", yardstick::run);
+    report.run_here("the yardstick: our devices beside Linux' own", || yardstick::run(&yardstick::SHORT));
     let mut in_guests = Vec::new();
     report.run_here("the tests of the serve front are built", || served::steps().map(|steps| in_guests = steps));
-    for step in &in_guests {
-        report.run(step);
-    }
+    // A guest has one processor.
+    report.beside(&in_guests);
     report.run(&fences());
     report.run(&models("models, each with its bound on preemptions"));
     report.run_here("benches of the core, short forms that only have to work", bench::core_short);
-    report.run(&random_models("random models, 20,000 runs each"));
+    report.run(&random_models("random models, 5,000 runs each").env("OUTLIVE_RANDOM_RUNS", "5000"));
     report.run_here("bench of the run front, a short form that only has to work", bench::run_front_short);
     report.run_here("bench of mtd, a short form that only has to work", bench::mtd_short);
     report.run_here("bench of input devices, a short form that only has to work", bench::input_short);
@@ -55,12 +55,26 @@ fn without_std() -> Step {
     Step::cargo("the core without std", "test -p outlive --no-default-features --no-fail-fast").tests()
 }
 
-/// The run front on another road than the one that it takes by itself.
-/// What servers do is the same on each: `nightly` has them there.
-fn on_road(road: &str) -> Step {
-    let tests = "test --workspace --test front --test on_run --no-fail-fast";
-    Step::cargo(&format!("the run front on the road {road}"), tests)
+/// More threads than CI has processors: much of what tests do is waiting.
+const THREADS: (&str, &str) = ("RUST_TEST_THREADS", "4");
+
+/// Tests of the run front, by what their names have in common, that are long and are about what is behind the front: that is
+/// the same on each road, so that `nightly` alone has them on the others.
+const SAME_ON_EACH_ROAD: [&str; 6] = [
+    "servers::",
+    "server_lives::",
+    "tpm::liar::",
+    "tpm::the_process_dies_or_hangs",
+    "a_hundred_devices_come_and_go",
+    "a_million_random_ioctls",
+];
+
+/// The run front on another road than the one that it takes by itself, but for the tests that `without` names.
+pub(crate) fn on_road(road: &str, title: &str, without: &[&str]) -> Step {
+    let skipped: String = without.iter().map(|name| format!(" --skip {name}")).collect();
+    Step::cargo(title, &format!("test --workspace --test front --test on_run --no-fail-fast --{skipped}"))
         .env("OUTLIVE_ROAD", road)
+        .env(THREADS.0, THREADS.1)
         .limit(Duration::from_secs(10 * 60))
         .tests()
 }

@@ -35,7 +35,7 @@ fn round(name: &str, run: &str, options: &[&str]) -> (bool, String) {
     fs::write(&script, text).expect("a script");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("an executable");
     let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    xtask.args(["fuzz", "--seed", "3", "--road", "trap", "--user", "ordinary", "--steps", "3000", "--outlive"]);
+    xtask.args(["fuzz", "--seed", "3", "--road", "trap", "--user", "ordinary", "--steps", STEPS, "--outlive"]);
     xtask.arg(&script).args(options);
     let output = xtask.output().expect("xtask");
     let said = [output.stdout, output.stderr].concat();
@@ -44,6 +44,8 @@ fn round(name: &str, run: &str, options: &[&str]) -> (bool, String) {
 
 /// Round after round: how calls and harm meet is not the same in each.
 const ROUNDS: usize = 20;
+/// How many calls a client makes in each.
+const STEPS: &str = "1000";
 
 #[track_caller]
 fn expect_found(name: &str, run: &str, options: &[&str], what: &str) {
@@ -51,7 +53,8 @@ fn expect_found(name: &str, run: &str, options: &[&str], what: &str) {
     let found = rounds.find(|(found, _)| *found);
     let Some((_, said)) = found else { panic!("{name}: nothing in {ROUNDS} rounds") };
     assert!(said.contains(what), "{name}: no '{what}' in\n{said}");
-    assert!(said.contains("again: cargo xtask fuzz --seed 3 --steps 3000 --road trap --user ordinary"), "{said}");
+    let again = format!("again: cargo xtask fuzz --seed 3 --steps {STEPS} --road trap --user ordinary");
+    assert!(said.contains(&again), "{said}");
 }
 
 #[test]

@@ -13,9 +13,11 @@ use crate::{
 };
 use answers::Answers;
 use anyhow::{Result, ensure};
+use clap::builder::PossibleValuesParser;
 use compare::{Judge, Verdict};
 use std::{
     fs,
+    panic::resume_unwind,
     path::Path,
     process::Command,
     thread,
@@ -50,7 +52,9 @@ const SETS: [(&str, &str); 21] = [
 const LIVE: [&str; 11] =
     ["stub", "plain", "ram", "nand", "ramtools", "nandtools", "tpm", "tpmshown", "input", "inputlent", "uinput"];
 /// Where ours ran: the roads of `outlive run`, and `outlive serve`.
-const ROADS: [&str; 4] = ["fuse", "trap", "plain", "serve"];
+pub(crate) const ROADS: [&str; 4] = ["fuse", "trap", "plain", "serve"];
+/// Those that CI has time for; `nightly` has all.
+pub(crate) const SHORT: [&str; 2] = ["trap", "serve"];
 /// What Debian's kernel loads in qemu, and the hardware that some of it is for.
 const IN_QEMU: [&str; 13] = [
     "i2c-dev",
@@ -78,14 +82,29 @@ fn is_on(set: &str, road: &str) -> bool {
 /// The fewest rows of live devices: fewer, and something did not run.
 const ROWS: usize = 7500;
 
-/// Runs all of it, and prints what it found.
+/// Options of `yardstick`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only on these roads of ours; may be given several times
+    #[arg(long = "road", value_name = "ROAD", value_parser = PossibleValuesParser::new(ROADS))]
+    roads: Vec<String>,
+}
+
+impl Args {
+    pub(crate) fn run(&self) -> Result<()> {
+        let chosen = |road: &&str| self.roads.is_empty() || self.roads.iter().any(|known| known == road);
+        run(&ROADS.into_iter().filter(chosen).collect::<Vec<_>>())
+    }
+}
+
+/// Runs it on `roads`, and prints what it found.
 ///
 /// # Errors
 /// If a guest fails, a row differs that is not listed, a line of the list is stale, or what was planted is not found.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(roads: &[&str]) -> Result<()> {
     let mut judge = Judge::new(table::parse(&fs::read_to_string(workspace::root().join("docs/yardstick.md"))?)?);
     let folder = workspace::target().join("yardstick");
-    let kernels = answers_of_guests(&folder)?;
+    let kernels = answers_of_guests(&folder, roads)?;
     println!("Linux: {} in qemu, {} in user-mode Linux; ours on the latter", kernels.0, kernels.1);
     let (mut rows, mut findings) = (0, Vec::new());
     for (set, device) in SETS {
@@ -93,7 +112,7 @@ pub(crate) fn run() -> Result<()> {
         println!("{set}: {device}: {} rows", linux.rows.len());
         rows += if LIVE.contains(&set) { linux.rows.len() } else { 0 };
         linux.notes.iter().for_each(|note| println!("  Linux: {note}"));
-        for road in ROADS.into_iter().filter(|road| is_on(set, road)) {
+        for road in roads.iter().filter(|road| is_on(set, road)) {
             let ours = Answers::read(&folder.join(format!("{set}.{road}")))?;
             let verdict = judge.compare(road, &linux, &ours);
             println!(
@@ -105,7 +124,7 @@ pub(crate) fn run() -> Result<()> {
             findings.extend(verdict.findings.into_iter().map(|finding| format!("{set}, {road}: {finding}")));
         }
     }
-    findings.extend(judge.stale());
+    findings.extend(judge.stale(roads));
     let removal = Answers::read(&folder.join("removal.linux"))?;
     let said = linux::measured(&fs::read_to_string(workspace::root().join("docs/linux.md"))?)?;
     println!("removal: {} cells of docs/linux.md were measured", removal.rows.len());
@@ -117,14 +136,14 @@ pub(crate) fn run() -> Result<()> {
         "{} findings: mend ours, or list them with a reason in docs/yardstick.md; cells of docs/linux.md are what is seen",
         findings.len()
     );
-    find_what_is_planted(&folder, &judge)?;
+    find_what_is_planted(&folder, &judge, roads)?;
     println!("{rows} rows of live devices; what was planted was found");
     Ok(())
 }
 
-/// Boots the guests and keeps what they left in `folder`. Returns the versions of their kernels. A guest has one processor, so
-/// two go beside each other.
-fn answers_of_guests(folder: &Path) -> Result<(String, String)> {
+/// Boots the guests and keeps what they left in `folder`. Returns the versions of their kernels. A guest has one processor, and
+/// much of what they do is waiting, so three go beside each other.
+fn answers_of_guests(folder: &Path, roads: &[&str]) -> Result<(String, String)> {
     let outlive = clients::outlive_of_tests()?.canonicalize()?.display().to_string();
     match fs::remove_dir_all(folder) {
         Err(error) if folder.exists() => return Err(error.into()),
@@ -136,32 +155,37 @@ fn answers_of_guests(folder: &Path) -> Result<(String, String)> {
     // One without i2c-dev, which would have the major that a served bus should have.
     let served = Guest::new(Kind::Uml).modules(&["fuse", "cuse"]);
     let content = format!("{results}/content");
-    let buses = || {
-        let qemu = in_guest(&qemu, &["sh", "tests/yardstick/on_qemu.sh"])?;
-        keep(&qemu, folder)?;
-        let uml = in_guest(&uml, &["sh", "tests/yardstick/on_uml.sh", &outlive, &content])?;
-        keep(&uml, folder)?;
-        keep(&in_guest(&served, &["sh", "tests/yardstick/on_serve.sh", &outlive, &content])?, folder)?;
-        Ok((qemu.kernel, uml.kernel))
-    };
-    let proxy = Guest::new(Kind::Qemu).modules(&["tpm_vtpm_proxy"]);
     let with_fuse = Guest::new(Kind::Uml).modules(&["fuse"]);
-    let others = || {
-        keep(&in_guest(&proxy, &["sh", "tests/yardstick/on_tpm.sh"])?, folder)?;
-        keep(&in_guest(&with_fuse, &["sh", "tests/yardstick/on_uml_tpm.sh", &outlive])?, folder)?;
-        keep(&in_guest(&with_fuse, &["sh", "tests/yardstick/on_uml_input.sh", &outlive])?, folder)?;
-        on_this_machine(&["sh", "tests/yardstick/on_host.sh", &outlive, &results])
+    let proxy = Guest::new(Kind::Qemu).modules(&["tpm_vtpm_proxy"]);
+    let of_run: Vec<_> = roads.iter().copied().filter(|road| *road != "serve").collect();
+    let (of_run, serves) = (of_run.join(" "), roads.contains(&"serve"));
+    let kept = |guest: &Guest, script: &str| -> Result<String> {
+        let script = format!("tests/yardstick/{script}");
+        let ended = in_guest(guest, &["sh", &script, &outlive, &of_run, &content])?;
+        keep(&ended, folder)?;
+        Ok(ended.kernel)
     };
-    Ok(beside(buses, others)?.0)
-}
-
-/// Does two things at a time, and gives what both brought.
-fn beside<A, B: Send>(one: impl FnOnce() -> Result<A>, other: impl FnOnce() -> Result<B> + Send) -> Result<(A, B)> {
     thread::scope(|scope| {
-        let other = scope.spawn(other);
-        let one = one();
-        let other = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok((one?, other?))
+        let tpms = scope.spawn(|| {
+            kept(&proxy, "on_tpm.sh")?;
+            kept(&with_fuse, "on_uml_tpm.sh")
+        });
+        let others = scope.spawn(|| {
+            if serves {
+                kept(&served, "on_serve_tpm.sh")?;
+            }
+            kept(&with_fuse, "on_uml_input.sh")?;
+            on_this_machine(&["sh", "tests/yardstick/on_host.sh", &outlive, &of_run, &results])
+        });
+        let in_qemu = kept(&qemu, "on_qemu.sh")?;
+        // Now it is known what the chip there holds.
+        let in_uml = kept(&uml, "on_uml.sh")?;
+        if serves {
+            kept(&served, "on_serve.sh")?;
+        }
+        tpms.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        others.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        Ok((in_qemu, in_uml))
     })
 }
 
@@ -200,7 +224,7 @@ fn keep(guest: &Ended, folder: &Path) -> Result<()> {
 }
 
 /// A device of ours with another functionality than Linux'; and in each set on each road, answers of which one is changed.
-fn find_what_is_planted(folder: &Path, judge: &Judge) -> Result<()> {
+fn find_what_is_planted(folder: &Path, judge: &Judge, roads: &[&str]) -> Result<()> {
     let linux = Answers::read(&folder.join("stub.linux"))?;
     let planted = Answers::read(&folder.join("stub.planted"))?;
     let Verdict { findings, .. } = judge.clone().compare("trap", &linux, &planted);
@@ -211,7 +235,7 @@ fn find_what_is_planted(folder: &Path, judge: &Judge) -> Result<()> {
             "a planted device that lacks quick transactions was not found by the row {row:?}: {findings:#?}"
         );
     }
-    for (set, road) in SETS.iter().flat_map(|(set, _)| ROADS.map(|road| (set, road))) {
+    for (set, road) in SETS.iter().flat_map(|(set, _)| roads.iter().map(move |road| (set, road))) {
         if !is_on(set, road) {
             continue;
         }

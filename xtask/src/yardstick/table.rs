@@ -19,7 +19,12 @@ pub(super) struct Line {
 impl Line {
     /// Whether it is about this row on this road.
     pub(super) fn is_about(&self, row: &str, road: &str) -> bool {
-        matches(&self.row, row) && (self.roads.is_empty() || self.roads.iter().any(|known| known == road))
+        matches(&self.row, row) && self.is_on(road)
+    }
+
+    /// Whether it is about this road.
+    pub(super) fn is_on(&self, road: &str) -> bool {
+        self.roads.is_empty() || self.roads.iter().any(|known| known == road)
     }
 }
 

@@ -60,8 +60,8 @@ fn explore(row: &Row, contract: &str, points: &[u64]) -> Value {
 
 /// At the last points nothing is asked: there may be fewer operations in another run, if several packets come by one read.
 #[track_caller]
-fn hold(contract: &str) {
-    for row in rows(contract) {
+fn hold(contract: &str, programs: usize) {
+    for row in rows(contract).into_iter().take(programs) {
         let said: u64 = row.counts.values().sum();
         assert_eq!(said, row.operations, "{}: the row adds up", row.command);
         let points = [1, row.operations / 4, row.operations * 7 / 10];
@@ -79,12 +79,18 @@ fn hold(contract: &str) {
 }
 
 #[test]
+fn the_first_lines_of_the_table_under_linux_hold() {
+    hold("linux", 2);
+}
+
+#[test]
+#[ignore = "half a minute: cargo xtask nightly"]
 fn the_table_under_linux_holds() {
-    hold("linux");
+    hold("linux", usize::MAX);
 }
 
 #[test]
 #[ignore = "half a minute for the same programs under another contract: cargo xtask nightly"]
 fn the_table_under_strict_holds() {
-    hold("strict");
+    hold("strict", usize::MAX);
 }

@@ -1,8 +1,15 @@
 //! What is around a device: listings of /dev, and what /sys has of it.
 
 use crate::stage::{EEPROM, Run, client, everybody};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const DEVICE: &str = "/sys/devices/platform/outlive.0/i2c-7/i2c-dev/i2c-7";
+
+/// The machine's own /dev, as tests list it and one of them adds to it: one at a time.
+fn machines_own() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What a shell's commands print.
 fn said(script: &str) -> Vec<String> {
@@ -18,6 +25,7 @@ fn failures(printed: &str) -> Vec<&str> {
 
 #[test]
 fn listings_have_the_machines_entries_and_ours() {
+    let _listed = machines_own();
     let lines = said(
         "ls -l /dev/null /dev/i2c-7 | cut -c1-10; ls /dev | grep -cx -e null -e i2c-7; echo /dev/i2c*; \
                       ls /sys/class | grep -cx -e i2c-dev -e net; ls /sys/dev/char | grep -cx 89:7; ls /sys/bus/i2c/devices/",
@@ -136,6 +144,7 @@ fn only_claimed_chips_are_clients() {
 
 #[test]
 fn listings_are_right_from_every_position_with_every_buffer() {
+    let _listed = machines_own();
     let tree = client("tree", "static");
     let directories =
         [("/dev", "i2c-7"), ("/sys/class", "i2c-dev"), ("/sys/class/i2c-dev", "i2c-7"), ("/sys/dev/char", "89:7")];
@@ -234,6 +243,7 @@ fn one_can_work_in_a_directory_of_ours() {
 /// Where the machine has an entry of the same name, ours is what is meant, also when it has gone (I26).
 #[test]
 fn ours_stands_in_front_of_the_machines() {
+    let _listed = machines_own();
     struct Node(&'static str);
     impl Drop for Node {
         fn drop(&mut self) {
