@@ -171,7 +171,7 @@ fn expect_frequency(live: &Live) {
 
 /// How modetest is to be called to flip by itself, and by atomic commits: that has no end.
 fn ways_to_flip() -> [Vec<String>; 2] {
-    let listed = Run::with(&[FAST]).by(Who::User).expect(0, &["modetest", "-M", "outlive"]);
+    let listed = Run::with(&[FAST]).by(Who::User).expect(0, ["modetest", "-M", "outlive"]);
     let first = |heading| numbers(&listed, heading).remove(0);
     let (connector, crtc, plane) = (first("Connectors:"), first("CRTCs:"), first("Planes:"));
     let (mode, plane) = (format!("{connector}@{crtc}:320x240"), format!("{plane}@{crtc}:320x240"));
