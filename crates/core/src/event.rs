@@ -33,6 +33,10 @@ pub enum Change {
     Closing,
     /// It was marked as gone; heard at the mark, not when the last user leaves (I21).
     Unplugged(Reason),
+    /// Something was put into it, as the cable of a display; the name is that of the socket.
+    Connected,
+    /// That was pulled out.
+    Disconnected,
 }
 
 /// A source of events.

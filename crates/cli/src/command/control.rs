@@ -372,10 +372,11 @@ impl Plug {
     }
 }
 
-/// Print devices coming and going, from now on until the lab ends
+/// Print devices and cables coming and going, from now on until the lab ends
 #[derive(clap::Args)]
 #[command(after_help = "\
-A removal is told when it begins, at the mark, and not when the last user has left.
+A removal is told when it begins, at the mark, and not when the last user has left. The cables of a card are told by the names
+of its connectors.
 
 Examples:
   outlive events

@@ -20,7 +20,7 @@ const VARIABLES: [Variable; 8] = [
         name: "OUTLIVE_LAB",
         text: "The lab to talk to, as --in. CMD has it set to the name of its own lab, so that these commands need no --in \
                inside.",
-        commands: &["ls", "unplug", "plug", "set", "input", "events"],
+        commands: &["ls", "unplug", "plug", "set", "reset", "input", "screenshot", "events"],
     },
     Variable {
         name: "OUTLIVE_LAB",
@@ -74,10 +74,12 @@ fn see_also(command: &str) -> &'static [&'static str] {
         "driver" => &["outlive-run(1)", "outlive-serve(1)"],
         "demo" => &["outlive-explore(1)"],
         "ls" => &["outlive-events(1)", "outlive-unplug(1)", "outlive-plug(1)", "outlive-set(1)"],
-        "unplug" => &["outlive-plug(1)", "outlive-ls(1)", "outlive-set(1)"],
+        "unplug" => &["outlive-plug(1)", "outlive-ls(1)", "outlive-set(1)", "outlive-events(1)"],
         "plug" => &["outlive-unplug(1)", "outlive-run(1)"],
         "set" => &["outlive-ls(1)", "outlive-unplug(1)"],
+        "reset" => &["outlive-set(1)", "outlive-unplug(1)", "outlive-ls(1)"],
         "input" => &["outlive-run(1)", "outlive-ls(1)", "evtest(1)"],
+        "screenshot" => &["outlive-run(1)", "outlive-ls(1)", "outlive-plug(1)", "modetest(1)"],
         "events" => &["outlive-ls(1)", "outlive-trace(1)"],
         "doctor" => &["outlive-run(1)", "outlive-serve(1)"],
         "completions" => &["bash(1)", "zsh(1)", "fish(1)"],

@@ -1,6 +1,7 @@
 //! `outlive explore` on real programs: each verdict has a canary that must get it.
 
 mod contracts;
+mod drm;
 mod input;
 mod tpm;
 

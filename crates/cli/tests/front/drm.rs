@@ -9,6 +9,10 @@ use std::{fs, path::PathBuf, time::Instant};
 
 const CARD: &str = "drm:virtual,connectors=2,mode=1280x800,num=0";
 
+/// For programs that count sixty pictures before they say anything, and for screenshots: many small pictures.
+const FAST: &str = "drm:virtual,connectors=2,mode=320x240@240,num=0";
+const HERTZ: f64 = 240.0;
+
 /// Runs a program of libdrm's and expects it to succeed.
 fn told(who: Who, words: &[&str]) -> String {
     Run::with(&[CARD]).by(who).expect(0, words)
@@ -123,14 +127,14 @@ const WHITE: [u8; 3] = [255, 255, 255];
 #[test]
 fn a_screenshot_shows_what_a_program_draws() {
     for who in everybody() {
-        let live = drawing(who, &[CARD], &["show"]);
+        let live = drawing(who, &[FAST], &["show"]);
         for words in
             [&["card0"][..], &["dri/card0"], &["/dev/dri/card0"], &["card0-Virtual-1"], &["card0", "--connector", "1"]]
         {
             let seen = screenshot(&live, words).unwrap();
-            assert_eq!((seen.width, seen.height), (1280, 800), "{words:?}");
+            assert_eq!((seen.width, seen.height), (320, 240), "{words:?}");
             assert_eq!(seen.quarters(), [RED, GREEN, BLUE, WHITE], "{words:?}");
-            assert!(seen.said.starts_with("card0-Virtual-1: 1280x800, in "), "{}", seen.said);
+            assert!(seen.said.starts_with("card0-Virtual-1: 320x240, in "), "{}", seen.said);
         }
         let refused = |words: &[&str]| screenshot(&live, words).err().unwrap();
         assert!(refused(&["card0", "--connector", "Virtual-2"]).contains("no program has set a mode there"));
@@ -155,22 +159,22 @@ fn a_screenshot_is_of_cards() {
 /// modetest at its flips, with all that it says.
 fn modetest(who: Who, words: &[&str]) -> Live {
     let both = ["stdbuf", "-oL", "-eL", "sh", "-c", "exec \"$@\" 2>&1", "sh", "modetest", "-M", "outlive"];
-    Run::with(&[CARD]).by(who).start([&both[..], words].concat())
+    Run::with(&[FAST]).by(who).start([&both[..], words].concat())
 }
 
-/// As its next line says it: no more than the display has.
+/// As its next line says it: no more than the display has, and some for the clock of a busy machine.
 fn expect_frequency(live: &Live) {
     let said = live.line("freq: ");
     let hertz: f64 = said.trim_start_matches("freq: ").trim_end_matches("Hz").parse().unwrap();
-    assert!(hertz > 1.0 && hertz < 62.0, "{said}");
+    assert!(hertz > 1.0 && hertz < 1.03 * HERTZ, "{said}");
 }
 
 /// How modetest is to be called to flip by itself, and by atomic commits: that has no end.
 fn ways_to_flip() -> [Vec<String>; 2] {
-    let listed = told(Who::User, &["modetest", "-M", "outlive"]);
+    let listed = Run::with(&[FAST]).by(Who::User).expect(0, ["modetest", "-M", "outlive"]);
     let first = |heading| numbers(&listed, heading).remove(0);
     let (connector, crtc, plane) = (first("Connectors:"), first("CRTCs:"), first("Planes:"));
-    let (mode, plane) = (format!("{connector}@{crtc}:1280x800"), format!("{plane}@{crtc}:1280x800"));
+    let (mode, plane) = (format!("{connector}@{crtc}:320x240"), format!("{plane}@{crtc}:320x240"));
     let words = |line: &[&str]| line.iter().map(|word| (*word).to_owned()).collect();
     [words(&["-s", &mode, "-v"]), words(&["-a", "-s", &mode, "-P", &plane, "-v"])]
 }
@@ -204,14 +208,14 @@ fn modetest_sets_a_mode_and_flips() {
     }
 }
 
-/// vbltest counts 60 vertical blankings a second, of a CRTC that shows something.
+/// vbltest counts vertical blankings, of a CRTC that shows something.
 #[test]
 fn vbltest_counts_vertical_blankings() {
     for who in everybody() {
         let program = client("drm", "static");
         // It ends when there is something to read.
         let script = "exec 3<&0; \"$0\" show | (read shown; exec stdbuf -eL vbltest -M outlive 2>&1 <&3)";
-        let live = Run::with(&[CARD]).by(who).start(["sh", "-c", script, program.to_str().unwrap()]);
+        let live = Run::with(&[FAST]).by(who).start(["sh", "-c", script, program.to_str().unwrap()]);
         expect_frequency(&live);
         kill(live.process("vbltest"), "KILL");
     }

@@ -67,6 +67,8 @@ fn folder() -> &'static Path {
                 place.display()
             );
         }
+        // A file of its own: that of the run before may be busy, with who has not quite ended.
+        let _ = fs::remove_file(folder.join("outlive"));
         fs::copy(env!("CARGO_BIN_EXE_outlive"), folder.join("outlive")).unwrap();
         folder
     })

@@ -202,16 +202,16 @@ pub enum Removal {
     },
 }
 
-/// A device came or went.
+/// A device came or went, or a cable of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventReport {
     /// Counts the events of the lab, from 1.
     pub sequence: u64,
-    /// The device.
+    /// The device; of a cable the connector.
     pub name: String,
-    /// Which life of it.
+    /// Which life of the device.
     pub generation: u64,
-    /// `plugged`, `closing` or `unplugged`.
+    /// `plugged`, `closing` or `unplugged`; of a cable `connected` or `disconnected`.
     pub change: String,
     /// Why it went.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -224,6 +224,8 @@ impl From<Event> for EventReport {
             Change::Plugged => ("plugged", None),
             Change::Unplugged(reason) => ("unplugged", Some(reason.to_string())),
             Change::Closing => ("closing", None),
+            Change::Connected => ("connected", None),
+            Change::Disconnected => ("disconnected", None),
             _ => ("changed", None),
         };
         let Event { sequence, name, generation, .. } = event;

@@ -288,6 +288,7 @@ fn removal(name: &str, took: Duration, killed: Vec<Killed>, result: Result<Unplu
 
 fn events(shared: &Shared, stream: &UnixStream, names: &[String]) -> io::Result<()> {
     let wanted = bare(names);
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| crate::lab::is_part_of(name, wanted));
     let watcher = shared.lab.events().watch();
     send(stream, &Reply::Watching)?;
     while !shared.is_stopping() && !has_hung_up(stream) {
@@ -296,7 +297,7 @@ fn events(shared: &Shared, stream: &UnixStream, names: &[String]) -> io::Result<
         if lost > 0 {
             send(stream, &Reply::Lost(lost))?;
         }
-        if let Some(event) = event.filter(|event| wanted.is_empty() || wanted.contains(&event.name.as_str())) {
+        if let Some(event) = event.filter(|event| is_wanted(&event.name)) {
             send(stream, &Reply::Event(event.into()))?;
         }
     }

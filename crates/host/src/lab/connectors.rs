@@ -72,10 +72,16 @@ struct Connector {
 }
 
 /// The names of the connectors of a card, in their order; of a device of another class there are none.
-fn names_of(card: &dyn Plugged) -> Vec<String> {
+pub(super) fn names_of(card: &dyn Plugged) -> Vec<String> {
     let kobjects = if card.class() == "drm" { card.kobjects() } else { Vec::new() };
     let connectors = kobjects.iter().filter(|kobject| kobject.node.is_none());
     connectors.filter_map(|kobject| kobject.devpath.rsplit('/').next().map(str::to_owned)).collect()
+}
+
+/// Whether `name` is that of `device`, or of a connector of it, there or gone.
+pub(crate) fn is_part_of(name: &str, device: &str) -> bool {
+    let connector = device.strip_prefix("dri/").and_then(|card| name.strip_prefix(card));
+    name == device || connector.is_some_and(|connector| connector.starts_with('-'))
 }
 
 /// What there is to say of the connectors of a card that is there.

@@ -1,6 +1,7 @@
 //! Where the devices of a lab come and go: one place a name, kept for as long as the lab lives.
 
 use super::{
+    connectors::names_of,
     entries::Entries,
     hotplug::Told,
     kin::Kinship,
@@ -121,6 +122,10 @@ impl Places {
     pub(super) fn hung(&self, name: &str, generation: Generation, change: drm::Change) {
         let live = self.lock().get(name).and_then(|place| place.live.clone());
         if let Some(card) = live.filter(|live| live.generation() == generation) {
+            if let Some(connector) = names_of(&*card).get(change.connector) {
+                let what = if change.connected { Change::Connected } else { Change::Disconnected };
+                self.events.tell(connector, generation, what);
+            }
             self.changed(&card, DeviceChange::Connector(change));
         }
     }

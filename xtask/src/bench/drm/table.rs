@@ -51,6 +51,10 @@ pub(super) fn render(rounds: &Rounds, sides: &[&str]) -> String {
     row("times one in its own memory", &|side| {
         shown(ratio(&measured(rounds, side, frame), &measured(rounds, side, memory)), 2)
     });
+    // Everybody is on that core: who copied a frame would make this 1 or more.
+    row("a flip and its event, times that", &|side| {
+        shown(ratio(&measured(rounds, side, CYCLE), &measured(rounds, side, memory)), 2)
+    });
     text.push('\n');
     text
 }
@@ -95,6 +99,7 @@ mod tests {
         let text = render(&Rounds::from(all), &["fuse"]);
         assert_eq!(line(&text, "page flips a second"), ["10000"]);
         assert_eq!(line(&text, "times one in its own memory"), ["1.50"]);
+        assert_eq!(line(&text, "a flip and its event, times that"), ["0.05"]);
         assert_eq!(failures(&Rounds::from([rounds("fuse", CYCLE, &[1])]), &["fuse"]), [""; 0]);
     }
 

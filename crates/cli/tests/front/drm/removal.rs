@@ -5,8 +5,9 @@ use super::{CARD, drawing, end_flips, expect_frequency, expect_good, modetest, w
 use crate::stage::{Live, PATIENCE, Run, Who, client, everybody};
 use std::time::Instant;
 
-/// With a picture each second: so a flip is under way for long enough to be pulled in the middle.
-const SLOW: &str = "drm:virtual,mode=640x480@1,num=0";
+/// With twenty pictures a second: so a flip that begins as the one before is shown is under way for long enough to be pulled in the
+/// middle.
+const SLOW: &str = "drm:virtual,mode=640x480@20,num=0";
 
 fn pull(live: &Live, more: &[&str]) {
     let begin = Instant::now();
@@ -63,7 +64,6 @@ fn who_draws_goes_on() {
             let mut live = drawing(who, &[CARD], words);
             pull(&live, &[]);
             assert_eq!(live.command(&["plug", "card0"]).0, 0, "it does not hold it up, either");
-            std::thread::sleep(std::time::Duration::from_millis(100));
             live.say("\n");
             expect_good(live, &format!("{who:?} {words:?}"));
         }
@@ -90,7 +90,7 @@ fn modetest_goes_on_flipping() {
             expect_frequency(&live);
             pull(&live, &[]);
             // Those that were under way are in the first.
-            (0..3).for_each(|_| expect_frequency(&live));
+            (0..2).for_each(|_| expect_frequency(&live));
             end_flips(live, &words.join(" "));
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{super::*, lab};
 use crate::lab::hotplug::Hotplug;
+use outlive::Change;
 
 fn contracts(config: &LabConfig) -> Vec<(&'static str, Contract)> {
     let lab = Lab::start(config).unwrap();
@@ -43,12 +44,27 @@ impl Hotplug for Notes {
     }
 }
 
+#[test]
+fn a_connector_is_a_part_of_its_card() {
+    for (name, device, part) in [
+        ("card0-Virtual-1", "dri/card0", true),
+        ("dri/card0", "dri/card0", true),
+        ("card0-Virtual-1", "card0-Virtual-1", true),
+        ("card10-Virtual-1", "dri/card1", false),
+        ("card0-Virtual-1", "card0-Virtual-2", false),
+        ("i2c-7", "dri/card0", false),
+    ] {
+        assert_eq!(is_part_of(name, device), part, "{name} {device}");
+    }
+}
+
 /// A cable that is as it should be is no news.
 #[test]
 fn who_listens_hears_of_cables() {
     let lab = lab(&["drm:virtual,connectors=2,connected=1"]);
     let notes = Arc::<Notes>::default();
     lab.set_hotplug(notes.clone());
+    let watcher = lab.events().watch();
     let name = "card0-Virtual-2";
     assert_eq!([true, true, false].map(|in_it| lab.connect(name, in_it).unwrap()), [false, true, false]);
     let heard = || -> Vec<_> {
@@ -60,6 +76,10 @@ fn who_listens_hears_of_cables() {
         notes.iter().map(change).collect()
     };
     assert_eq!(heard(), [Some((1, true)), Some((1, false))]);
+    for change in [Change::Connected, Change::Disconnected] {
+        let event = watcher.next(super::SOON).unwrap();
+        assert_eq!((event.name.as_str(), event.generation.0, event.change), (name, 1, change));
+    }
     let connectors = lab.list().remove(0).connectors;
     assert_eq!(connectors.iter().map(|it| it.connected).collect::<Vec<_>>(), [true, false]);
     lab.unplug("dri/card0", outlive::Reason::Pulled, Policy::Detach, super::SOON).unwrap();
