@@ -22,10 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../../tests/clients/drm.h"
+#include "../figures.h"
 
 #define WIDTH 1920
 #define HEIGHT 1080
@@ -46,32 +46,6 @@ __attribute__((format(printf, 1, 2), noreturn)) static void give_up(const char *
 	va_end(arguments);
 	fprintf(stderr, "\n");
 	exit(2);
-}
-
-static uint64_t by(clockid_t clock)
-{
-	struct timespec time;
-	clock_gettime(clock, &time);
-	return time.tv_sec * 1000000000ull + time.tv_nsec;
-}
-
-static uint64_t now(void)
-{
-	return by(CLOCK_MONOTONIC);
-}
-
-static int by_size(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
-static void tell(const char *kind, size_t got)
-{
-	qsort(times, got, sizeof *times, by_size);
-	printf("bench %s %llu %llu\n", kind, (unsigned long long)times[got / 2],
-	       (unsigned long long)times[got * 99 / 100]);
-	fflush(stdout);
 }
 
 static void ask(const char *what, unsigned long command, void *argument)
@@ -200,7 +174,7 @@ static void calls(const char *kind, void (*call)(size_t), int events)
 		if (events)
 			read_event();
 	}
-	tell(kind, count);
+	tell(kind, times, count);
 }
 
 static void cycle(void)
@@ -211,7 +185,7 @@ static void cycle(void)
 		read_event();
 		times[i] = now() - start;
 	}
-	tell("cycle", count);
+	tell("cycle", times, count);
 }
 
 /* ---- frames ---- */
@@ -246,9 +220,9 @@ static void frames(void)
 		times[i] = draw(shown, picture);
 		alone[i] = draw(own, picture);
 	}
-	tell("frame", many);
+	tell("frame", times, many);
 	times = alone;
-	tell("memory", many);
+	tell("memory", times, many);
 }
 
 int main(int argc, char **argv)

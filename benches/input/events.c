@@ -27,8 +27,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../figures.h"
 
 #define MOVEMENTS 16
 #define EVENTS (2 * MOVEMENTS)
@@ -47,27 +48,6 @@ __attribute__((format(printf, 1, 2), noreturn)) static void give_up(const char *
 	va_end(arguments);
 	fprintf(stderr, "\n");
 	exit(2);
-}
-
-static uint64_t now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000ull + time.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
-static void tell(const char *kind, size_t got)
-{
-	qsort(times, got, sizeof *times, by_size);
-	printf("bench %s %llu %llu\n", kind, (unsigned long long)times[got / 2],
-	       (unsigned long long)times[got * 99 / 100]);
-	fflush(stdout);
 }
 
 static int open_node(int flags)
@@ -135,7 +115,7 @@ static void latency(int sender)
 	}
 	pthread_join(thread, NULL);
 	close(client);
-	tell("latency", count);
+	tell("latency", times, count);
 }
 
 /* ---- many ---- */
@@ -157,7 +137,7 @@ static void to_many(int sender, int many)
 	for (int i = 0; i < many; i++)
 		close(clients[i]);
 	snprintf(kind, sizeof kind, "to-%d", many);
-	tell(kind, rounds);
+	tell(kind, times, rounds);
 }
 
 /* ---- one beside others ---- */
@@ -172,7 +152,7 @@ static void one(const char *kind, int sender)
 		times[i] = now() - start;
 	}
 	close(client);
-	tell(kind, count);
+	tell(kind, times, count);
 }
 
 static void one_beside_lazy(int sender)

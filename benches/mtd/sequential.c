@@ -15,25 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../figures.h"
 
 enum { LARGEST = 1 << 20 };
 
 static uint8_t memory[LARGEST] __attribute__((aligned(4096)));
-
-static uint64_t now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000ull + time.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
 
 static void give_up(const char *what)
 {
@@ -73,14 +61,7 @@ static uint64_t read_one(int fd, size_t at, size_t size, size_t pass)
 	return took;
 }
 
-static void print(const char *kind, const char *name, uint64_t *times, size_t count)
-{
-	qsort(times, count, sizeof *times, by_size);
-	printf("bench %s-%s %llu %llu\n", kind, name, (unsigned long long)times[count / 2],
-	       (unsigned long long)times[count * 99 / 100]);
-}
-
-static void measure(int fd, size_t bytes, size_t passes, size_t size, const char *name)
+static void measure(int fd, size_t bytes, size_t passes, size_t size, const char *writing, const char *reading)
 {
 	size_t calls = bytes / size, count = 0;
 	uint64_t *writes = calloc(calls * passes, sizeof *writes), *reads = calloc(calls * passes, sizeof *reads);
@@ -97,8 +78,8 @@ static void measure(int fd, size_t bytes, size_t passes, size_t size, const char
 			reads[count + call] = read_one(fd, call * size, size, pass);
 		count += calls;
 	}
-	print("write", name, writes, count);
-	print("read", name, reads, count);
+	tell(writing, writes, count);
+	tell(reading, reads, count);
 	free(writes);
 	free(reads);
 }
@@ -114,7 +95,7 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		give_up(argv[1]);
 	memset(memory, 0x5a, sizeof memory);
-	measure(fd, bytes, passes, 64 << 10, "64K");
-	measure(fd, bytes, passes, 1 << 20, "1M");
+	measure(fd, bytes, passes, 64 << 10, "write-64K", "read-64K");
+	measure(fd, bytes, passes, 1 << 20, "write-1M", "read-1M");
 	return 0;
 }

@@ -7,21 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-static uint64_t now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000ull + time.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
+#include "../figures.h"
 
 static void answer(int from, int to)
 {
@@ -69,9 +57,7 @@ int main(int argc, char **argv)
 		ask(ping[1], pong[0]);
 		times[i] = now() - start;
 	}
-	qsort(times, calls, sizeof *times, by_size);
-	printf("bench ping-pong %llu %llu\n", (unsigned long long)times[calls / 2],
-	       (unsigned long long)times[calls * 99 / 100]);
+	tell("ping-pong", times, calls);
 	close(ping[1]);
 	waitpid(child, NULL, 0);
 	return 0;

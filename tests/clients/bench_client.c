@@ -17,12 +17,12 @@
  *   bench absent MEDIAN P99        open of a file that there is not
  * or "bench KIND n/a ERRNO" if the device cannot do that. A call that fails later on ends the program with 1.
  */
+#include "../../benches/figures.h"
 #include "bus.h"
 
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 static int call_funcs(int fd)
 {
@@ -85,19 +85,6 @@ static int call_map(int fd)
 	return mapped == MAP_FAILED ? errno : munmap(mapped, 4096) ? errno : 0;
 }
 
-static uint64_t now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000ull + time.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
 static void measure(const char *kind, int (*call)(int), int fd, uint64_t *times, size_t calls)
 {
 	int error = call(fd);
@@ -116,9 +103,7 @@ static void measure(const char *kind, int (*call)(int), int fd, uint64_t *times,
 			exit(1);
 		}
 	}
-	qsort(times, calls, sizeof *times, by_size);
-	printf("bench %s %llu %llu\n", kind, (unsigned long long)times[calls / 2],
-	       (unsigned long long)times[calls * 99 / 100]);
+	tell(kind, times, calls);
 }
 
 int main(int argc, char **argv)

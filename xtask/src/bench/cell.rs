@@ -33,3 +33,25 @@ pub(super) fn ratio(of: &Cell, to: &Cell) -> Option<f64> {
 pub(super) fn shown(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
 }
+
+/// For tests of tables.
+#[cfg(test)]
+pub(super) mod planted {
+    use super::super::figure::Figure;
+
+    /// What a side is said to have taken for that kind of call, a median a round.
+    pub(in super::super) fn rounds(
+        side: &str,
+        kind: &str,
+        medians: &[u64],
+    ) -> ((String, String), Vec<Result<Figure, String>>) {
+        let figures = medians.iter().map(|median| Ok(Figure { median: *median, p99: 0 })).collect();
+        ((side.to_owned(), kind.to_owned()), figures)
+    }
+
+    /// The words of the line that starts so.
+    pub(in super::super) fn line<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
+        let line = text.lines().find_map(|line| line.strip_prefix(start)).expect("a line that starts so");
+        line.split_whitespace().collect()
+    }
+}

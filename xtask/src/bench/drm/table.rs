@@ -69,17 +69,10 @@ pub(super) fn failures(rounds: &Rounds, sides: &[&str]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::{figure::Figure, serve::said::FAILED};
-
-    fn rounds(side: &str, kind: &str, medians: &[u64]) -> ((String, String), Vec<Result<Figure, String>>) {
-        let figures = medians.iter().map(|median| Ok(Figure { median: *median, p99: 0 })).collect();
-        ((side.to_owned(), kind.to_owned()), figures)
-    }
-
-    fn line<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
-        let line = text.lines().find_map(|line| line.strip_prefix(start)).unwrap();
-        line.split_whitespace().collect()
-    }
+    use crate::bench::{
+        cell::planted::{line, rounds},
+        serve::said::FAILED,
+    };
 
     #[test]
     fn a_call_is_beside_the_ping_pong_of_its_round() {

@@ -61,17 +61,10 @@ pub(super) fn render(rounds: &Rounds, sides: &[&str], basis: Option<&str>) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::{figure::Figure, serve::said::FAILED};
-
-    fn rounds(side: &str, kind: &str, medians: &[u64]) -> ((String, String), Vec<Result<Figure, String>>) {
-        let figures = medians.iter().map(|median| Ok(Figure { median: *median, p99: 0 })).collect();
-        ((side.to_owned(), kind.to_owned()), figures)
-    }
-
-    fn line<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
-        let line = text.lines().find_map(|line| line.strip_prefix(start)).unwrap();
-        line.split_whitespace().collect()
-    }
+    use crate::bench::{
+        cell::planted::{line, rounds},
+        serve::said::FAILED,
+    };
 
     #[test]
     fn rates_are_of_all_clients_and_more_is_more() {

@@ -60,12 +60,7 @@ fn cell(of: &Cell, basis: &Cell) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::{figure::Figure, serve::said::FAILED};
-
-    fn rounds(side: &str, kind: &str, medians: &[u64]) -> ((String, String), Vec<Result<Figure, String>>) {
-        let figures = medians.iter().map(|median| Ok(Figure { median: *median, p99: 0 })).collect();
-        ((side.to_owned(), kind.to_owned()), figures)
-    }
+    use crate::bench::{cell::planted::rounds, serve::said::FAILED};
 
     #[test]
     fn the_ratio_is_that_of_the_middle_round() {
