@@ -1,4 +1,4 @@
-/* What the clients of benches have in common: clocks, and the line of a kind of call, which `xtask/src/bench/serve/said.rs` reads. */
+/* What the clients of benches have in common: clocks, and the line of a kind of call (`xtask/src/bench/serve/said.rs`). */
 #ifndef FIGURES_H
 #define FIGURES_H
 
