@@ -12,7 +12,7 @@ use super::{
     reply::{Carried, Reply},
     sleep::{Given, Sleep, Sleeper, Ticket, Waits},
 };
-use crate::{Contract, Errno, MapCall, Mapping, SharedMemory};
+use crate::{Caller, Contract, Errno, MapCall, Mapping, SharedMemory};
 use outlive::{Cause, Outcome};
 use std::{
     collections::BTreeSet,
@@ -179,6 +179,11 @@ impl Hub {
         self.inner().kms.attach()
     }
 
+    /// That client's file was opened by somebody.
+    pub(super) fn opened_by(&self, client: u64, caller: Caller) {
+        self.inner().kms.opened_by(client, caller);
+    }
+
     /// A file is closed. The result is for the driver, if it is there.
     pub(super) fn detach(&self, client: u64) -> Effects {
         let (left, effects) = self.with(|kms, now| kms.detach(client, now));
@@ -335,15 +340,15 @@ impl Kms {
             Operation::SetPlane(asked)           => return self.set_plane_to(client, &asked, now),
             Operation::Atomic(asked, list)       => return self.atomic(client, &asked, &list, now),
             Operation::Version(asked)            => Ok(self.version(asked)),
-            Operation::GetUnique(asked)          => Ok(self.unique(asked)),
-            Operation::GetClient(asked)          => self.who(client, asked),
-            Operation::SetVersion(asked)         => self.set_version(asked),
+            Operation::GetUnique(asked)          => Ok(self.unique(client, asked)),
+            Operation::GetClient(asked, caller)  => self.who(client, asked, caller),
+            Operation::SetVersion(asked)         => self.set_version(client, asked),
             Operation::GetMagic                  => Ok(self.magic(client)),
             // `drm_getstats`: nobody counts any more.
             Operation::GetStats                  => Ok(Reply::of(vec![0; 248])),
-            Operation::AuthMagic(magic)          => self.authenticate(magic),
-            Operation::SetMaster                 => self.set_master(client),
-            Operation::DropMaster                => self.drop_master(client),
+            Operation::AuthMagic(magic)          => self.authenticate(client, magic),
+            Operation::SetMaster(caller)         => self.set_master(client, caller),
+            Operation::DropMaster(caller)        => self.drop_master(client, caller),
             Operation::GetCap(asked)             => self.capability(asked),
             Operation::SetClientCap(asked)       => self.set_client_cap(client, asked),
             Operation::GemClose(handle)          => self.close_buffer(client, handle),
