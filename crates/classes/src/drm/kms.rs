@@ -27,6 +27,8 @@ pub(super) struct Kms {
     /// What hangs on each connector; the blob of its EDID.
     pub(super) monitors: Vec<Option<(Monitor, u32)>>,
     pub(super) state: State,
+    /// Where CURSOR has put the cursor of each CRTC last, also of one that is not shown.
+    pub(super) cursors: Vec<(i32, i32)>,
     pub(super) beats: Vec<Beat>,
     /// What is to happen on each CRTC.
     pub(super) due: Vec<Vec<Due>>,
@@ -109,6 +111,7 @@ impl Kms {
             unique,
             monitors: vec![None; pipes],
             state: State::new(pipes),
+            cursors: vec![(0, 0); pipes],
             beats: vec![Beat::default(); pipes],
             due: (0..pipes).map(|_| Vec::new()).collect(),
             clients: BTreeMap::new(),

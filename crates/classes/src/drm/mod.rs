@@ -51,7 +51,9 @@ pub mod zombie;
 
 pub use buffer::{Buffer, Framebuffer};
 pub use display::Display;
-pub use driver::{Change, Clock, Description, Driver, Error, Ground, MOST_CONNECTORS, MemoryMaker, Picture, Wiring};
+pub use driver::{
+    Change, Clock, Description, Driver, Error, Ground, MOST_CONNECTORS, MemoryMaker, Picture, Shot, Wiring,
+};
 pub use format::Format;
 pub use mode::{LARGEST, Mode};
 pub use monitor::Monitor;

@@ -2,7 +2,7 @@
 
 use super::{beam::Beam, compose::compose};
 use crate::clock::Clock;
-use outlive_classes::drm::{Description, Driver, Error, Monitor, Picture, Scene, Wiring};
+use outlive_classes::drm::{Description, Driver, Error, Monitor, Scene, Shot, Wiring};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The largest framebuffer, each way in pixels.
@@ -53,6 +53,7 @@ impl Driver for VirtualDisplays {
             about: "Outlive virtual displays".to_owned(),
             connectors: hangs.map(|(monitor, connected)| connected.then(|| monitor.clone())).collect(),
             largest: (LARGEST, LARGEST),
+            hertz: (1, 240),
             cursor: CURSOR,
         }
     }
@@ -67,15 +68,13 @@ impl Driver for VirtualDisplays {
         Works::arm(&self.works, crtc);
     }
 
-    fn screen(&self, connector: usize) -> Option<Picture> {
+    fn screen(&self, connector: usize) -> Option<Shot> {
         let now = self.works.clock.now();
         let mut state = self.works.state();
         let connected = state.connected.get(connector).copied().unwrap_or_default();
         let mut pipes = state.beams.iter_mut().filter_map(|beam| beam.shown(now));
-        let pipe = pipes.find(|pipe| connected && pipe.connectors.contains(&connector)).cloned();
-        drop(state);
-        // Without the lock: it takes its time.
-        pipe.map(|pipe| compose(&pipe))
+        let pipe = pipes.find(|pipe| connected && pipe.connectors.contains(&connector)).cloned()?;
+        Some(Box::new(move || compose(&pipe)))
     }
 
     fn connect(&self, connector: usize, connected: bool) -> Result<(), Error> {
