@@ -32,6 +32,7 @@ mod kms;
 mod kobjects;
 mod legacy;
 mod making;
+mod mark;
 mod mode;
 mod monitor;
 mod property;
