@@ -168,6 +168,7 @@ mod tests {
         for (width, height, hertz) in [(1280, 800, 60), (1, 1, 240), (4095, 4095, 240), (4095, 4095, 1)] {
             assert_eq!(Mode::new(width, height, hertz).unwrap().hertz(), hertz.into(), "{width}x{height}");
         }
+        assert_eq!(Mode::new(64, 32, 240).unwrap().hertz(), 241, "its clock is rounded up to 10 kHz");
     }
 
     #[test]

@@ -168,7 +168,7 @@ impl Driver for Displays {
             about: "a witness".to_owned(),
             connectors: (1..=CRTCS as u32).map(|number| Some(Monitor::new(mode, number))).collect(),
             largest: (64, 64),
-            hertz: (1, 240),
+            hertz: (1, 10_000),
             cursor: 64,
         }
     }

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The largest framebuffer, each way in pixels.
 const LARGEST: u32 = 8192;
+/// How many pictures a second, at least and at most: as fast as the class keeps time (`Mode::period`).
+const HERTZ: (u32, u32) = (1, 10_000);
 /// How large a cursor is.
 const CURSOR: u32 = 64;
 
@@ -53,7 +55,7 @@ impl Driver for VirtualDisplays {
             about: "Outlive virtual displays".to_owned(),
             connectors: hangs.map(|(monitor, connected)| connected.then(|| monitor.clone())).collect(),
             largest: (LARGEST, LARGEST),
-            hertz: (1, 240),
+            hertz: HERTZ,
             cursor: CURSOR,
         }
     }

@@ -92,7 +92,7 @@ impl Driver for Stub {
             about: "a stub".into(),
             connectors: (1..=2).map(|number| Some(Monitor::new(mode, number))).collect(),
             largest: (4096, 4096),
-            hertz: (1, 240),
+            hertz: (1, 10_000),
             cursor: 64,
         }
     }
