@@ -130,6 +130,8 @@ fn a_picture_is_drawn_outside_of_the_gate() {
     *bench.notes.shot.lock().unwrap() = Some(ready);
     let display = bench.card.display().unwrap();
     std::thread::scope(|scope| {
+        // If this fails, who looks is let go.
+        let go = go;
         let looks = scope.spawn(|| display.screen(0));
         while bench.notes.shot.lock().unwrap().is_some() {
             std::thread::yield_now();
