@@ -86,7 +86,7 @@ static void light(void)
 	struct card_crtc set = {
 		.connectors = (uintptr_t)connectors, .count_connectors = 1, .crtc = crtc, .fb = pictures[0], .mode_valid = 1,
 		.mode = {
-			.clock = 100000000, .hdisplay = WIDTH, .hsync_start = WIDTH + 1, .hsync_end = WIDTH + 2,
+			.clock = (WIDTH + 3) * (HEIGHT + 3) * 10, .hdisplay = WIDTH, .hsync_start = WIDTH + 1, .hsync_end = WIDTH + 2,
 			.htotal = WIDTH + 3, .vdisplay = HEIGHT, .vsync_start = HEIGHT + 1, .vsync_end = HEIGHT + 2,
 			.vtotal = HEIGHT + 3, .name = "bench",
 		},

@@ -15,6 +15,8 @@
 #define CARD_CRTCS 16
 #define CARD_WIDTH 64
 #define CARD_HEIGHT 32
+/* In kHz: 10000 pictures a second, of lines that are a little longer than what is shown. */
+#define CARD_CLOCK ((CARD_WIDTH + 3) * (CARD_HEIGHT + 3) * 10)
 #define CARD_FILES 65536
 
 /* Of each file: how many calls it has made, which half is its own, and its picture. */
@@ -56,7 +58,7 @@ static int card_light(int fd)
 			.connectors = (uintptr_t)&connectors[i], .count_connectors = 1, .crtc = crtcs[i], .fb = fb.fb,
 			.mode_valid = 1,
 			.mode = {
-				.clock = 1000000, .hdisplay = CARD_WIDTH, .hsync_start = CARD_WIDTH + 1, .hsync_end = CARD_WIDTH + 2,
+				.clock = CARD_CLOCK, .hdisplay = CARD_WIDTH, .hsync_start = CARD_WIDTH + 1, .hsync_end = CARD_WIDTH + 2,
 				.htotal = CARD_WIDTH + 3, .vdisplay = CARD_HEIGHT, .vsync_start = CARD_HEIGHT + 1,
 				.vsync_end = CARD_HEIGHT + 2, .vtotal = CARD_HEIGHT + 3, .name = "64x32",
 			},

@@ -9,6 +9,7 @@
  *   drm errors           the same under the contracts strict and linux: OUTLIVE_CLIENT_CONTRACT
  *   drm reopened         opens the card again each time when a line has come, and says which connectors are there
  *   drm prime OTHER      gives a buffer to a second card, OTHER
+ *   drm masters          who may be the master, and who is who: says "ready" when it has found out
  *
  * The card is OUTLIVE_CLIENT_DEVICE, or /dev/dri/card0.
  */
@@ -17,6 +18,8 @@
 #include "pull.h"
 
 #include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 static const char *card_path(void)
 {
@@ -325,6 +328,49 @@ static int prime(const char *second_path)
 	return finish();
 }
 
+/* ---- masters ---- */
+
+/* What a process of somebody else's is told that has the same file. */
+static int by_another(int fd, unsigned long number)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child == 0) {
+		if (geteuid() == 0 && setuid(65534))
+			_exit(255);
+		_exit(card_call(fd, number, NULL));
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
+		give_up("a child");
+	return WEXITSTATUS(status);
+}
+
+/* drm_master_check_perm of the kernel: who opened the file, and CAP_SYS_ADMIN. */
+static int masters(void)
+{
+	int may = geteuid() == 0, first = open(card_path(), O_RDWR), second = open(card_path(), O_RDWR);
+	struct card_client client = {.index = 0};
+
+	expect_errno("it asks who it is", card_call(first, CARD_GET_CLIENT, &client), 0);
+	expect_value("  its thread", (long long)client.pid, syscall(SYS_gettid));
+	expect_value("  which is let in", client.auth, 1);
+	expect_errno("a second file", card_call(second, CARD_GET_CLIENT, &client), 0);
+	expect_value("  is let in if it is root's", client.auth, may);
+	expect_errno("there is a master", card_call(second, CARD_SET_MASTER, NULL), may ? EBUSY : EACCES);
+	expect_errno("another process is not it", by_another(first, CARD_SET_MASTER), EACCES);
+	expect_errno("  and lets nobody else be it", by_another(first, CARD_DROP_MASTER), EACCES);
+	expect_errno("the master lets go", card_call(first, CARD_DROP_MASTER, NULL), 0);
+	expect_errno("the second is it, if it is root's", card_call(second, CARD_SET_MASTER, NULL), may ? 0 : EACCES);
+	expect_errno("  and lets go", card_call(second, CARD_DROP_MASTER, NULL), may ? 0 : EACCES);
+	expect_errno("the first is it again", card_call(first, CARD_SET_MASTER, NULL), 0);
+	close(first);
+	expect_errno("  until it is closed", card_call(second, CARD_SET_MASTER, NULL), may ? 0 : EACCES);
+	ready();
+	until_told();
+	return finish();
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "", *second = argc > 2 ? argv[2] : "";
@@ -343,5 +389,7 @@ int main(int argc, char **argv)
 		return reopened();
 	if (!strcmp(what, "prime"))
 		return prime(second);
-	give_up("usage: %s show | loop [ignore] | read | pulled | errors | reopened | prime OTHER", argv[0]);
+	if (!strcmp(what, "masters"))
+		return masters();
+	give_up("usage: %s show | loop [ignore] | read | pulled | errors | reopened | prime OTHER | masters", argv[0]);
 }

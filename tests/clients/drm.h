@@ -35,6 +35,7 @@ struct card_dumb { uint32_t height, width, bpp, flags, handle, pitch; uint64_t s
 struct card_map { uint32_t handle, pad; uint64_t offset; };
 struct card_cap { uint64_t capability, value; };
 struct card_flip { uint32_t crtc, fb, flags, reserved; uint64_t user_data; };
+struct card_client { int32_t index, auth; uint64_t pid, uid, magic, calls; };
 struct card_prime { uint32_t handle, flags; int32_t fd; };
 struct card_lease { uint64_t objects; uint32_t count, flags, lessee; int32_t fd; };
 struct card_dirty { uint32_t fb, flags, color, count; uint64_t clips; };
@@ -60,7 +61,10 @@ struct card_event { uint32_t type, length; uint64_t user_data; uint32_t seconds,
 #define CARD_CONNECTED 1
 #define CARD_DISCONNECTED 2
 
+#define CARD_GET_CLIENT _IOWR('d', 0x05, struct card_client)
 #define CARD_GEM_CLOSE _IOW('d', 0x09, uint64_t)
+#define CARD_SET_MASTER _IO('d', 0x1e)
+#define CARD_DROP_MASTER _IO('d', 0x1f)
 #define CARD_SET_CLIENT_CAP _IOW('d', 0x0d, struct card_cap)
 #define CARD_HANDLE_TO_FD _IOWR('d', 0x2d, struct card_prime)
 #define CARD_FD_TO_HANDLE _IOWR('d', 0x2e, struct card_prime)

@@ -1,6 +1,6 @@
 //! A client: its memory, and what it hears. Both check what the class promises about them.
 
-use crate::{Answer, Completion, Errno, Fault, Memory, Payload};
+use crate::{Answer, Caller, Completion, Errno, Fault, Memory, Payload};
 use std::{
     fmt,
     ops::Range,
@@ -22,11 +22,12 @@ pub(crate) const WILD: u64 = 0x9_0000;
 pub(crate) struct Arena {
     bytes: Mutex<Vec<u8>>,
     fetched: Mutex<Vec<Range<u64>>>,
+    caller: Mutex<Option<Caller>>,
 }
 
 impl Arena {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Arena { bytes: Mutex::new(vec![0; SIZE]), fetched: Mutex::default() })
+        Arc::new(Arena { bytes: Mutex::new(vec![0; SIZE]), fetched: Mutex::default(), caller: Mutex::default() })
     }
 
     fn range(address: u64, size: usize) -> Result<Range<usize>, Fault> {
@@ -42,6 +43,11 @@ impl Arena {
 
     pub(crate) fn get(&self, address: u64, size: usize) -> Vec<u8> {
         self.bytes.lock().unwrap()[Self::range(address, size).unwrap()].to_vec()
+    }
+
+    /// Says whose it is.
+    pub(crate) fn belong_to(&self, caller: Caller) {
+        *self.caller.lock().unwrap() = Some(caller);
     }
 
     /// What was fetched since the last time, in order.
@@ -73,6 +79,10 @@ impl Memory for Arena {
         }
         self.bytes.lock().unwrap()[range].copy_from_slice(from);
         Ok(())
+    }
+
+    fn caller(&self) -> Option<Caller> {
+        *self.caller.lock().unwrap()
     }
 }
 

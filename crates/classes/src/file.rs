@@ -1,6 +1,6 @@
 //! What a front sees of an open file, whatever its class.
 
-use crate::{Errno, Payload};
+use crate::{Caller, Errno, Payload};
 use outlive::{Gone, HandleId};
 use std::{fmt, os::fd::BorrowedFd, sync::Arc};
 
@@ -162,6 +162,11 @@ pub trait Memory: Send + Sync {
     fn lent(&self, descriptor: i32) -> Result<Arc<dyn SharedMemory>, Errno> {
         let _ = descriptor;
         Err(Errno::OPNOTSUPP)
+    }
+
+    /// Whose it is. To find out takes its time, so only who needs to know asks. `None` from a front that cannot tell.
+    fn caller(&self) -> Option<Caller> {
+        None
     }
 }
 
@@ -354,6 +359,11 @@ pub trait File: Send + Sync {
     /// The result is the call's number on its device if it went inside and may be cancelled by [`File::cancel`]; it may
     /// have been answered by then.
     fn call(&self, call: Call, memory: Arc<dyn Memory>, completion: Box<dyn Completion>) -> Option<u64>;
+
+    /// Says who has opened it, as soon as it is open. `who` takes its time: see [`Memory::caller`].
+    fn opened_by(&self, who: &dyn Fn() -> Option<Caller>) {
+        let _ = who;
+    }
 
     /// Reads of `memory` what [`call`](File::call) would read of it, and does nothing else: for a front that has to ask
     /// for every piece of a client's memory. What it misses there is fetched, and then it is called again.

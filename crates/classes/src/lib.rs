@@ -8,6 +8,7 @@
 //! trait and its errors), `file` (what one open file does), `tests`. A class without a device node, [`dma`], has neither
 //! `uapi` nor `file`: its consumers call it.
 
+mod caller;
 #[cfg(test)]
 mod client;
 pub mod contract;
@@ -27,6 +28,7 @@ pub mod tpm;
 pub mod uinput;
 pub mod uio;
 
+pub use caller::{Caller, Process};
 pub use contract::{Contract, Fate, LinuxSays, Terms, UnknownContract};
 pub use file::{
     Access, Answer, Call, Completion, Fault, File, MapCall, Mapping, Memory, NoMemory, OpenFlags, PAGE_SIZE, PollBits,

@@ -1,5 +1,6 @@
 //! Brings devices to unmodified programs: fronts, labs, control. The only crate that talks to the running kernel.
 
+mod caller;
 pub mod control;
 pub mod dma;
 pub mod doctor;

@@ -13,6 +13,11 @@ pub(super) struct Beat {
     period: Option<Duration>,
 }
 
+/// One is taken for the next if it comes earlier by this part of a period at most.
+const EARLY: u32 = 8;
+/// The beat is put off by this part of what one was late.
+const FOLLOWED: u32 = 16;
+
 /// How many vertical blankings there have been, and when the last one was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Moment {
@@ -42,16 +47,25 @@ impl Beat {
         Moment { count: self.count + passed, time: self.at + since }
     }
 
-    /// There was one at `time`, says who knows. It keeps the beat in step.
+    /// There was one at `time`, says who knows. It keeps the beat in step: whoever hears of one late, since the machine is
+    /// busy, takes it for a little later than it was, and nobody hears of one early. So what is early is believed, and of
+    /// what is late a part.
     pub(super) fn strike(&mut self, time: Duration) -> Moment {
         if let Some(period) = self.period {
-            let passed = periods(time.saturating_sub(self.at), period, period / 2);
+            let passed = periods(time.saturating_sub(self.at), period, period / EARLY);
             if passed > 0 {
+                let expected = self.at + times(period, passed);
                 self.count += passed;
-                self.at = time;
+                self.at = time.min(expected + time.saturating_sub(expected) / FOLLOWED);
             }
         }
         Moment { count: self.count, time: self.at }
+    }
+
+    /// The one with that count, which has been since the beat was set.
+    pub(super) fn former(&self, count: u64) -> Moment {
+        let ago = self.period.map_or(Duration::ZERO, |period| times(period, self.count.saturating_sub(count)));
+        Moment { count: count.min(self.count), time: self.at.saturating_sub(ago) }
     }
 
     /// How long it is from `now` to the one with that count, or to the next one if that was.
@@ -100,9 +114,26 @@ mod tests {
     fn who_knows_keeps_it_in_step() {
         let mut beat = Beat::default();
         beat.set(Some(ms(10)), ms(0));
-        assert_eq!(beat.strike(ms(11)), Moment { count: 1, time: ms(11) });
-        assert_eq!(beat.strike(ms(12)), Moment { count: 1, time: ms(11) }, "the same one");
-        assert_eq!(beat.strike(ms(40)), Moment { count: 4, time: ms(40) });
-        assert_eq!(beat.at(ms(51)).count, 5);
+        assert_eq!(beat.strike(ms(10)), Moment { count: 1, time: ms(10) });
+        assert_eq!(beat.strike(ms(12)), Moment { count: 1, time: ms(10) }, "the same one");
+        assert_eq!(beat.strike(ms(39)), Moment { count: 4, time: ms(39) }, "it is early");
+        assert_eq!(beat.at(ms(50)).count, 5);
+        assert_eq!(beat.former(3), Moment { count: 3, time: ms(29) });
+        assert_eq!(beat.former(9), Moment { count: 4, time: ms(39) }, "that is to come");
+    }
+
+    #[test]
+    fn who_is_late_does_not_put_it_out_of_step() {
+        let mut beat = Beat::default();
+        beat.set(Some(ms(16)), ms(0));
+        // More than half a period; the next comes on time.
+        assert_eq!(beat.strike(ms(16 + 12)), Moment { count: 1, time: Duration::from_micros(16_750) });
+        assert_eq!(beat.strike(ms(32)).count, 2);
+        // A display that is slower than it says is followed.
+        for number in 3..1000 {
+            assert_eq!(beat.strike(Duration::from_micros(16_010 * number)).count, number);
+        }
+        let off = beat.at(Duration::from_micros(16_010 * 999)).time.abs_diff(Duration::from_micros(16_010 * 999));
+        assert!(off < ms(1), "{off:?}");
     }
 }

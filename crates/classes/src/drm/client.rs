@@ -8,7 +8,7 @@ use super::{
         layout::{SequenceEvent, VblankEvent},
     },
 };
-use crate::Errno;
+use crate::{Errno, Process};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -21,11 +21,15 @@ pub(super) const MOST_OF_A_KIND: usize = 4096;
 
 #[derive(Default)]
 pub(super) struct Client {
-    /// It has been the master, or the master has let it in by its magic number.
+    /// It has been the master, the master has let it in by its magic number, or who opened it is let in anywhere.
     pub(super) authenticated: bool,
     /// It has been the master before, and may be again.
     pub(super) was_master: bool,
-    pub(super) magic: Option<u32>,
+    /// The process that opened it, if that is known.
+    pub(super) opener: Option<Process>,
+    /// The client that was the master as it came, or itself, if it has been the master (`struct drm_master`).
+    pub(super) group: u64,
+    pub(super) magic: Option<Magic>,
     pub(super) universal_planes: bool,
     pub(super) atomic: bool,
     pub(super) buffers: BTreeMap<u32, Arc<Buffer>>,
@@ -37,6 +41,16 @@ pub(super) struct Client {
     events: VecDeque<Vec<u8>>,
     /// How many events are to come, for which there is room.
     to_come: usize,
+}
+
+/// The number by which a master lets a client in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Magic {
+    pub(super) number: u32,
+    /// Which master: the [group](Client::group) that asked for it.
+    pub(super) group: u64,
+    /// It has been let in by it: it keeps the number, which lets in nobody any more.
+    pub(super) used: bool,
 }
 
 /// What an event is about.
@@ -81,9 +95,9 @@ impl Event {
 }
 
 impl Client {
-    /// A new one, which may be the master.
-    pub(super) fn new(is_master: bool) -> Self {
-        Client { authenticated: is_master, was_master: is_master, ..Client::default() }
+    /// A new one, of that group, which may be its own: then it is the master.
+    pub(super) fn new(is_master: bool, group: u64) -> Self {
+        Client { authenticated: is_master, was_master: is_master, group, ..Client::default() }
     }
 
     /// Keeps room for `count` events (`drm_event_reserve_init`).

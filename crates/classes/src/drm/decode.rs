@@ -12,7 +12,7 @@ use super::{
         layout::*,
     },
 };
-use crate::{Call, Errno, Memory, SharedMemory};
+use crate::{Call, Caller, Errno, Memory, SharedMemory};
 use std::sync::Arc;
 
 /// An ioctl, or a read.
@@ -34,13 +34,13 @@ pub(super) enum Operation {
     },
     Version(Version),
     GetUnique(Unique),
-    GetClient(Client),
+    GetClient(Client, Option<Caller>),
     SetVersion(SetVersion),
     GetMagic,
     GetStats,
     AuthMagic(u32),
-    SetMaster,
-    DropMaster,
+    SetMaster(Option<Caller>),
+    DropMaster(Option<Caller>),
     GetCap(Cap),
     SetClientCap(Cap),
     GemClose(u32),
@@ -146,13 +146,13 @@ impl Found<'_> {
         match which.command {
             ioctl::VERSION            => Operation::Version(Version::from_bytes(bytes)),
             ioctl::GET_UNIQUE         => Operation::GetUnique(Unique::from_bytes(bytes)),
-            ioctl::GET_CLIENT         => Operation::GetClient(Client::from_bytes(bytes)),
+            ioctl::GET_CLIENT         => Operation::GetClient(Client::from_bytes(bytes), self.memory.caller()),
             ioctl::SET_VERSION        => Operation::SetVersion(SetVersion::from_bytes(bytes)),
             ioctl::GET_MAGIC          => Operation::GetMagic,
             ioctl::GET_STATS          => Operation::GetStats,
             ioctl::AUTH_MAGIC         => Operation::AuthMagic(self.number()),
-            ioctl::SET_MASTER         => Operation::SetMaster,
-            ioctl::DROP_MASTER        => Operation::DropMaster,
+            ioctl::SET_MASTER         => Operation::SetMaster(self.memory.caller()),
+            ioctl::DROP_MASTER        => Operation::DropMaster(self.memory.caller()),
             ioctl::GET_CAP            => Operation::GetCap(Cap::from_bytes(bytes)),
             ioctl::SET_CLIENT_CAP     => Operation::SetClientCap(Cap::from_bytes(bytes)),
             ioctl::GEM_CLOSE          => Operation::GemClose(self.number()),

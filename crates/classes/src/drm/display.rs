@@ -8,13 +8,19 @@ use std::fmt;
 pub struct Display(pub(super) CardHandle);
 
 impl Display {
-    /// What is on the display that hangs on `connector`; `Ok(None)`: nothing is shown there.
+    /// What is on the display that hangs on `connector`; `Ok(None)`: nothing is shown there. No removal waits until it is
+    /// drawn.
     ///
     /// # Errors
     /// ENODEV of a card that has gone, EINVAL of a connector that it does not have.
     pub fn screen(&self, connector: usize) -> Result<Option<Picture>, Errno> {
         let guard = self.0.enter().map_err(|_| Errno::NODEV)?;
-        if connector >= self.connectors() { Err(Errno::INVAL) } else { Ok(guard.driver.screen(connector)) }
+        if connector >= self.connectors() {
+            return Err(Errno::INVAL);
+        }
+        let shot = guard.driver.screen(connector);
+        drop(guard);
+        Ok(shot.map(|shot| shot()))
     }
 
     /// Puts a cable in, or pulls it out.

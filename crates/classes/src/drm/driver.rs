@@ -21,8 +21,8 @@ pub trait Driver: Send + Sync + fmt::Debug {
     /// (`enable_vblank` of `struct drm_crtc_funcs`). Only asked of a CRTC that shows something.
     fn arm(&self, crtc: usize);
 
-    /// What is on the display that hangs on `connector` now; `None`: nothing is shown there.
-    fn screen(&self, connector: usize) -> Option<Picture>;
+    /// What is on the display that hangs on `connector` now, still to be looked at; `None`: nothing is shown there.
+    fn screen(&self, connector: usize) -> Option<Shot>;
 
     /// A cable is put in or pulled out, if the driver has cables that can be.
     ///
@@ -56,6 +56,8 @@ pub struct Description {
     pub connectors: Vec<Option<Monitor>>,
     /// The largest framebuffer, width and height in pixels.
     pub largest: (u32, u32),
+    /// How many pictures a second its displays can be sent: the fewest and the most. A mode with others is refused.
+    pub hertz: (u32, u32),
     /// How large a cursor is, each way in pixels.
     pub cursor: u32,
 }
@@ -71,6 +73,10 @@ pub struct Wiring {
     /// Where its news go.
     pub sink: Sink,
 }
+
+/// Draws what was shown as it was taken, from buffers as they are now. It takes its time, so it is called outside of the
+/// gate, where no removal waits for it: it has nothing of the hardware's.
+pub type Shot = Box<dyn FnOnce() -> Picture + Send>;
 
 /// A picture: what one can see.
 #[derive(Clone, PartialEq, Eq)]

@@ -11,7 +11,8 @@ use super::{
     zombie,
 };
 use crate::{
-    Access, Answer, Call, Completion, Contract, Errno, Fate, File, MapCall, Mapping, Memory, OpenFlags, PollBits,
+    Access, Answer, Call, Caller, Completion, Contract, Errno, Fate, File, MapCall, Mapping, Memory, OpenFlags,
+    PollBits,
 };
 use outlive::{Cause, Gone, HandleId, Operation as Inside, Outcome, Reason, Refused, Request};
 use std::{
@@ -349,6 +350,10 @@ impl File for OpenFile {
         let asked = decode(&call, &*memory);
         completion.arrived(&What(&call, &asked));
         self.user.carry_out(asked, matches!(call, Call::Ioctl { .. }), memory, completion)
+    }
+
+    fn opened_by(&self, who: &dyn Fn() -> Option<Caller>) {
+        who().into_iter().for_each(|caller| self.user.hub().opened_by(self.user.client, caller));
     }
 
     fn gather(&self, call: &Call, memory: &dyn Memory) {

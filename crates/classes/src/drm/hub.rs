@@ -12,7 +12,7 @@ use super::{
     reply::{Carried, Reply},
     sleep::{Given, Sleep, Sleeper, Ticket, Waits},
 };
-use crate::{Contract, Errno, MapCall, Mapping, SharedMemory};
+use crate::{Caller, Contract, Errno, MapCall, Mapping, SharedMemory};
 use outlive::{Cause, Outcome};
 use std::{
     collections::BTreeSet,
@@ -179,6 +179,11 @@ impl Hub {
         self.inner().kms.attach()
     }
 
+    /// That client's file was opened by somebody.
+    pub(super) fn opened_by(&self, client: u64, caller: Caller) {
+        self.inner().kms.opened_by(client, caller);
+    }
+
     /// A file is closed. The result is for the driver, if it is there.
     pub(super) fn detach(&self, client: u64) -> Effects {
         let (left, effects) = self.with(|kms, now| kms.detach(client, now));
@@ -335,15 +340,15 @@ impl Kms {
             Operation::SetPlane(asked)           => return self.set_plane_to(client, &asked, now),
             Operation::Atomic(asked, list)       => return self.atomic(client, &asked, &list, now),
             Operation::Version(asked)            => Ok(self.version(asked)),
-            Operation::GetUnique(asked)          => Ok(self.unique(asked)),
-            Operation::GetClient(asked)          => self.who(client, asked),
-            Operation::SetVersion(asked)         => self.set_version(asked),
+            Operation::GetUnique(asked)          => Ok(self.unique(client, asked)),
+            Operation::GetClient(asked, caller)  => self.who(client, asked, caller),
+            Operation::SetVersion(asked)         => self.set_version(client, asked),
             Operation::GetMagic                  => Ok(self.magic(client)),
             // `drm_getstats`: nobody counts any more.
             Operation::GetStats                  => Ok(Reply::of(vec![0; 248])),
-            Operation::AuthMagic(magic)          => self.authenticate(magic),
-            Operation::SetMaster                 => self.set_master(client),
-            Operation::DropMaster                => self.drop_master(client),
+            Operation::AuthMagic(magic)          => self.authenticate(client, magic),
+            Operation::SetMaster(caller)         => self.set_master(client, caller),
+            Operation::DropMaster(caller)        => self.drop_master(client, caller),
             Operation::GetCap(asked)             => self.capability(asked),
             Operation::SetClientCap(asked)       => self.set_client_cap(client, asked),
             Operation::GemClose(handle)          => self.close_buffer(client, handle),
@@ -382,39 +387,6 @@ impl Kms {
             Operation::Read { .. }               => Err(Errno::AGAIN),
         };
         reply.map(Carried::Reply)
-    }
-
-    /// The mark. The result: on which CRTCs something is still to come.
-    fn end(&mut self, contract: Contract, now: Duration) -> Vec<usize> {
-        if std::mem::replace(&mut self.ended, true) {
-            return Vec::new();
-        }
-        self.lives_on = contract == Contract::Quiet;
-        for connector in 0..self.monitors.len() {
-            self.hang(connector, None);
-        }
-        match contract {
-            // Nothing of it happened.
-            Contract::Strict => self.drop_due(),
-            // Linux' drivers turn their CRTCs off as they go (`drm_atomic_helper_shutdown`).
-            Contract::Linux => (0..self.pipes()).for_each(|crtc| self.flush(crtc, now)),
-            Contract::Quiet => {}
-        }
-        (0..self.pipes()).filter(|crtc| !self.due[*crtc].is_empty()).collect()
-    }
-
-    /// On a card that has gone, whoever reads and has nothing to expect is told that there is nothing any more.
-    pub(super) fn end_reads(&mut self) {
-        if !self.lives_on {
-            return;
-        }
-        let reads = self.sleepers.iter().filter(|(_, it)| matches!(it.waits, Waits::Read { .. }));
-        let in_vain = reads.filter(|(_, it)| {
-            let expects = self.clients.get(&it.client).is_some_and(|client| client.expects());
-            matches!(it.sleep, Some(Sleep::Bare(_))) && !expects && !it.cell.is_full()
-        });
-        let in_vain: Vec<u64> = in_vain.map(|(ticket, _)| *ticket).collect();
-        in_vain.into_iter().for_each(|ticket| self.give(ticket, Given::End));
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     state::State,
     vblank::Due,
 };
-use crate::Errno;
+use crate::{Caller, Errno};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Weak},
@@ -27,13 +27,15 @@ pub(super) struct Kms {
     /// What hangs on each connector; the blob of its EDID.
     pub(super) monitors: Vec<Option<(Monitor, u32)>>,
     pub(super) state: State,
+    /// Where CURSOR has put the cursor of each CRTC last, also of one that is not shown.
+    pub(super) cursors: Vec<(i32, i32)>,
     pub(super) beats: Vec<Beat>,
     /// What is to happen on each CRTC.
     pub(super) due: Vec<Vec<Due>>,
     pub(super) clients: BTreeMap<u64, Client>,
     pub(super) master: Option<u64>,
-    /// The master has said SET_VERSION, so UNIQUE is known.
-    pub(super) named: bool,
+    /// The groups whose master has said SET_VERSION, so that they know UNIQUE.
+    pub(super) named: BTreeSet<u64>,
     pub(super) framebuffers: BTreeMap<u32, Arc<Framebuffer>>,
     pub(super) blobs: BTreeMap<u32, Arc<Vec<u8>>>,
     /// Buffers by their names of GEM_FLINK, and by the offsets that map them.
@@ -109,11 +111,12 @@ impl Kms {
             unique,
             monitors: vec![None; pipes],
             state: State::new(pipes),
+            cursors: vec![(0, 0); pipes],
             beats: vec![Beat::default(); pipes],
             due: (0..pipes).map(|_| Vec::new()).collect(),
             clients: BTreeMap::new(),
             master: None,
-            named: false,
+            named: BTreeSet::new(),
             framebuffers: BTreeMap::new(),
             blobs: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -243,12 +246,16 @@ impl Kms {
     /// A file is opened (`drm_open_helper`, `drm_master_open`): the first one is the master.
     pub(super) fn attach(&mut self) -> u64 {
         let number = self.ticket();
-        let first = self.master.is_none();
-        if first {
-            (self.master, self.named) = (Some(number), false);
-        }
-        self.clients.insert(number, Client::new(first));
+        let master = *self.master.get_or_insert(number);
+        self.clients.insert(number, Client::new(master == number, master));
         number
+    }
+
+    /// It was opened by that process (`drm_file_alloc`): who may do anything is let in.
+    pub(super) fn opened_by(&mut self, number: u64, caller: Caller) {
+        let client = self.client(number);
+        client.opener = Some(caller.process);
+        client.authenticated |= caller.is_admin;
     }
 
     /// It is closed (`drm_file_free`): what it made goes, shown or not.
@@ -258,6 +265,8 @@ impl Kms {
         self.master.take_if(|master| *master == number);
         self.forget_events(number);
         let left = self.clients.remove(&number);
+        let clients = &self.clients;
+        self.named.retain(|group| clients.values().any(|client| client.group == *group));
         self.stop_showing(&framebuffers, now);
         framebuffers.into_iter().for_each(|id| self.drop_framebuffer(id));
         blobs.into_iter().for_each(|id| self.drop_blob(id));
@@ -272,11 +281,10 @@ impl Kms {
         self.offsets.retain(|_, buffer| buffer.strong_count() > 0);
     }
 
-    /// A number for a magic: the lowest that nobody has.
-    pub(super) fn new_magic(&self) -> u32 {
-        let taken: BTreeMap<u32, ()> =
-            self.clients.values().filter_map(|client| client.magic).map(|magic| (magic, ())).collect();
-        lowest_free(&taken)
+    /// A number for a magic: the lowest that nobody of that group has.
+    pub(super) fn new_magic(&self, group: u64) -> u32 {
+        let magics = self.clients.values().filter_map(|client| client.magic).filter(|magic| magic.group == group);
+        lowest_free(&magics.map(|magic| (magic.number, ())).collect())
     }
 
     /// There is news for whoever polls this client's file.

@@ -36,8 +36,9 @@ impl PlaneState {
         };
     }
 
+    /// Nothing, anywhere (`__drm_atomic_helper_disable_plane`).
     fn hide(&mut self) {
-        (self.crtc, self.fb) = (None, None);
+        *self = PlaneState::default();
     }
 }
 
@@ -73,7 +74,8 @@ impl Kms {
         let primary = &mut update.state.planes[2 * number];
         match shown {
             Some((mode, fb)) => primary.show(number, fb, (asked.x, asked.y), (mode.width(), mode.height())),
-            None => primary.hide(),
+            // Where it was shown stays (`__drm_atomic_helper_set_config`).
+            None => (primary.crtc, primary.fb) = (None, None),
         }
         let carried = self.commit(client, update, How::LEGACY, now);
         // Of a state that was not made so nobody needs the blob.
@@ -219,22 +221,24 @@ impl Kms {
     ) -> Result<Carried, Errno> {
         let mut update = self.state.update();
         update.touch(Some(number));
-        let fb = made.and_then(|id| self.framebuffers.get(&id).cloned());
         let plane = &mut update.state.planes[2 * number + 1];
-        let mut place = (plane.crtc_x, plane.crtc_y);
-        if asked.flags & cursor::MOVE != 0 {
-            place = (asked.x, asked.y);
-        }
+        let moves = asked.flags & cursor::MOVE != 0;
+        let place = if moves { (asked.x, asked.y) } else { self.cursors[number] };
+        let made = made.and_then(|id| self.framebuffers.get(&id).cloned());
+        let fb = if asked.flags & cursor::BO != 0 { made } else { plane.fb.clone() };
         match fb {
             Some(fb) => {
                 let size = (fb.width, fb.height);
                 plane.show(number, fb, (0, 0), size);
+                (plane.crtc_x, plane.crtc_y) = place;
             }
-            None if asked.flags & cursor::BO != 0 => plane.hide(),
-            None => {}
+            None => plane.hide(),
         }
-        (plane.crtc_x, plane.crtc_y) = place;
-        self.commit(client, update, How::CURSOR, now)
+        let carried = self.commit(client, update, How::CURSOR, now);
+        if carried.is_ok() {
+            self.cursors[number] = place;
+        }
+        carried
     }
 
     /// SETGAMMA (`drm_mode_gamma_set_ioctl`, `drm_crtc_legacy_gamma_set`).

@@ -32,6 +32,7 @@ mod kms;
 mod kobjects;
 mod legacy;
 mod making;
+mod mark;
 mod mode;
 mod monitor;
 mod property;
@@ -51,7 +52,9 @@ pub mod zombie;
 
 pub use buffer::{Buffer, Framebuffer};
 pub use display::Display;
-pub use driver::{Change, Clock, Description, Driver, Error, Ground, MOST_CONNECTORS, MemoryMaker, Picture, Wiring};
+pub use driver::{
+    Change, Clock, Description, Driver, Error, Ground, MOST_CONNECTORS, MemoryMaker, Picture, Shot, Wiring,
+};
 pub use format::Format;
 pub use mode::{LARGEST, Mode};
 pub use monitor::Monitor;

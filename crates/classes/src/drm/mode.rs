@@ -7,7 +7,8 @@ use super::uapi::{
 use crate::Errno;
 use std::time::Duration;
 
-/// A mode, as `struct drm_mode_modeinfo` says it. One that a client made is [checked](Mode::checked) first.
+/// A mode, as `struct drm_mode_modeinfo` says it. One that a client made is checked first, as in
+/// `drm_mode_convert_umode` and `drm_mode_validate_basic`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mode(ModeInfo);
 
@@ -65,13 +66,15 @@ impl Mode {
     ///
     /// # Errors
     /// ERANGE of numbers that are none, EINVAL of a mode that cannot be.
-    pub(super) fn checked(info: ModeInfo) -> Result<Self, Errno> {
+    pub(super) fn checked(mut info: ModeInfo) -> Result<Self, Errno> {
+        // Old programs leave the kind as they found it. The name has an end.
+        info.kind &= mode::TYPE_ALL;
+        let end = info.name.iter().position(|byte| *byte == 0).unwrap_or(info.name.len() - 1);
+        info.name[end..].fill(0);
         if info.clock > i32::MAX as u32 || info.vrefresh > i32::MAX as u32 {
             return Err(Errno::RANGE);
         }
-        let known = info.kind & !mode::TYPE_ALL == 0
-            && info.flags & !mode::FLAG_ALL == 0
-            && info.flags & mode::FLAG_3D <= mode::FLAG_3D_MAX;
+        let known = info.flags & !mode::FLAG_ALL == 0 && info.flags & mode::FLAG_3D <= mode::FLAG_3D_MAX;
         let goes_on = |display: u16, start: u16, end: u16, total: u16| {
             display > 0 && start >= display && end >= start && total >= end
         };
@@ -104,13 +107,25 @@ impl Mode {
         String::from_utf8_lossy(&self.0.name[..end]).into_owned()
     }
 
+    /// The clock's ticks from one vertical blanking to the next, twice (`drm_mode_set_crtcinfo`): half of the lines are
+    /// sent if they are interlaced, and each as often as it is to be scanned.
+    fn twice_the_ticks(&self) -> u64 {
+        let has = |flag: u32| u64::from(self.0.flags & flag != 0);
+        let lines = u64::from(self.0.vtotal) * (1 + has(mode::FLAG_DBLSCAN)) * u64::from(self.0.vscan.max(1));
+        u64::from(self.0.htotal) * lines * (2 - has(mode::FLAG_INTERLACE))
+    }
+
     /// From one vertical blanking to the next (`drm_calc_timestamping_constants`). At least 100 microseconds, whatever a
     /// client thinks of.
     pub fn period(&self) -> Duration {
-        let dots = u64::from(self.0.htotal) * u64::from(self.0.vtotal);
-        let whole = dots * 1_000_000 / u64::from(self.0.clock.max(1));
-        let nanoseconds = if self.0.flags & mode::FLAG_INTERLACE != 0 { whole / 2 } else { whole };
-        Duration::from_nanos(nanoseconds.max(100_000))
+        let nanoseconds = u128::from(self.twice_the_ticks()) * 500_000 / u128::from(self.0.clock.max(1));
+        Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX).max(100_000))
+    }
+
+    /// How many pictures, or halves of interlaced ones, there are in a second (`drm_mode_vrefresh`), to the nearest.
+    pub fn hertz(&self) -> u64 {
+        let ticks = self.twice_the_ticks().max(1);
+        (u64::from(self.0.clock) * 2000 + ticks / 2) / ticks
     }
 
     /// Whether both are the same timing, whatever they are called.
@@ -140,6 +155,22 @@ mod tests {
         }
     }
 
+    /// `drm_mode_vrefresh`
+    #[test]
+    fn lines_are_counted_as_they_are_sent() {
+        let good = Mode::new(640, 480, 60).unwrap().info();
+        let hertz = |flags: u32, vscan: u16| Mode(ModeInfo { flags: good.flags | flags, vscan, ..good }).hertz();
+        assert_eq!((hertz(0, 0), hertz(0, 1), hertz(0, 3)), (60, 60, 20));
+        assert_eq!((hertz(mode::FLAG_DBLSCAN, 0), hertz(mode::FLAG_INTERLACE, 0)), (30, 120));
+        assert_eq!(Mode(ModeInfo { clock: i32::MAX as u32, htotal: 1, vtotal: 1, ..good }).hertz(), 2_147_483_647_000);
+        let slow = Mode(ModeInfo { clock: 1, htotal: u16::MAX, vtotal: u16::MAX, vscan: u16::MAX, ..good });
+        assert_eq!((slow.hertz(), slow.period()), (0, Duration::from_nanos(u64::MAX)));
+        for (width, height, hertz) in [(1280, 800, 60), (1, 1, 240), (4095, 4095, 240), (4095, 4095, 1)] {
+            assert_eq!(Mode::new(width, height, hertz).unwrap().hertz(), hertz.into(), "{width}x{height}");
+        }
+        assert_eq!(Mode::new(64, 32, 240).unwrap().hertz(), 241, "its clock is rounded up to 10 kHz");
+    }
+
     #[test]
     fn a_mode_that_cannot_be_is_refused() {
         let good = Mode::new(640, 480, 60).unwrap().info();
@@ -150,7 +181,9 @@ mod tests {
         assert_eq!(bad(ModeInfo { htotal: good.hsync_end - 1, ..good }), Errno::INVAL);
         assert_eq!(bad(ModeInfo { vsync_end: good.vsync_start - 1, ..good }), Errno::INVAL);
         assert_eq!(bad(ModeInfo { flags: 1 << 30, ..good }), Errno::INVAL);
-        assert_eq!(bad(ModeInfo { kind: 1 << 7, ..good }), Errno::INVAL);
+        assert_eq!(Mode::checked(ModeInfo { kind: 1 << 7 | good.kind, ..good }), Mode::checked(good), "only a hint");
+        let long = Mode::checked(ModeInfo { name: [b'x'; 32], ..good }).unwrap();
+        assert_eq!((long.name().len(), long.info().name[31]), (31, 0));
         assert!(
             Mode::checked(ModeInfo { clock: i32::MAX as u32, ..good }).unwrap().period() >= Duration::from_micros(100)
         );

@@ -1,6 +1,7 @@
 //! Who is who: the version, the master, who is let in, and what each can (`drm_ioctl.c`, `drm_auth.c`).
 
 use super::{
+    client::Magic,
     kms::Kms,
     reply::Reply,
     uapi::{
@@ -9,10 +10,12 @@ use super::{
         layout::{Cap, Client as Who, One, SetVersion, Unique, Version},
     },
 };
-use crate::Errno;
+use crate::{Caller, Errno};
 
 /// The version of the driver: major, minor, patch level.
 const DRIVER: (i32, i32, i32) = (1, 0, 0);
+/// `overflowuid` as it is by default: DEFAULT_OVERFLOWUID of `linux/highuid.h`.
+const OVERFLOW_USER: u64 = 65534;
 /// Where others have the day of their last change; Linux says this since 6.14.
 const DATE: &str = "0";
 
@@ -45,8 +48,9 @@ impl Kms {
     }
 
     /// `drm_getunique`: it is known once the master has said which interface it speaks.
-    pub(super) fn unique(&self, mut asked: Unique) -> Reply {
-        let unique = if self.named { self.unique.as_bytes() } else { &[] };
+    pub(super) fn unique(&self, client: u64, mut asked: Unique) -> Reply {
+        let named = self.clients.get(&client).is_some_and(|client| self.named.contains(&client.group));
+        let unique = if named { self.unique.as_bytes() } else { &[] };
         let room = asked.length as usize;
         let arrays = if room >= unique.len() { vec![(asked.unique, unique.to_vec())] } else { Vec::new() };
         asked.length = unique.len() as u64;
@@ -54,7 +58,7 @@ impl Kms {
     }
 
     /// `drm_setversion`
-    pub(super) fn set_version(&mut self, asked: SetVersion) -> Result<Reply, Errno> {
+    pub(super) fn set_version(&mut self, client: u64, asked: SetVersion) -> Result<Reply, Errno> {
         let known = |asked: (i32, i32), known: (i32, i32)| {
             asked.0 == -1 || asked.0 == known.0 && (0..=known.1).contains(&asked.1)
         };
@@ -62,7 +66,8 @@ impl Kms {
             return Err(Errno::INVAL);
         }
         if asked.interface_major != -1 && asked.interface_minor >= 1 {
-            self.named = true;
+            let group = self.client(client).group;
+            self.named.insert(group);
         }
         if !known((asked.driver_major, asked.driver_minor), (DRIVER.0, DRIVER.1)) {
             return Err(Errno::INVAL);
@@ -72,48 +77,62 @@ impl Kms {
         Ok(Reply::of(SetVersion { interface_major, interface_minor, driver_major, driver_minor }.to_bytes()))
     }
 
-    /// `drm_getclient`: of oneself only. Its process is nobody's business here.
-    pub(super) fn who(&self, client: u64, mut asked: Who) -> Result<Reply, Errno> {
+    /// `drm_getclient`: of oneself only.
+    pub(super) fn who(&self, client: u64, mut asked: Who, caller: Option<Caller>) -> Result<Reply, Errno> {
         if asked.index != 0 {
             return Err(Errno::INVAL);
         }
         asked.auth = self.clients.get(&client).is_some_and(|client| client.authenticated).into();
+        // Linux says its thread, and of its user nothing.
+        asked.pid = caller.map_or(0, |caller| caller.thread.into());
+        (asked.uid, asked.magic, asked.calls) = (OVERFLOW_USER, 0, 0);
         Ok(Reply::of(asked.to_bytes()))
     }
 
     /// `drm_getmagic`
     pub(super) fn magic(&mut self, client: u64) -> Reply {
-        let fresh = self.new_magic();
-        let number = *self.client(client).magic.get_or_insert(fresh);
+        let group = self.client(client).group;
+        let fresh = Magic { number: self.new_magic(group), group, used: false };
+        let number = self.client(client).magic.get_or_insert(fresh).number;
         Reply::of(One { number }.to_bytes())
     }
 
-    /// `drm_authmagic`: a magic number lets in once.
-    pub(super) fn authenticate(&mut self, magic: u32) -> Result<Reply, Errno> {
-        let whose = self.clients.values_mut().find(|client| client.magic == Some(magic) && magic != 0);
-        let whose = whose.ok_or(Errno::INVAL)?;
-        (whose.authenticated, whose.magic) = (true, None);
+    /// `drm_authmagic`: a magic number lets in once, and only its own master does.
+    pub(super) fn authenticate(&mut self, client: u64, number: u32) -> Result<Reply, Errno> {
+        let its = Some(Magic { number, group: self.client(client).group, used: false });
+        let whose = self.clients.values_mut().find(|client| client.magic == its).ok_or(Errno::INVAL)?;
+        whose.authenticated = true;
+        whose.magic.iter_mut().for_each(|magic| magic.used = true);
         Ok(Reply::default())
     }
 
-    /// `drm_setmaster_ioctl`, for who has been the master before; others would need CAP_SYS_ADMIN, which nobody has here.
-    pub(super) fn set_master(&mut self, client: u64) -> Result<Reply, Errno> {
-        if !self.client(client).was_master {
-            return Err(Errno::ACCESS);
-        }
+    /// `drm_master_check_perm`: who opened the file may, if it has been the master; and CAP_SYS_ADMIN. Of a front that does
+    /// not tell who calls each is taken for who opened it.
+    fn may_be_master(&mut self, client: u64, caller: Option<Caller>) -> Result<(), Errno> {
+        let its = self.client(client);
+        let opened_it = its.opener.is_none() || caller.is_none_or(|caller| its.opener == Some(caller.process));
+        let may = its.was_master && opened_it || caller.is_some_and(|caller| caller.is_admin);
+        if may { Ok(()) } else { Err(Errno::ACCESS) }
+    }
+
+    /// `drm_setmaster_ioctl`: who has not been the master before is one of its own now (`drm_new_set_master`).
+    pub(super) fn set_master(&mut self, client: u64, caller: Option<Caller>) -> Result<Reply, Errno> {
+        self.may_be_master(client, caller)?;
         match self.master {
             Some(master) if master == client => {}
             Some(_) => return Err(Errno::BUSY),
-            None => (self.master, self.client(client).authenticated) = (Some(client), true),
+            None => {
+                self.master = Some(client);
+                let its = self.client(client);
+                (its.authenticated, its.was_master, its.group) = (true, true, client);
+            }
         }
         Ok(Reply::default())
     }
 
     /// `drm_dropmaster_ioctl`
-    pub(super) fn drop_master(&mut self, client: u64) -> Result<Reply, Errno> {
-        if !self.client(client).was_master {
-            return Err(Errno::ACCESS);
-        }
+    pub(super) fn drop_master(&mut self, client: u64, caller: Option<Caller>) -> Result<Reply, Errno> {
+        self.may_be_master(client, caller)?;
         self.master.take_if(|master| *master == client).map(|_| Reply::default()).ok_or(Errno::INVAL)
     }
 

@@ -199,7 +199,12 @@ impl Update {
         if connectors != usize::from(mode.is_some()) {
             return Err(Errno::INVAL);
         }
-        let too_large = |(_, mode): (u32, Mode)| mode.width() > card.largest.0 || mode.height() > card.largest.1;
-        if mode.is_some_and(too_large) { Err(Errno::INVAL) } else { Ok(()) }
+        // What `mode_valid` of a driver says.
+        let cannot = |(_, mode): (u32, Mode)| {
+            let (fewest, most) = card.hertz;
+            let too_large = mode.width() > card.largest.0 || mode.height() > card.largest.1;
+            too_large || !(fewest.into()..=most.into()).contains(&mode.hertz())
+        };
+        if mode.is_some_and(cannot) { Err(Errno::INVAL) } else { Ok(()) }
     }
 }

@@ -57,8 +57,14 @@ impl Kms {
     /// There was a vertical blanking at `time`. Whether somebody waits for another one.
     pub(super) fn strike(&mut self, crtc: usize, time: Duration) -> bool {
         let moment = self.beats[crtc].strike(time);
-        let happened: Vec<Due> = self.due[crtc].extract_if(.., |due| due.target <= moment.count).collect();
-        happened.into_iter().for_each(|due| self.happen(due.what, moment));
+        let mut happened: Vec<Due> = self.due[crtc].extract_if(.., |due| due.target <= moment.count).collect();
+        // Each as if it had been told of in time, also if several have passed on a busy machine. Who sleeps hears of now.
+        happened.sort_by_key(|due| due.target);
+        for due in happened {
+            let sleeps = matches!(due.what, What::Wake { .. });
+            let its = if sleeps { moment } else { self.beats[crtc].former(due.target) };
+            self.happen(due.what, its);
+        }
         self.next_due(crtc).is_some()
     }
 

@@ -61,7 +61,7 @@ pub(super) fn terms(asked: &Result<Asked, Errno>, is_ioctl: bool) -> &'static Te
         | Operation::SetPlane(_)
         | Operation::Atomic(..)
         | Operation::DirtyFb(..) => &SHOW,
-        Operation::RemoveFb { .. } | Operation::GemClose(_) | Operation::DestroyBlob(_) | Operation::DropMaster => {
+        Operation::RemoveFb { .. } | Operation::GemClose(_) | Operation::DestroyBlob(_) | Operation::DropMaster(_) => {
             &CLEAN_UP
         }
         Operation::Import(..) | Operation::CreateLease => &TAKE,

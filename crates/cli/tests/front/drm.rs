@@ -1,6 +1,7 @@
 //! Cards under `outlive run`: programs of libdrm's, what they draw, cables, and what is left after a removal.
 
 mod hotplug;
+mod masters;
 mod prime;
 mod removal;
 

@@ -4,7 +4,7 @@ use crate::on_front::{Class, Socket, on_plain};
 use outlive::{Cause, Gone, Reason};
 use outlive_classes::{
     Hardware,
-    drm::{Description, Driver, Mode, Monitor, Picture, Scene, Wiring},
+    drm::{Description, Driver, Mode, Monitor, Scene, Shot, Wiring},
 };
 use outlive_conformance::{Badge, FarEnd, Held};
 use std::{
@@ -168,6 +168,7 @@ impl Driver for Displays {
             about: "a witness".to_owned(),
             connectors: (1..=CRTCS as u32).map(|number| Some(Monitor::new(mode, number))).collect(),
             largest: (64, 64),
+            hertz: (1, 10_000),
             cursor: 64,
         }
     }
@@ -198,7 +199,7 @@ impl Driver for Displays {
         }
     }
 
-    fn screen(&self, _: usize) -> Option<Picture> {
+    fn screen(&self, _: usize) -> Option<Shot> {
         None
     }
 

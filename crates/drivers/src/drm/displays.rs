@@ -2,11 +2,13 @@
 
 use super::{beam::Beam, compose::compose};
 use crate::clock::Clock;
-use outlive_classes::drm::{Description, Driver, Error, Monitor, Picture, Scene, Wiring};
+use outlive_classes::drm::{Description, Driver, Error, Monitor, Scene, Shot, Wiring};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The largest framebuffer, each way in pixels.
 const LARGEST: u32 = 8192;
+/// How many pictures a second, at least and at most: as fast as the class keeps time (`Mode::period`).
+const HERTZ: (u32, u32) = (1, 10_000);
 /// How large a cursor is.
 const CURSOR: u32 = 64;
 
@@ -53,6 +55,7 @@ impl Driver for VirtualDisplays {
             about: "Outlive virtual displays".to_owned(),
             connectors: hangs.map(|(monitor, connected)| connected.then(|| monitor.clone())).collect(),
             largest: (LARGEST, LARGEST),
+            hertz: HERTZ,
             cursor: CURSOR,
         }
     }
@@ -67,15 +70,13 @@ impl Driver for VirtualDisplays {
         Works::arm(&self.works, crtc);
     }
 
-    fn screen(&self, connector: usize) -> Option<Picture> {
+    fn screen(&self, connector: usize) -> Option<Shot> {
         let now = self.works.clock.now();
         let mut state = self.works.state();
         let connected = state.connected.get(connector).copied().unwrap_or_default();
         let mut pipes = state.beams.iter_mut().filter_map(|beam| beam.shown(now));
-        let pipe = pipes.find(|pipe| connected && pipe.connectors.contains(&connector)).cloned();
-        drop(state);
-        // Without the lock: it takes its time.
-        pipe.map(|pipe| compose(&pipe))
+        let pipe = pipes.find(|pipe| connected && pipe.connectors.contains(&connector)).cloned()?;
+        Some(Box::new(move || compose(&pipe)))
     }
 
     fn connect(&self, connector: usize, connected: bool) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! A client's open file of a device, and the requests of the FUSE protocol that any front gets for one.
 
 use crate::{
+    caller::caller,
     fuse::{
         channel::{Channel, Received},
         wire,
@@ -51,6 +52,7 @@ pub(super) fn open_device(
     };
     let opened = device.as_ref().ok_or(Errno::NODEV).and_then(|device| behind_closes(|| open(device)));
     if let Ok(file) = &opened {
+        file.opened_by(&|| caller(pid));
         lab.detail(|| Some(Detail::Opened { number, handle: file.id() }));
     }
     let answer = opened.as_ref().map_or_else(|e| Answered::Errno(e.raw_os_error()), |_| Answered::Ok(0));

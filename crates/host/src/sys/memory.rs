@@ -1,6 +1,7 @@
 //! Reading and writing another process' memory: process_vm_readv(2), process_vm_writev(2).
 
-use outlive_classes::{Fault, Memory};
+use crate::caller::caller;
+use outlive_classes::{Caller, Fault, Memory};
 
 /// The memory of the process that thread `pid` belongs to. Good as long as that thread waits for an answer of ours:
 /// only then is its number certain not to have been given to another.
@@ -36,6 +37,10 @@ impl Memory for ClientMemory {
         // SAFETY: `local` is `from`, which the kernel only reads here; it checks the remote range.
         let n = unsafe { libc::process_vm_writev(self.pid, &local, 1, &remote, 1, 0) };
         if n >= 0 && n as usize == from.len() { Ok(()) } else { Err(Fault) }
+    }
+
+    fn caller(&self) -> Option<Caller> {
+        caller(self.pid.cast_unsigned())
     }
 }
 

@@ -1,7 +1,7 @@
 //! seccomp user notification: `linux/seccomp.h`, seccomp_unotify(2).
 
 use super::{memory::ClientMemory, process::last_error};
-use outlive_classes::{Fault, Memory};
+use outlive_classes::{Caller, Fault, Memory};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io,
@@ -118,6 +118,10 @@ impl Memory for TrappedMemory {
         } else {
             Err(Fault)
         }
+    }
+
+    fn caller(&self) -> Option<Caller> {
+        self.memory.caller()
     }
 }
 

@@ -5,7 +5,8 @@ use crate::{
     Access, Answer, Call, Contract, Errno, File, Hardware, MapCall, Mapping, OpenFlags, Plugged, SharedMemory,
     client::{Arena, BASE, Heard},
     drm::{
-        Card, Change, Description, Driver, Error, Ground, MemoryMaker, Mode, Monitor, Picture, Scene, Sink, Wiring,
+        Card, Change, Description, Driver, Error, Ground, MemoryMaker, Mode, Monitor, Picture, Scene, Shot, Sink,
+        Wiring,
         kms::{connector_id, crtc_id, plane_id},
         property::Property,
         uapi::{
@@ -24,6 +25,7 @@ use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc::Receiver,
     },
     time::Duration,
 };
@@ -74,6 +76,8 @@ pub(super) struct Notes {
     pub(super) scene: Mutex<Scene>,
     pub(super) armed: Mutex<BTreeSet<usize>>,
     pub(super) changes: Mutex<Vec<Change>>,
+    /// Its next picture is ready when this is told.
+    pub(super) shot: Mutex<Option<Receiver<()>>>,
     wiring: Mutex<Option<Wiring>>,
 }
 
@@ -88,6 +92,7 @@ impl Driver for Stub {
             about: "a stub".into(),
             connectors: (1..=2).map(|number| Some(Monitor::new(mode, number))).collect(),
             largest: (4096, 4096),
+            hertz: (1, 10_000),
             cursor: 64,
         }
     }
@@ -99,9 +104,13 @@ impl Driver for Stub {
         self.0.calls.fetch_add(1, SeqCst);
         self.0.armed.lock().unwrap().insert(crtc);
     }
-    fn screen(&self, _: usize) -> Option<Picture> {
+    fn screen(&self, _: usize) -> Option<Shot> {
         self.0.calls.fetch_add(1, SeqCst);
-        None
+        let ready = self.0.shot.lock().unwrap().take()?;
+        Some(Box::new(move || {
+            ready.recv().unwrap();
+            Picture { width: 1, height: 1, pixels: vec![1, 2, 3] }
+        }))
     }
     fn connect(&self, connector: usize, connected: bool) -> Result<(), Error> {
         let monitor = self.description().connectors.get(connector).cloned().ok_or(Error::Invalid)?;

@@ -8,8 +8,8 @@ use crate::{
         kms::{connector_id, crtc_id, plane_id},
         property::Property,
         uapi::{
-            ioctl,
-            layout::{Crtc, Cursor, ModeInfo, PageFlip, SetConnector, SetPlane, SetProperty},
+            flip, ioctl,
+            layout::{Crtc, Cursor, GetProperties, ModeInfo, PageFlip, SetConnector, SetPlane, SetProperty},
             object,
         },
     },
@@ -63,6 +63,26 @@ fn mode_sets_are_checked() {
     let wild = Crtc { connectors: WILD, count_connectors: 1, ..good };
     assert_eq!(bench.client.tell(ioctl::MODE_SETCRTC, &wild), Err(Errno::FAULT));
     assert_eq!((bench.calls(), bench.shown(0)), (0, None), "nothing happened");
+}
+
+/// What `mode_valid` of a driver refuses.
+#[test]
+fn a_mode_that_is_too_fast_or_too_slow_for_the_display_is_refused() {
+    let bench = Bench::new();
+    let fb = bench.client.screenful();
+    let set = |mode: ModeInfo| {
+        let asked = Crtc { crtc: crtc_id(0), fb, mode_valid: 1, mode, ..Crtc::default() };
+        set_crtc(&bench.client, asked, &[connector_id(0)])
+    };
+    assert_eq!(set(ModeInfo { clock: i32::MAX as u32, ..mode_info() }), Err(Errno::INVAL));
+    let endless = ModeInfo { htotal: 1 << 15, vtotal: 1 << 15, vscan: 4, ..mode_info() };
+    assert_eq!(set(endless), Err(Errno::INVAL), "each picture would take a quarter of an hour");
+    assert_eq!(bench.shown(0), None);
+    let blob = bench.client.blob(&ModeInfo { clock: i32::MAX as u32, ..mode_info() }.to_bytes()).unwrap();
+    let on = [(Property::ModeId, blob.into()), (Property::Active, 1)];
+    let cable = [(Property::CrtcId, crtc_id(0).into())];
+    let all = [(crtc_id(0), &on[..]), (connector_id(0), &cable[..])];
+    assert_eq!(bench.client.atomic(flip::ALLOW_MODESET | flip::TEST_ONLY, 0, &all), Err(Errno::INVAL));
 }
 
 #[test]
@@ -151,6 +171,34 @@ fn a_cursor_is_shown_moved_and_hidden_without_waiting() {
     assert_eq!(bench.client.tell(ioctl::MODE_CURSOR2, &Cursor { handle: 99, ..cursor }), Err(Errno::NOENT));
     assert_eq!(bench.client.tell(ioctl::MODE_CURSOR2, &Cursor { crtc: 0, ..cursor }), Err(Errno::NOENT));
     assert_eq!(bench.client.flip(0, fb, 1), Ok(()), "it is not waited for");
+}
+
+/// `drm_mode_cursor_universal`: a plane that shows nothing is nowhere, and the CRTC keeps the place of its cursor.
+#[test]
+fn a_cursor_that_is_hidden_is_nowhere_and_comes_back_to_its_place() {
+    let (bench, _) = Bench::lit(Contract::Quiet);
+    let handle = bench.client.dumb(64, 64);
+    let cursor = Cursor { flags: 3, crtc: crtc_id(0), x: 5, y: 7, width: 64, height: 64, handle, ..Cursor::default() };
+    let state = || {
+        let asked = GetProperties { object: plane_id(1), kind: object::PLANE, ..GetProperties::default() };
+        let count = bench.client.ask(ioctl::MODE_OBJ_GETPROPERTIES, &asked).unwrap().count;
+        let asked = GetProperties { props: ARRAY, values: ARRAY + 0x100, count, ..asked };
+        bench.client.tell(ioctl::MODE_OBJ_GETPROPERTIES, &asked).unwrap();
+        let ids = bench.client.get::<u32>(ARRAY, count as usize);
+        let values = bench.client.get::<u64>(ARRAY + 0x100, count as usize);
+        [Property::CrtcX, Property::CrtcY, Property::CrtcW, Property::SrcW].map(|property| {
+            let place = ids.iter().position(|id| *id == property.id()).unwrap();
+            values[place]
+        })
+    };
+    bench.client.tell(ioctl::MODE_CURSOR2, &cursor).unwrap();
+    assert_eq!(state(), [5, 7, 64, 64 << 16]);
+    bench.client.tell(ioctl::MODE_CURSOR, &Cursor { flags: 1, handle: 0, ..cursor }).unwrap();
+    assert_eq!(state(), [0; 4]);
+    bench.client.tell(ioctl::MODE_CURSOR, &Cursor { flags: 2, x: 30, y: 40, ..cursor }).unwrap();
+    assert_eq!(state(), [0; 4], "nothing is moved");
+    bench.client.tell(ioctl::MODE_CURSOR, &Cursor { flags: 1, ..cursor }).unwrap();
+    assert_eq!(state(), [30, 40, 64, 64 << 16]);
 }
 
 #[test]

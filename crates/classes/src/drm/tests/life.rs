@@ -15,6 +15,7 @@ use crate::{
     surroundings::Content,
 };
 use outlive::{Policy, Reason, State};
+use std::sync::mpsc::channel;
 
 /// I28, I29: behind the fence the driver has let go of what is its clients'.
 #[test]
@@ -119,6 +120,27 @@ fn cables_are_pulled_and_the_machine_is_told() {
     bench.pull();
     assert_eq!((display.connect(1, false), display.screen(0)), (Err(Errno::NODEV), Err(Errno::NODEV)));
     assert_eq!(bench.card.handles(), 1, "who looks is nobody who has it open");
+}
+
+/// A large picture takes its time, and the removal waits for nobody (I5).
+#[test]
+fn a_picture_is_drawn_outside_of_the_gate() {
+    let bench = Bench::new();
+    let (go, ready) = channel();
+    *bench.notes.shot.lock().unwrap() = Some(ready);
+    let display = bench.card.display().unwrap();
+    std::thread::scope(|scope| {
+        // If this fails, who looks is let go.
+        let go = go;
+        let looks = scope.spawn(|| display.screen(0));
+        while bench.notes.shot.lock().unwrap().is_some() {
+            std::thread::yield_now();
+        }
+        bench.pull();
+        assert!(!looks.is_finished());
+        go.send(()).unwrap();
+        assert_eq!(looks.join().unwrap().unwrap().unwrap().at(0, 0), [1, 2, 3]);
+    });
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::bench::{ARRAY, Bench, Client};
 use crate::{
-    Answer, Call, Errno,
+    Answer, Call, Caller, Errno, Process,
     client::{BASE, WILD},
     drm::uapi::{
         cap, client_cap, ioctl,
@@ -62,6 +62,75 @@ fn the_first_is_the_master_until_it_lets_go() {
     assert_eq!(bare(&bench.client, ioctl::SET_MASTER), Err(Errno::BUSY));
     drop(third);
     assert_eq!(bare(&bench.client, ioctl::SET_MASTER), Ok(Answer::Value(0)));
+}
+
+/// Process `number`, which calls from its second thread.
+fn somebody(number: u32, is_admin: bool) -> Caller {
+    Caller { thread: number + 1, process: Process { number, began: 1000 }, is_admin }
+}
+
+fn opened_by(bench: &Bench, caller: Caller) -> Client {
+    let client = bench.open(true);
+    client.file.opened_by(&|| Some(caller));
+    client.arena.belong_to(caller);
+    client
+}
+
+/// `drm_master_check_perm`
+#[test]
+fn the_master_is_changed_by_who_opened_the_file_and_by_who_may_do_anything() {
+    let bench = Bench::new();
+    let (first, second) = (somebody(40, false), somebody(50, false));
+    bench.client.file.opened_by(&|| Some(first));
+    let by = |client: &Client, caller, command| {
+        client.arena.belong_to(caller);
+        bare(client, command).map(drop)
+    };
+    assert_eq!(by(&bench.client, second, ioctl::SET_MASTER), Err(Errno::ACCESS), "although it is");
+    assert_eq!(by(&bench.client, second, ioctl::DROP_MASTER), Err(Errno::ACCESS));
+    let reborn = Caller { process: Process { began: 1001, ..first.process }, ..first };
+    assert_eq!(by(&bench.client, reborn, ioctl::DROP_MASTER), Err(Errno::ACCESS), "only the number is the same");
+    assert_eq!(by(&bench.client, first, ioctl::DROP_MASTER), Ok(()));
+    assert_eq!(by(&bench.client, second, ioctl::SET_MASTER), Err(Errno::ACCESS));
+    assert_eq!(by(&bench.client, somebody(60, true), ioctl::SET_MASTER), Ok(()));
+    let other = opened_by(&bench, second);
+    assert_eq!(by(&other, second, ioctl::SET_MASTER), Err(Errno::ACCESS));
+    assert_eq!(by(&other, somebody(50, true), ioctl::SET_MASTER), Err(Errno::BUSY));
+    assert_eq!(by(&bench.client, somebody(50, true), ioctl::DROP_MASTER), Ok(()));
+    assert_eq!(by(&other, somebody(50, true), ioctl::SET_MASTER), Ok(()), "it never was");
+    assert_eq!(by(&other, second, ioctl::DROP_MASTER), Ok(()), "it has been by now");
+}
+
+/// `drm_file_alloc`
+#[test]
+fn who_may_do_anything_is_let_in() {
+    let bench = Bench::new();
+    let open = crate::drm::uapi::layout::GemOpen { name: 1, ..Default::default() };
+    let refused = [(false, Errno::ACCESS), (true, Errno::NOENT)];
+    for (is_admin, errno) in refused {
+        assert_eq!(opened_by(&bench, somebody(40, is_admin)).tell(ioctl::GEM_OPEN, &open), Err(errno));
+    }
+}
+
+/// `struct drm_master`: numbers, and the name, are of one master and those who came while it was.
+#[test]
+fn each_master_lets_in_its_own() {
+    let bench = Bench::new();
+    let theirs = bench.open(true);
+    let magic = theirs.ask(ioctl::GET_MAGIC, &0u32).unwrap();
+    let agree = SetVersion { interface_major: 1, interface_minor: 4, driver_major: -1, driver_minor: 0 };
+    bench.client.tell(ioctl::SET_VERSION, &agree).unwrap();
+    bare(&bench.client, ioctl::DROP_MASTER).unwrap();
+    let second = bench.open(true);
+    assert_eq!(second.number(ioctl::AUTH_MAGIC, magic), Err(Errno::INVAL), "it is another's");
+    let name = |client: &Client| client.ask(ioctl::GET_UNIQUE, &Unique { length: 20, unique: ARRAY }).unwrap().length;
+    assert_eq!((name(&theirs), name(&second)), (9, 0));
+    bare(&second, ioctl::DROP_MASTER).unwrap();
+    bare(&bench.client, ioctl::SET_MASTER).unwrap();
+    assert_eq!(bench.client.number(ioctl::AUTH_MAGIC, magic), Ok(()));
+    assert_eq!(theirs.ask(ioctl::GET_MAGIC, &0u32), Ok(magic), "it keeps the number");
+    assert_eq!(bench.open(true).ask(ioctl::GET_MAGIC, &0u32), Ok(magic + 1));
+    assert_eq!(bench.client.number(ioctl::AUTH_MAGIC, magic), Err(Errno::INVAL));
 }
 
 #[test]
@@ -144,11 +213,15 @@ fn what_is_no_call_of_the_class_is_refused() {
     assert_eq!(client.number(ioctl::MODE_REVOKE_LEASE, 1), Err(Errno::NOENT));
 }
 
+/// `drm_getclient`
 #[test]
-fn nobody_is_told_of_other_processes() {
+fn each_is_told_of_itself_only() {
     let bench = Bench::new();
-    let asked = crate::drm::uapi::layout::Client { pid: 5, ..Default::default() };
-    assert_eq!(bench.client.ask(ioctl::GET_CLIENT, &asked).unwrap().auth, 1);
+    let asked = crate::drm::uapi::layout::Client { pid: 5, magic: 6, calls: 7, ..Default::default() };
+    let found = bench.client.ask(ioctl::GET_CLIENT, &asked).unwrap();
+    assert_eq!((found.auth, found.pid, found.uid, found.magic, found.calls), (1, 0, 65534, 0, 0), "nobody knows");
+    bench.client.arena.belong_to(somebody(40, false));
+    assert_eq!(bench.client.ask(ioctl::GET_CLIENT, &asked).unwrap().pid, 41);
     assert_eq!(bench.open(true).ask(ioctl::GET_CLIENT, &asked).unwrap().auth, 0);
     let second = crate::drm::uapi::layout::Client { index: 1, ..asked };
     assert_eq!(bench.client.tell(ioctl::GET_CLIENT, &second), Err(Errno::INVAL));

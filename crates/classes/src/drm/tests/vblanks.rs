@@ -92,6 +92,18 @@ fn an_event_comes_at_its_count() {
     assert_eq!(bench.client.read(), Ok(vec![(1, 31, 3)]), "it was long ago");
 }
 
+/// A busy machine tells of it late: nobody misses one for that.
+#[test]
+fn events_that_come_late_say_when_they_were() {
+    let (bench, _) = Bench::lit(Contract::Quiet);
+    for target in [4, 2, 3] {
+        wait(&bench.client, vblank::EVENT, target).unwrap();
+    }
+    bench.clock.pass(2 * period());
+    bench.frame();
+    assert_eq!(bench.client.read(), Ok(vec![(1, 31, 2), (1, 31, 3), (1, 31, 4)]));
+}
+
 #[test]
 fn who_has_missed_it_can_have_the_next() {
     let (bench, _) = Bench::lit(Contract::Quiet);

@@ -8,7 +8,7 @@ use crate::{
     lab::Lab,
     sys::{memory::ClientMemory, process::borrow_descriptor, seccomp::Listener},
 };
-use outlive_classes::{Access, Errno, Fault, Memory, SharedMemory};
+use outlive_classes::{Access, Caller, Errno, Fault, Memory, SharedMemory};
 use std::sync::Arc;
 
 /// The ioctls by which a client is given a descriptor: PRIME_HANDLE_TO_FD of `drm/drm.h`.
@@ -64,5 +64,9 @@ impl<M: Memory> Memory for Lending<M> {
     fn lent(&self, descriptor: i32) -> Result<Arc<dyn SharedMemory>, Errno> {
         let theirs = borrow_descriptor(self.pid, descriptor).ok_or(Errno::BADF)?;
         self.lab.buffers().known_by(&theirs).ok_or(Errno::INVAL)
+    }
+
+    fn caller(&self) -> Option<Caller> {
+        self.memory.caller()
     }
 }

@@ -2,10 +2,11 @@
 //! reaches the client at once, by hand, which saves a round; what cannot, with the last round, which then says why.
 
 use crate::{
+    caller::caller,
     fuse::wire::{self, IoctlPart},
     sys::memory::ClientMemory,
 };
-use outlive_classes::{Fault, Memory};
+use outlive_classes::{Caller, Fault, Memory};
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{
@@ -170,6 +171,10 @@ impl Memory for Fetched {
         drop(state);
         // More than the kernel carries.
         self.write_by_hand(address, from)
+    }
+
+    fn caller(&self) -> Option<Caller> {
+        caller(self.pid)
     }
 
     fn expect(&self, ranges: &[(u64, usize)]) {
