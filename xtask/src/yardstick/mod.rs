@@ -179,11 +179,11 @@ fn answers_of_guests(folder: &Path, roads: &[&str]) -> Result<(String, String)> 
         });
         let in_qemu = kept(&qemu, "on_qemu.sh")?;
         // Now it is known what the chip there holds.
+        let nodes = serves.then(|| scope.spawn(|| kept(&served, "on_serve.sh")));
         let in_uml = kept(&uml, "on_uml.sh")?;
-        if serves {
-            kept(&served, "on_serve.sh")?;
+        for lane in [tpms].into_iter().chain(nodes) {
+            lane.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         }
-        tpms.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         others.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         Ok((in_qemu, in_uml))
     })
