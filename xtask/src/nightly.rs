@@ -36,6 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let end = Instant::now() + Duration::from_secs(60 * args.minutes);
     let left = || end.saturating_duration_since(Instant::now());
     packages::require(&packages::FOR_TESTS)?;
+    packages::require(&packages::FOR_COMPOSITOR)?;
     fuse::prepare()?;
     let mut report = Report::new();
     let models = test::models("models, without a bound on preemptions");
@@ -53,6 +54,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     for road in ["fuse", "plain"] {
         report.run(&servers_on_road(road, &seed));
         report.run(&test::on_road(road, &format!("the run front on the road {road}, all of it"), &[]));
+    }
+    for road in ["trap", "fuse", "plain"] {
+        report.run(&compositor(road));
     }
     report.run(&explored());
     report.run_here("the yardstick on each road", || yardstick::run(&yardstick::ROADS));
@@ -104,6 +108,14 @@ fn servers_on_road(road: &str, seed: &str) -> Step {
     Step::cargo(&title, "test --workspace --test in_server --test dying_servers --no-fail-fast")
         .env("OUTLIVE_ROAD", road)
         .env("OUTLIVE_SEED", seed)
+        .tests()
+}
+
+/// A compositor whose card is pulled.
+fn compositor(road: &str) -> Step {
+    let title = format!("a compositor on the road {road}");
+    Step::cargo(&title, "test --workspace --test front drm::compositor --no-fail-fast -- --ignored")
+        .env("OUTLIVE_ROAD", road)
         .tests()
 }
 

@@ -59,6 +59,13 @@ pub(crate) const FOR_TESTS: [Package; 34] = [
     package("umockdev", "umockdev-wrapper, the same peer", Some("umockdev-wrapper")),
 ];
 
+/// What `nightly` needs besides.
+pub(crate) const FOR_COMPOSITOR: [Package; 3] = [
+    package("cage", "a compositor: a client of cards", Some("cage")),
+    package("foot", "a terminal that is shown by it", Some("foot")),
+    package("xwayland", "without which cage does not start", Some("Xwayland")),
+];
+
 /// What has to be there to compile the tests.
 pub(crate) fn for_compiling() -> Vec<Package> {
     named(&["gcc", "libc6-dev", "libclang-dev"])

@@ -1,5 +1,6 @@
 //! Cards under `outlive run`: programs of libdrm's, what they draw, cables, and what is left after a removal.
 
+mod compositor;
 mod hotplug;
 mod masters;
 mod prime;

@@ -19,7 +19,7 @@ pub(crate) const EEPROM: &str = "i2c:24c02@0x50,bus=7";
 /// Long enough for anything here on a slow and busy machine: only a hang takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// An ordinary user: Debian's `nobody`.
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 
 /// Whether ioctls are trapped: on the road that the tests take unless `OUTLIVE_ROAD` says otherwise.
 pub(crate) fn is_trapped() -> bool {
