@@ -31,7 +31,7 @@ impl Image {
             ErrorKind::PermissionDenied => "must be readable and writable by you".to_owned(),
             _ => format!("cannot be opened: {error}"),
         })?;
-        // flock(2): it goes with the descriptor, whatever becomes of this process.
+        // flock(2): it goes with the last descriptor, whatever becomes of this process.
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => {
                 "is in use by another flash, of this lab or another; unplug that one, or give another file (fuser says \
@@ -82,5 +82,30 @@ impl Image {
         self.0.write_all_at(new, at).inspect_err(|_| {
             let _ = self.0.write_all_at(old, at);
         })
+    }
+}
+
+/// A child that is being started in another thread has the descriptor, too, until it execs, so closing it here would not do.
+impl Drop for Image {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_free_as_soon_as_it_is_dropped_whoever_has_its_descriptor() {
+        let path = std::env::temp_dir().join(format!("outlive-image-{}", std::process::id()));
+        let image = Image::open(&path, 4096).unwrap();
+        let inherited = image.0.try_clone().unwrap();
+        assert!(Image::open(&path, 4096).unwrap_err().contains("is in use by another flash"));
+        drop(image);
+        let again = Image::open(&path, 4096);
+        std::fs::remove_file(&path).unwrap();
+        assert!(again.is_ok(), "{again:?}");
+        drop(inherited);
     }
 }
