@@ -17,7 +17,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 #include <unistd.h>
 
 #include "../../tests/clients/drm.h"
+#include "../../tests/clients/give_up.h"
 #include "../figures.h"
 
 #define WIDTH 1920
@@ -37,16 +37,6 @@ static uint64_t *times;
 /* Two pictures, and what shows them. */
 static uint32_t pictures[2], crtc, plane, fb_id;
 static unsigned char *shown;
-
-__attribute__((format(printf, 1, 2), noreturn)) static void give_up(const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fprintf(stderr, "\n");
-	exit(2);
-}
 
 static void ask(const char *what, unsigned long command, void *argument)
 {

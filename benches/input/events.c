@@ -20,7 +20,6 @@
 #include <linux/uinput.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../tests/clients/give_up.h"
 #include "../figures.h"
 
 #define MOVEMENTS 16
@@ -39,16 +39,6 @@ static const char *node;
 static char made[300];
 static size_t count, gap;
 static uint64_t *times;
-
-__attribute__((format(printf, 1, 2), noreturn)) static void give_up(const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fprintf(stderr, "\n");
-	exit(2);
-}
 
 static int open_node(int flags)
 {

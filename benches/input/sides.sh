@@ -3,21 +3,16 @@
 #
 #   sides.sh ROUNDS COUNT GAP OUTLIVE CLIENT SIDE...
 #
-# Prints "side NAME", what the client prints, and "failed REASON" if it or its side did not work.
+# What is printed, `../rounds.sh` says.
 rounds=$1 count=$2 gap=$3 outlive=$4 client=$5
 shift 5
 
+. "$(dirname "$0")/../rounds.sh"
 said=$(mktemp /dev/shm/outlive-bench-XXXXXX) || exit
 trap 'rm -f "$said"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# The last line that a program says becomes the reason, if it fails.
-attempt() {
-	"$@" 2>"$said" || echo "failed $(tail -n 1 "$said")"
-}
-
 measure() {
-	echo "side $1"
 	case $1 in
 	evdev) attempt "$client" uinput "$count" "$gap" ;;
 	trap | fuse | plain)
@@ -27,9 +22,4 @@ measure() {
 	esac
 }
 
-while [ "$rounds" -gt 0 ]; do
-	rounds=$((rounds - 1))
-	for side in "$@"; do
-		measure "$side"
-	done
-done
+in_rounds "$rounds" "$@"

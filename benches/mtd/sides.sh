@@ -3,7 +3,7 @@
 #
 #   sides.sh ROUNDS MEBIBYTES PASSES OUTLIVE CLIENT SIDE...
 #
-# Prints "side NAME", what the client prints, and "failed REASON" if it or its side did not work.
+# What is printed, `../rounds.sh` says.
 rounds=$1 mebibytes=$2 passes=$3 outlive=$4 client=$5
 shift 5
 
@@ -11,15 +11,11 @@ bytes=$((mebibytes << 20))
 folder=$(mktemp -d /dev/shm/outlive-bench-XXXXXX) || exit
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
+. "$(dirname "$0")/../rounds.sh"
+said=$folder/said
 head -c "$bytes" /dev/zero >"$folder/plain" || exit
 
-# The last line that a program says becomes the reason, if it fails.
-attempt() {
-	"$@" 2>"$folder/said" || echo "failed $(tail -n 1 "$folder/said")"
-}
-
 measure() {
-	echo "side $1"
 	case $1 in
 	file) attempt "$client" "$folder/plain" "$bytes" "$passes" ;;
 	mtdram) attempt "$client" /dev/mtd0 "$bytes" "$passes" ;;
@@ -31,9 +27,4 @@ measure() {
 	esac
 }
 
-while [ "$rounds" -gt 0 ]; do
-	rounds=$((rounds - 1))
-	for side in "$@"; do
-		measure "$side"
-	done
-done
+in_rounds "$rounds" "$@"

@@ -3,14 +3,12 @@
 #
 #   sides.sh ROUNDS CALLS OUTLIVE CLIENT LIBFUSE_I2C UMOCKDEV_I2C PIPE_PING_PONG SIDE...
 #
-# Prints "side NAME", what the client prints, and "failed REASON" if it or its side did not work.
+# What is printed, `../rounds.sh` says.
 rounds=$1 calls=$2 outlive=$3 client=$4 libfuse_i2c=$5 umockdev_i2c=$6 ping_pong=$7
 shift 7
 
-# The last line that a program says becomes the reason, if it fails.
-attempt() {
-	"$@" 2>/tmp/said || echo "failed $(tail -n 1 /tmp/said)"
-}
+. "$(dirname "$0")/../rounds.sh"
+said=/tmp/said
 
 on_node() {
 	attempt env OUTLIVE_CLIENT_DEVICE="$1" "$client" "$calls"
@@ -21,7 +19,6 @@ on_road() {
 }
 
 measure() {
-	echo "side $1"
 	case $1 in
 	pipes) attempt "$ping_pong" "$calls" ;;
 	stub) on_node /dev/i2c-0 ;;
@@ -43,9 +40,4 @@ while [ $patience -gt 0 ] && ! { [ -e /dev/i2c-21 ] && [ -e /dev/i2c-22 ] && [ -
 	patience=$((patience - 1))
 done
 
-while [ "$rounds" -gt 0 ]; do
-	rounds=$((rounds - 1))
-	for side in "$@"; do
-		measure "$side"
-	done
-done
+in_rounds "$rounds" "$@"

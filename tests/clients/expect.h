@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "give_up.h"
+
 static int checks_ok, checks_failed;
 
 /* What poll says of a zombie to who asked for these bits: HUP and ERR; on the road without FUSE IN and OUT besides. */
@@ -105,17 +107,6 @@ static inline int finish(void)
 {
 	printf("%d ok, %d failed\n", checks_ok, checks_failed);
 	return checks_failed == 0 && checks_ok > 0 ? 0 : 1;
-}
-
-__attribute__((format(printf, 1, 2), noreturn))
-static inline void give_up(const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fprintf(stderr, "\n");
-	exit(2);
 }
 
 /* A number of the command line: decimal, or hexadecimal with 0x. */

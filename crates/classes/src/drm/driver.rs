@@ -152,7 +152,18 @@ pub struct Change {
     pub connected: bool,
 }
 
+/// What is said of a connector on which something hangs or nothing does, as in its file `status` (`status_show` of
+/// `drivers/gpu/drm/drm_sysfs.c`).
+pub fn status(connected: bool) -> &'static str {
+    if connected { "connected" } else { "disconnected" }
+}
+
 impl Change {
+    /// What its connector is from then on, in a word.
+    pub fn status(&self) -> &'static str {
+        status(self.connected)
+    }
+
     /// What the uevent says besides what all say.
     pub fn properties(&self) -> Vec<(&'static str, String)> {
         vec![("HOTPLUG", "1".to_owned()), ("CONNECTOR", self.id.to_string())]

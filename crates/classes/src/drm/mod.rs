@@ -53,7 +53,7 @@ pub mod zombie;
 pub use buffer::{Buffer, Framebuffer};
 pub use display::Display;
 pub use driver::{
-    Change, Clock, Description, Driver, Error, Ground, MOST_CONNECTORS, MemoryMaker, Picture, Shot, Wiring,
+    Change, Clock, Description, Driver, Error, Ground, MOST_CONNECTORS, MemoryMaker, Picture, Shot, Wiring, status,
 };
 pub use format::Format;
 pub use mode::{LARGEST, Mode};

@@ -1,6 +1,6 @@
 //! What `drivers/gpu/drm/drm_sysfs.c` shows of a card in /sys besides what Linux shows of any device: its connectors.
 
-use super::{Mode, hub::Hub, kms::connector_id};
+use super::{Mode, driver, hub::Hub, kms::connector_id};
 use crate::{Errno, Kobject, Surroundings};
 use std::sync::{Arc, Weak};
 
@@ -33,7 +33,7 @@ fn line(text: &str) -> Vec<u8> {
 }
 
 fn status(hub: &Hub, number: usize) -> Vec<u8> {
-    line(if hub.hanging(number).is_some() { "connected" } else { "disconnected" })
+    line(driver::status(hub.hanging(number).is_some()))
 }
 
 fn enabled(hub: &Hub, number: usize) -> Vec<u8> {

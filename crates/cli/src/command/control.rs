@@ -100,8 +100,7 @@ fn depth(device: &DeviceReport, devices: &[DeviceReport]) -> usize {
 fn rows_of(device: &DeviceReport, depth: usize) -> Vec<Vec<String>> {
     let connector = |connector: &ConnectorReport| {
         let name = format!("{:indent$}{}", "", connector.name, indent = 2 * depth + 2);
-        let state = if connector.connected { "connected" } else { "disconnected" };
-        [&name, "connector", "-", "-", "-", "-", state].map(str::to_owned).to_vec()
+        [&name, "connector", "-", "-", "-", "-", connector.status()].map(str::to_owned).to_vec()
     };
     [row(device, depth)].into_iter().chain(device.connectors.iter().map(connector)).collect()
 }

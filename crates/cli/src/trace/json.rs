@@ -95,8 +95,7 @@ pub(super) fn record(record: &Record, limit: usize) -> String {
                 DeviceChange::Unplugged(reason) => ("unplugged", Some(reason.to_string())),
                 DeviceChange::State(state) => (state.name(), None),
                 DeviceChange::Connector(change) => {
-                    let how = if change.connected { "connected" } else { "disconnected" };
-                    (how, Some(format!("connector {}", change.connector + 1)))
+                    (change.status(), Some(format!("connector {}", change.connector + 1)))
                 }
             };
             Line::Device { time, device, generation: *generation, change, reason }

@@ -119,10 +119,7 @@ fn changed(change: DeviceChange) -> String {
         DeviceChange::Plugged => "plugged".to_owned(),
         DeviceChange::Unplugged(reason) => format!("unplugged: {reason}"),
         DeviceChange::State(state) => format!("set {state}"),
-        DeviceChange::Connector(change) => {
-            let how = if change.connected { "connected" } else { "disconnected" };
-            format!("connector {} {how}", change.connector + 1)
-        }
+        DeviceChange::Connector(change) => format!("connector {} {}", change.connector + 1, change.status()),
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{Lab, UnplugError, bare};
 use outlive_classes::{
     Errno, Plugged,
-    drm::{Display, Picture},
+    drm::{self, Display, Picture},
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -16,6 +16,13 @@ pub struct ConnectorReport {
     pub name: String,
     /// Whether a cable is in.
     pub connected: bool,
+}
+
+impl ConnectorReport {
+    /// What it is, in a word.
+    pub fn status(&self) -> &'static str {
+        drm::status(self.connected)
+    }
 }
 
 /// What was to be seen.
